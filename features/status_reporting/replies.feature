@@ -1,0 +1,32 @@
+Feature: Every report is answered
+  The response tells the agent that its report has arrived, and whether it was processed.
+
+  @MUST @response.must-respond
+  Scenario: Each check-in is answered
+    Given an agent that has reported its full status
+    When the agent checks in 3 times
+    Then the server answers each of them
+
+  @MUST @retry.respond-to-each-duplicate
+  Scenario: A message that arrives twice is answered twice
+    Given an agent that has reported its full status
+    When the agent sends one check-in twice
+    Then the server answers each of them
+
+  @MUST @response.no-error-on-success
+  Scenario: A full report is processed without an error
+    Given an unknown agent
+    When the agent reports its full status
+    Then the response carries no error
+
+  @MUST @response.no-error-on-success
+  Scenario: A check-in is processed without an error
+    Given an agent that has reported its full status
+    When the agent checks in
+    Then the response carries no error
+
+  @implied @response.ack-only-instance-uid
+  Scenario: A server with nothing to say says nothing
+    Given an agent that has reported its full status
+    When the agent checks in
+    Then the response is a bare acknowledgement

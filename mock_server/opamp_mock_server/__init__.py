@@ -1,0 +1,22 @@
+"""The reference mock server: OpAMP as the specification has it, and as one deviation at a time breaks it."""
+
+from opamp_mock_server.deviations import DEVIATIONS, Deviation
+from opamp_mock_server.server import (
+    DEFAULT_MAX_BODY_BYTES,
+    DEFAULT_PORT,
+    CannotListen,
+    Contract,
+    MockServer,
+    Settings,
+)
+
+__all__ = [
+    "DEFAULT_MAX_BODY_BYTES",
+    "DEFAULT_PORT", 
+    "DEVIATIONS",
+    "CannotListen",
+    "Contract",
+    "Deviation",
+    "MockServer",
+    "Settings",
+]

@@ -1,0 +1,71 @@
+"""Bounds on what one HTTP connection may take, which uvicorn leaves to a proxy in front of it."""
+
+from asyncio import TimerHandle
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with a limit on the bytes around bodies and on the time one request takes.
+
+    Without it, uvicorn reads headers of any size and keeps a half-sent request open for ever.
+    """
+
+    request_timeout: ClassVar[float] = 20.0
+    """Seconds from a request's first byte, or the connection's start, to its last byte."""
+    max_header_bytes: ClassVar[int] = 64 * 1024
+    """Bytes of one request that are not body: request line, headers, chunk framing, trailers."""
+
+    _not_body = 0
+    _deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._not_body += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            self._disarm()
+        elif self._not_body > self.max_header_bytes:
+            self._refuse(b"431 Request Header Fields Too Large")
+        elif self._deadline is None and self._awaits_client():
+            self._arm()
+
+    def on_body(self, body: bytes) -> None:
+        self._not_body -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._not_body = 0
+        self._disarm()
+        super().on_message_complete()
+
+    def _awaits_client(self) -> bool:
+        """Whether no complete request is in the application's hands."""
+        cycle = self.cycle
+        return cycle is None or cycle.more_body or cycle.response_complete
+
+    def _arm(self) -> None:
+        self._deadline = self.loop.call_later(self.request_timeout, self._expire)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        self._deadline = None
+        self._refuse(b"408 Request Timeout")
+
+    def _refuse(self, status: bytes) -> None:
+        self._disarm()
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % status)
+        self.transport.close()

@@ -1,0 +1,79 @@
+"""Ways to break what the specification says of instance_uid."""
+
+import uuid
+
+from opamp_proto import opamp_pb2 as pb
+
+from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.deviations.registry import breaks
+from opamp_mock_server.records import AgentRecord
+
+
+@breaks("identification.s2a-matches")
+class EchoOfAnother(Core):
+    """Responses that announce no new_instance_uid carry the instance_uid of another agent."""
+
+    def reply(self, message: pb.AgentToServer) -> pb.ServerToAgent:
+        reply = super().reply(message)
+        if not self.asks_for_instance_uid(message):
+            reply.instance_uid = _another(message.instance_uid)
+        return reply
+
+    def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
+        return super().bad_request(_another(instance_uid), problem)
+
+
+@breaks("identification.s2a-matches:on-errors")
+class EchoOfAnotherOnErrors(Core):
+    """Error responses carry the instance_uid of another agent."""
+
+    def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
+        return super().bad_request(_another(instance_uid), problem)
+
+
+@breaks("identification.request-uid.answered", also=["fleet.request-uid.unknown-agent", "fleet.request-uid.known-agent"])
+class FlagIgnored(Core):
+    """RequestInstanceUid is ignored, except together with agent_disconnect."""
+
+    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        return self.enroll(message) if known is None else self.check_in(known, message)
+
+
+@breaks("identification.new-instance-uid.length")
+class ShortNewInstanceUid(Core):
+    """new_instance_uid has 15 bytes."""
+
+    def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
+        return super().new_instance_uid(message)[:15]
+
+
+@breaks("identification.new-instance-uid.length:text")
+class TextualNewInstanceUid(Core):
+    """new_instance_uid is the text form of a UUID, of 36 bytes."""
+
+    def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
+        return str(uuid.UUID(bytes=super().new_instance_uid(message))).encode()
+
+
+@breaks("identification.new-instance-uid.uuidv7", also=["fleet.new-uid.uuidv7"])
+class VersionFour(Core):
+    """new_instance_uid is a UUID of version 4, if with a time at its beginning."""
+
+    def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
+        uid = bytearray(super().new_instance_uid(message))
+        uid[6] = 0x40 | uid[6] & 0x0F
+        return bytes(uid)
+
+
+@breaks("identification.new-instance-uid.uuidv7:variant", also=["fleet.new-uid.uuidv7"])
+class ForeignVariant(Core):
+    """new_instance_uid has the variant bits of another kind of UUID."""
+
+    def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
+        uid = bytearray(super().new_instance_uid(message))
+        uid[8] |= 0xC0
+        return bytes(uid)
+
+
+def _another(instance_uid: bytes) -> bytes:
+    return bytes([instance_uid[0] ^ 0xFF]) + instance_uid[1:] if instance_uid else b"another agent"

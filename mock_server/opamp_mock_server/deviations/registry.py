@@ -1,0 +1,50 @@
+"""How deviations are declared, found and put to work."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+C = TypeVar("C", bound=type)
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One way to break one requirement. ``also`` are requirements that say the same in another contract."""
+
+    id: str
+    also: tuple[str, ...]
+    change: type
+
+    @property
+    def breaks(self) -> tuple[str, ...]:
+        """The requirements that are broken."""
+        return (self.id.partition(":")[0], *self.also)
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether this breaks its requirement in some cases only, another deviation in all."""
+        return ":" in self.id
+
+    @property
+    def summary(self) -> str:
+        return (self.change.__doc__ or "").strip()
+
+
+DEVIATIONS: dict[str, Deviation] = {}
+"""All deviations by id, in the order of their chapters."""
+
+
+def breaks(deviation: str, *, also: Sequence[str] = ()) -> Callable[[C], C]:
+    """Declare a subclass of the core or of a transport as a deviation."""
+
+    def declare(change: C) -> C:
+        DEVIATIONS[deviation] = Deviation(deviation, tuple(also), change)
+        return change
+
+    return declare
+
+
+def deviating(base: C, deviations: Sequence[Deviation]) -> C:
+    """Return ``base`` with every deviation that concerns it: those of a class that it extends or is."""
+    changes = [deviation.change for deviation in deviations if set(deviation.change.__bases__) & set(base.__mro__)]
+    return cast(C, type(base.__name__, (*changes, base), {})) if changes else base

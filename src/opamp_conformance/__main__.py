@@ -1,0 +1,5 @@
+"""``python -m opamp_conformance``."""
+
+from opamp_conformance.cli import main
+
+main()

@@ -1,0 +1,54 @@
+"""``opamp-conformance list``."""
+
+import json
+
+import click
+
+from opamp_conformance.catalogue import Catalogue, load_catalogue
+from opamp_conformance.ledger import Ledger, load
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def list_command(as_json: bool) -> None:
+    """List requirements and scenarios, with level, contract and place in the specification."""
+    ledger, catalogue = load(), load_catalogue()
+    if as_json:
+        click.echo(json.dumps(_as_json(ledger, catalogue), indent=2, ensure_ascii=False))
+        return
+    for requirement in ledger.values():
+        level = f"implied, counts as {requirement.counts_as}" if requirement.counts_as else requirement.level
+        click.echo(f"{click.style(requirement.id, bold=True)}  {level}, {requirement.contract}, {requirement.link}")
+        click.echo(f"  {requirement.statement}")
+        for name in catalogue:
+            if name in catalogue.checking(requirement.id):
+                click.echo(f"  - {name}")
+
+
+def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
+    return {
+        "requirements": [
+            {
+                "id": requirement.id,
+                "level": requirement.level,
+                "counts_as": requirement.counts_as or requirement.level,
+                "contract": requirement.contract,
+                "statement": requirement.statement,
+                "specification": requirement.link,
+                "line": requirement.line,
+                "scenarios": [name for name in catalogue if name in catalogue.checking(requirement.id)],
+            }
+            for requirement in ledger.values()
+        ],
+        "scenarios": [
+            {
+                "name": scenario.name,
+                "chapter": scenario.chapter,
+                "feature": scenario.feature,
+                "contract": scenario.contract,
+                "level": scenario.level,
+                "requirements": [requirement.id for requirement in scenario.requirements],
+            }
+            for scenario in catalogue.values()
+        ],
+    }

@@ -1,0 +1,120 @@
+"""``opamp-conformance run``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from opamp_conformance.errors import CannotTell
+from opamp_conformance.events import Listener
+from opamp_conformance.ledger import Contract
+from opamp_conformance.options import headers_from_environment, merged, parse_headers
+from opamp_conformance.reports.jsonl import JsonLines
+from opamp_conformance.reports.junit import JUnit
+from opamp_conformance.reports.terminal import Terminal
+from opamp_conformance.run import examine
+from opamp_conformance.selection import Selection
+from opamp_conformance.targets import Target, Tls
+from opamp_conformance.targets.mock import MockTarget
+from opamp_conformance.targets.url import UrlTarget
+from opamp_conformance.verdicts import ExitCode
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("run")
+@click.option("--target", metavar="mock|URL", help="What to grade: the bundled mock server (the default), or a URL.")
+@click.option("--url", metavar="URL", help="The same as --target URL.")
+@click.option("--contract", type=click.Choice([*Contract, "all"]), help="Default: all for the mock, opamp for a URL.")
+@click.option("--header", metavar="'NAME: VALUE'", multiple=True, help="A header of each request; repeatable.")
+@click.option("--header-env", metavar="NAME=VARIABLE", multiple=True, help="A header whose value is in the environment.")
+@click.option("--ca", type=_FILE, help="PEM file of the authorities that vouch for the server.")
+@click.option("--cert", type=_FILE, help="PEM file of a client certificate.")
+@click.option("--key", type=_FILE, help="PEM file of its key, if --cert does not hold it.")
+@click.option("--only", metavar="PATTERN", multiple=True, help="Glob over requirement ids and scenario names.")
+@click.option("--skip", metavar="PATTERN", multiple=True, help="Glob of what to leave out.")
+@click.option("--strict", is_flag=True, help="A broken SHOULD fails, too.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.01, 3600), default=10.0, show_default=True, help="Seconds for each exchange."
+)
+@click.option("--junit", type=_FILE, help="Write JUnit XML to this file.")
+@click.option("--jsonl", type=_FILE, help="Write the stream of events to this file, as JSON Lines.")
+def run_command(
+    target: str | None,
+    url: str | None,
+    contract: str | None,
+    header: tuple[str, ...],
+    header_env: tuple[str, ...],
+    ca: Path | None,
+    cert: Path | None,
+    key: Path | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    strict: bool,
+    timeout: float,
+    junit: Path | None,
+    jsonl: Path | None,
+) -> ExitCode:
+    """Grade a server: exit code 0 if it conforms, 1 if it does not, 2 if that cannot be told.
+
+    \b
+    opamp-conformance run
+    opamp-conformance run --url https://opamp.example.com --header-env Authorization=OPAMP_KEY
+    opamp-conformance run --url http://127.0.0.1:4320 --contract fleet --only 'fleet.request-uid.*'
+    """
+    chosen = _target(target, url, header, header_env, Tls(ca, cert, key))
+    contracts = chosen.contracts if contract is None else list(Contract) if contract == "all" else [Contract(contract)]
+    with _outputs(junit, jsonl) as outputs:
+        terminal = Terminal(is_terminal=click.get_text_stream("stdout").isatty())
+        return examine(
+            chosen,
+            Selection(contracts, only, skip),
+            timeout=timeout,
+            strict=strict,
+            listeners=[terminal, *outputs],
+        )
+
+
+def _target(
+    target: str | None, url: str | None, header: tuple[str, ...], header_env: tuple[str, ...], tls: Tls
+) -> Target:
+    if target is not None and url is not None:
+        raise CannotTell("--target and --url name two targets: give one")
+    url = url if url is not None else None if target in (None, "mock") else target
+    headers = merged(parse_headers(header), headers_from_environment(header_env))
+    if url is None:
+        if headers or tls != Tls():
+            raise CannotTell("headers and certificates are for a server at a URL: the mock makes its own; add --url")
+        return MockTarget()
+    names = [option.partition(":")[0].strip() for option in header]
+    again = [f"--header '{name}: <redacted>'" for name in names] + [f"--header-env {option}" for option in header_env]
+    files = {"--ca": tls.ca, "--cert": tls.cert, "--key": tls.key}
+    again += [f"{option} {path}" for option, path in files.items() if path is not None]
+    return UrlTarget(url, headers, tls, again)
+
+
+@contextmanager
+def _outputs(junit: Path | None, jsonl: Path | None) -> Iterator[list[Listener]]:
+    """Open the files to write before anything is sent, so that a run's outcome is never lost to a path."""
+    outputs: list[Listener] = []
+    stream: TextIO | None = None
+    if junit is not None:
+        _writable(junit).close()
+        outputs.append(JUnit(junit))
+    if jsonl is not None:
+        stream = _writable(jsonl)
+        outputs.append(JsonLines(stream))
+    try:
+        yield outputs
+    finally:
+        if stream is not None:
+            stream.close()
+
+
+def _writable(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise CannotTell(f"cannot write {path}: {error.strerror}") from error

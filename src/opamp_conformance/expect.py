@@ -1,0 +1,224 @@
+"""What a scenario can assert: the Thens of the suite. Each returns, or raises a Breach."""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from opamp_proto import INSTANCE_UID_BYTES
+from opamp_proto import opamp_pb2 as pb
+
+from opamp_conformance.agent import Agent
+from opamp_conformance.client import Client
+from opamp_conformance.enrollment import Enrollment
+from opamp_conformance.errors import Breach, Unmet
+from opamp_conformance.exchange import GZIP, Exchange
+from opamp_conformance.validation import DEFINED_SERVER_CAPABILITIES, name_of_error
+
+DAY: Final = 24 * 60 * 60
+
+
+def _that(holds: object, expected: str, actual: str) -> None:
+    if not holds:
+        raise Breach(expected, actual)
+
+
+def _described(exchange: Exchange) -> str:
+    """Say what came, whether or not it is a ServerToAgent."""
+    message = exchange.message
+    if isinstance(message, Breach):
+        return message.actual
+    if message.HasField("error_response"):
+        return f"{name_of_error(message.error_response.type)}: {message.error_response.error_message}"
+    fields = [field.name for field, _ in message.ListFields() if field.name != "instance_uid"]
+    return f"a response with {', '.join(fields)}" if fields else "an acknowledgement"
+
+
+# ---- instance_uid
+
+
+def echo(exchange: Exchange) -> None:
+    sent = exchange.request.message.instance_uid if exchange.request.message else b""
+    got = exchange.reply.instance_uid
+    _that(got == sent, f"the instance_uid {sent.hex()}", got.hex() or "none")
+
+
+def echo_by_name(exchange: Exchange) -> None:
+    """An error may leave instance_uid out, where it could not be read; if it has one, it is the sender's."""
+    message = exchange.message
+    if not isinstance(message, Breach) and message.instance_uid:
+        echo(exchange)
+
+
+def instance_uid_announced(exchange: Exchange) -> None:
+    _that(exchange.new_instance_uid, "agent_identification with a new_instance_uid", _described(exchange))
+
+
+def new_enrollment_announced(exchange: Exchange) -> None:
+    accepted(exchange)
+    instance_uid_announced(exchange)
+
+
+def nothing_announced(exchange: Exchange) -> None:
+    announced = exchange.new_instance_uid
+    _that(not announced, "no new_instance_uid", announced.hex())
+
+
+def sixteen_bytes(exchange: Exchange) -> None:
+    length = len(exchange.new_instance_uid)
+    _that(length == INSTANCE_UID_BYTES, f"a new_instance_uid of {INSTANCE_UID_BYTES} bytes", f"{length} bytes")
+
+
+def other_than_incoming(exchange: Exchange) -> None:
+    sent = exchange.request.message.instance_uid if exchange.request.message else b""
+    _that(exchange.new_instance_uid != sent, f"another instance_uid than {sent.hex()}", "the same")
+
+
+def uuid_version_7(exchange: Exchange) -> None:
+    """RFC 9562, sections 4.1, 4.2 and 5.7."""
+    announced = uuid.UUID(bytes=exchange.new_instance_uid)
+    actual = f"{announced}, of version {announced.version} and variant {announced.variant}"
+    _that(announced.version == 7 and announced.variant == uuid.RFC_4122, "a UUID of version 7", actual)
+
+
+def time_near_now(exchange: Exchange) -> None:
+    """The first 48 bits of a UUIDv7 are milliseconds since 1970 (RFC 9562, section 5.7)."""
+    embedded = int.from_bytes(exchange.new_instance_uid[:6], "big") / 1000
+    away = embedded - time.time()
+    _that(abs(away) <= DAY, "a time within a day of now", f"{away:+.0f} seconds from now")
+
+
+def all_different(exchanges: Sequence[Exchange]) -> None:
+    announced = [exchange.new_instance_uid for exchange in exchanges]
+    if not all(announced):
+        raise Unmet("fleet.request-uid.unknown-agent", "not every request is answered with a new_instance_uid")
+    repeated = [instance_uid.hex() for instance_uid, count in Counter(announced).items() if count > 1]
+    _that(not repeated, f"{len(announced)} different instance_uids", f"{', '.join(repeated)} more than once")
+
+
+def never_handed_out_before(client: Client, exchange: Exchange) -> None:
+    times = client.guests.handed_out[exchange.new_instance_uid]
+    _that(times == 1, "a new_instance_uid never handed out before", f"one handed out {times} times in this run")
+
+
+# ---- enrollment
+
+
+def enrolled(enrollment: Enrollment, agent: Agent) -> None:
+    _that(enrollment.holds(agent), "an enrolled agent, whose agent_disconnect is accepted", "BadRequest")
+
+
+def not_enrolled(enrollment: Enrollment, agent: Agent) -> None:
+    _that(not enrollment.holds(agent), "an agent that is not enrolled, so that its agent_disconnect is refused", "accepted")
+
+
+# ---- replies
+
+
+def answered(exchange: Exchange) -> None:
+    if isinstance(exchange.message, Breach):
+        if exchange.is_answered:
+            raise Unmet("http.response-body", exchange.message)
+        raise exchange.message
+
+
+def serialized_server_to_agent(exchange: Exchange) -> None:
+    if isinstance(exchange.message, Breach):
+        if not exchange.is_answered:
+            raise Unmet("response.must-respond", exchange.message)
+        raise exchange.message
+
+
+def accepted(exchange: Exchange) -> None:
+    _that(not exchange.reply.HasField("error_response"), "no error_response", _described(exchange))
+
+
+def understood(exchange: Exchange) -> None:
+    message = exchange.message
+    understood = not isinstance(message, Breach) and not message.HasField("error_response")
+    _that(understood, "a ServerToAgent without error_response", _described(exchange))
+
+
+def refused_as_bad_request(exchange: Exchange) -> None:
+    message = exchange.message
+    refused = (
+        not isinstance(message, Breach) and message.error_response.type == pb.ServerErrorResponseType_BadRequest
+    )
+    _that(refused, "error_response BadRequest", _described(exchange))
+
+
+def bare_acknowledgement(exchange: Exchange) -> None:
+    beside = {field.name for field, _ in exchange.reply.ListFields()} - {"instance_uid", "capabilities", "flags"}
+    _that(not beside, "nothing but instance_uid, as there is nothing to say", f"also {', '.join(sorted(beside))}")
+
+
+def full_state_requested(exchange: Exchange) -> None:
+    flags = exchange.reply.flags
+    _that(flags & pb.ServerToAgentFlags_ReportFullState, "the flag ReportFullState", f"flags {flags:#x}")
+
+
+# ---- capabilities
+
+
+def capabilities_told(exchange: Exchange) -> None:
+    _that(exchange.reply.capabilities, "capabilities", "capabilities 0")
+
+
+def accepts_status(exchange: Exchange) -> None:
+    told = exchange.reply.capabilities
+    _that(told & pb.ServerCapabilities_AcceptsStatus, "AcceptsStatus among the capabilities", f"capabilities {told:#x}")
+
+
+def defined_capabilities(exchange: Exchange) -> None:
+    told = exchange.reply.capabilities
+    _that(not told & ~DEFINED_SERVER_CAPABILITIES, "only defined capability bits", f"capabilities {told:#x}")
+
+
+# ---- errors
+
+
+def an_error(exchange: Exchange) -> None:
+    message = exchange.message
+    is_error = not isinstance(message, Breach) and message.HasField("error_response")
+    _that(is_error, "a ServerToAgent with error_response", _described(exchange))
+
+
+def bad_request(exchange: Exchange) -> None:
+    error = exchange.reply.error_response
+    is_bad_request = error.type == pb.ServerErrorResponseType_BadRequest
+    _that(is_bad_request, "the type BadRequest", f"the type {name_of_error(error.type)}")
+
+
+def readable_problem(exchange: Exchange) -> None:
+    text = exchange.reply.error_response.error_message
+    _that(text.strip() and text.isprintable(), "an error_message for people", repr(text))
+
+
+def error_alone(exchange: Exchange) -> None:
+    beside = {field.name for field, _ in exchange.reply.ListFields()} - {"instance_uid", "error_response"}
+    _that(not beside, "no field beside error_response but instance_uid", f"also {', '.join(sorted(beside))}")
+
+
+def no_retry(exchange: Exchange) -> None:
+    _that(not exchange.reply.error_response.HasField("retry_info"), "no retry_info in a BadRequest", "retry_info")
+
+
+# ---- HTTP
+
+
+def status(exchange: Exchange, expected: int) -> None:
+    response = exchange.response
+    actual = exchange.failure or "no response" if response is None else f"the status {response.status}"
+    _that(response is not None and response.status == expected, f"the status {expected}", actual)
+
+
+def not_plain_http(exchange: Exchange) -> None:
+    response = exchange.response
+    refused = response is None or response.status >= 400 or response.status == 101
+    _that(refused, "a failed WebSocket opening, so a status of 400 or more", str(response))
+
+
+def compressed(exchange: Exchange) -> None:
+    encoding = exchange.response.headers.get("content-encoding") if exchange.response else None
+    _that(exchange.reply and encoding == GZIP, "the Content-Encoding gzip", encoding or "no Content-Encoding")

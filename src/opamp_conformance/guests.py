@@ -1,0 +1,56 @@
+"""The suite as a guest: which agents it left enrolled on the target, and which instance_uids it was given."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from opamp_proto import opamp_pb2 as pb
+
+from opamp_conformance.errors import Breach
+from opamp_conformance.exchange import Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """What a run leaves on the target: agents it knows, and how many of them could not be disconnected."""
+
+    agents: int
+    still_connected: int
+
+
+class Guests:
+    """Every agent that the target may know because of this run."""
+
+    def __init__(self) -> None:
+        self._last: dict[bytes, pb.AgentToServer] = {}
+        self._connected: set[bytes] = set()
+        self.handed_out: Counter[bytes] = Counter()
+
+    def note(self, exchange: Exchange) -> None:
+        """Take note of what one exchange changes."""
+        sent, reply = exchange.request.message, exchange.message
+        if sent is None or isinstance(reply, Breach) or reply.HasField("error_response"):
+            return
+        announced = reply.agent_identification.new_instance_uid
+        instance_uid = announced or sent.instance_uid
+        if announced:
+            self.handed_out[announced] += 1
+        elif sent.HasField("agent_disconnect"):
+            self._connected.discard(instance_uid)
+            return
+        self._last[instance_uid] = sent
+        self._connected.add(instance_uid)
+
+    def farewells(self) -> list[pb.AgentToServer]:
+        """Compose an agent_disconnect for every agent that has not sent one."""
+        return [self._farewell(instance_uid) for instance_uid in sorted(self._connected)]
+
+    def left_behind(self) -> LeftBehind:
+        return LeftBehind(len(self._last), len(self._connected))
+
+    def _farewell(self, instance_uid: bytes) -> pb.AgentToServer:
+        last = self._last[instance_uid]
+        message = pb.AgentToServer(
+            instance_uid=instance_uid, sequence_num=last.sequence_num + 1, capabilities=last.capabilities
+        )
+        message.agent_disconnect.SetInParent()
+        return message

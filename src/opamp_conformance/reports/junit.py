@@ -1,0 +1,80 @@
+"""JUnit XML, as CI servers read it: a suite a chapter, a case a scenario."""
+
+import re
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from opamp_conformance.events import Event, FindingBooked, RunFinished, RunStarted, ScenarioFinished
+from opamp_conformance.verdicts import Verdict
+
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class JUnit:
+    """Collects a run and writes it to a file when the run ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._root = ET.Element("testsuites", name="opamp-conformance")
+        self._suites: dict[str, ET.Element] = {}
+
+    def handle(self, event: Event) -> None:
+        """Take one event; the last one writes the file."""
+        match event:
+            case RunStarted():
+                self._root.set("name", f"opamp-conformance {event.target}")
+            case ScenarioFinished():
+                case = self._case(event.chapter, event.name, event.seconds)
+                self._properties(case, {"level": event.level, "contract": event.contract, "verdict": event.verdict})
+                for requirement, link in zip(event.requirements, event.links, strict=True):
+                    self._properties(case, {"requirement": requirement, "specification": link})
+                because = f"expected {event.expected}; got {event.actual}" if event.expected else event.actual
+                self._outcome(case, event.verdict, because, f"{event.step}\n{event.reproduce}")
+            case FindingBooked():
+                case = self._case("every reply", event.requirement, 0)
+                properties = {"level": event.level, "requirement": event.requirement, "verdict": event.verdict}
+                self._properties(case, {**properties, "specification": event.link})
+                because = f"expected {event.expected}; got {event.actual}, in {event.count} replies"
+                self._outcome(case, event.verdict, because, "")
+            case RunFinished():
+                self._write()
+
+    def _case(self, chapter: str, name: str, seconds: float) -> ET.Element:
+        if chapter not in self._suites:
+            self._suites[chapter] = ET.SubElement(self._root, "testsuite", name=chapter)
+        attributes = {"classname": f"opamp.{chapter}", "name": _clean(name), "time": f"{seconds:.3f}"}
+        return ET.SubElement(self._suites[chapter], "testcase", attributes)
+
+    def _properties(self, case: ET.Element, properties: dict[str, str]) -> None:
+        parent = case.find("properties")
+        parent = ET.SubElement(case, "properties") if parent is None else parent
+        for name, value in properties.items():
+            ET.SubElement(parent, "property", name=name, value=_clean(value))
+
+    def _outcome(self, case: ET.Element, verdict: Verdict, because: str, details: str) -> None:
+        match verdict:
+            case Verdict.FAILED | Verdict.BLOCKED:
+                ET.SubElement(case, "failure", type=verdict, message=_clean(because)).text = _clean(details)
+            case Verdict.ERROR:
+                ET.SubElement(case, "error", type=verdict, message=_clean(because)).text = _clean(details)
+            case Verdict.NOT_APPLICABLE:
+                ET.SubElement(case, "skipped", message=_clean(because))
+            case Verdict.WARNED:
+                ET.SubElement(case, "system-out").text = _clean(f"warned: {because}")
+            case Verdict.PASSED:
+                pass
+
+    def _write(self) -> None:
+        for suite in [*self._suites.values(), self._root]:
+            suite.set("tests", str(len(list(suite.iter("testcase")))))
+            for kind in ("failure", "error", "skipped"):
+                name = {"failure": "failures", "error": "errors"}.get(kind, kind)
+                suite.set(name, str(len(list(suite.iter(kind)))))
+        ET.indent(self._root)
+        ET.ElementTree(self._root).write(self._path, encoding="utf-8", xml_declaration=True)
+
+
+def _clean(text: str) -> str:
+    """Leave out what XML cannot hold."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,123 @@
+"""The run as people watch it: a line a scenario, and in full what went wrong."""
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import click
+
+from opamp_conformance.events import Event, FindingBooked, RunFinished, RunStarted, ScenarioFinished, Traffic
+from opamp_conformance.verdicts import ExitCode, Verdict
+
+_COLOURS: Final = {
+    Verdict.PASSED: "green",
+    Verdict.FAILED: "red",
+    Verdict.BLOCKED: "red",
+    Verdict.WARNED: "yellow",
+    Verdict.NOT_APPLICABLE: "blue",
+    Verdict.ERROR: "magenta",
+}
+_SUMMARIES: Final = {
+    ExitCode.CONFORMANT: ("conformant", "green"),
+    ExitCode.NOT_CONFORMANT: ("not conformant", "red"),
+    ExitCode.COULD_NOT_TELL: ("could not tell", "magenta"),
+}
+_MAX_EXCHANGES: Final = 8
+_WIDTH: Final = max(len(verdict) for verdict in Verdict)
+
+
+class Terminal:
+    """Prints to standard output: with a line of progress on a terminal, in plain lines elsewhere."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        self._is_terminal = is_terminal
+        self._scenarios = 0
+        self._finished = 0
+
+    def handle(self, event: Event) -> None:
+        """Print one event."""
+        match event:
+            case RunStarted():
+                self._scenarios = event.scenarios
+                click.echo(f"opamp-conformance {event.suite_version} for OpAMP {event.specification}")
+                click.echo(f"target {event.target} at {event.url}; contracts: {', '.join(event.contracts)}")
+                click.echo(f"{event.scenarios} scenarios; run {event.run}\n")
+            case ScenarioFinished():
+                self._scenario(event)
+            case FindingBooked():
+                self._finding(event)
+            case RunFinished():
+                self._finish(event)
+
+    def _scenario(self, event: ScenarioFinished) -> None:
+        self._finished += 1
+        self._clear_progress()
+        if event.verdict is not Verdict.PASSED or not self._is_terminal:
+            click.echo(f"{_coloured(event.verdict)}  {event.level:<10}  {event.chapter}: {event.name}")
+        if event.verdict is Verdict.NOT_APPLICABLE:
+            click.echo(_indented([event.actual]))
+        elif event.verdict is not Verdict.PASSED:
+            click.echo(_indented(_explained(event)))
+        if self._is_terminal:
+            click.echo(f"[{self._finished}/{self._scenarios}] {event.name}"[:79], nl=False)
+
+    def _finding(self, event: FindingBooked) -> None:
+        self._clear_progress()
+        click.echo(f"{_coloured(event.verdict)}  {event.level:<10}  in {event.count} replies: {event.requirement}")
+        lines = [f"expected  {event.expected}", f"actual    {event.actual}", f"see       {event.link}"]
+        click.echo(_indented([*lines, *_conversation(event.traffic)]))
+
+    def _finish(self, event: RunFinished) -> None:
+        self._clear_progress()
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in event.verdicts.items())
+        word, colour = _SUMMARIES[event.exit_code]
+        click.echo(f"\n{click.style(word, fg=colour, bold=True)}: {counts or 'nothing ran'} in {event.seconds:.1f} s")
+        click.echo(
+            f"left behind on the target: {event.agents} agents"
+            + (f", of which {event.still_connected} could not be disconnected" if event.still_connected else ", all disconnected")
+        )
+
+    def _clear_progress(self) -> None:
+        if self._is_terminal:
+            click.echo("\r\x1b[K", nl=False)
+
+
+def _explained(event: ScenarioFinished) -> Iterable[str]:
+    for requirement, link in zip(event.requirements, event.links, strict=True):
+        yield f"requires  {requirement}"
+        yield f"see       {link}"
+    yield f"in        {event.step}"
+    if event.expected:
+        yield f"expected  {event.expected}"
+    yield f"actual    {event.actual}"
+    yield from _conversation(event.traffic)
+    yield f"again     {event.reproduce}"
+
+
+def _conversation(traffic: tuple[Traffic, ...]) -> Iterable[str]:
+    if len(traffic) > _MAX_EXCHANGES:
+        yield f"… {len(traffic) - _MAX_EXCHANGES} exchanges before these"
+    for exchange in traffic[-_MAX_EXCHANGES:]:
+        status = "no response" if exchange.status is None else f"status {exchange.status}"
+        yield f"at {exchange.sent_at:.3f} s  {exchange.method}{_headers(exchange.request_headers)}"
+        yield from _message("-->", exchange.request_message, exchange.request_bytes)
+        yield f"after {exchange.seconds * 1000:.1f} ms  {status}{_headers(exchange.response_headers)}"
+        yield from _message("<--", exchange.response_message, exchange.response_bytes)
+
+
+def _headers(headers: Mapping[str, str]) -> str:
+    return "".join(f"; {name}: {value}" for name, value in headers.items())
+
+
+def _message(arrow: str, message: str, data: str) -> Iterable[str]:
+    yield from (f"{arrow} {line}" for line in message.splitlines())
+    if data:
+        yield f"{arrow} [{data}]"
+
+
+def _coloured(verdict: Verdict) -> str:
+    return click.style(f"{verdict:<{_WIDTH}}", fg=_COLOURS[verdict])
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return textwrap.indent("\n".join(lines), "    ")

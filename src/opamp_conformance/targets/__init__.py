@@ -1,0 +1,46 @@
+"""Servers that can be graded: the bundled mock, or any URL."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from opamp_conformance.ledger import Contract
+
+
+@dataclass(frozen=True)
+class Tls:
+    """PEM files for TLS: who vouches for the server, and what the client shows."""
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server that can be spoken to. Header values are secrets."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tls: Tls = Tls()
+
+
+class Target(Protocol):
+    """A server under test, from its start to its end."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    @property
+    def contracts(self) -> Sequence[Contract]:
+        """What it is graded by unless told otherwise."""
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        """The options of ``run`` that choose it again; a secret stands in none."""
+
+    def start(self) -> AbstractContextManager[Endpoint]:
+        """Make the server reachable while in the ``with`` block."""

@@ -1,0 +1,41 @@
+"""Any server that is running already, by its URL."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from opamp_conformance.errors import CannotTell
+from opamp_conformance.ledger import Contract
+from opamp_conformance.targets import Endpoint, Tls
+
+
+class UrlTarget:
+    """A server at a URL. ``arguments`` are the options that describe its headers, without secrets."""
+
+    contracts: Sequence[Contract] = (Contract.OPAMP,)
+
+    def __init__(
+        self, url: str, headers: Mapping[str, str] | None = None, tls: Tls = Tls(), arguments: Sequence[str] = ()
+    ) -> None:
+        """Check the URL; raises CannotTell."""
+        self._endpoint = Endpoint(_checked(url), headers or {}, tls)
+        self.name = url
+        self.arguments = ("--url", shlex.quote(url), *arguments)
+
+    @contextmanager
+    def start(self) -> Iterator[Endpoint]:
+        yield self._endpoint
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise CannotTell(f"{url!r} is not a URL: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise CannotTell(f"{url!r} is not a URL of a server: give it as http://HOST:PORT/v1/opamp, or https://…")
+    if parts.username or parts.password:
+        raise CannotTell("a URL must not hold credentials: give them with --header-env 'Authorization=VARIABLE'")
+    return url if parts.path else f"{url}/v1/opamp"

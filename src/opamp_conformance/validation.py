@@ -1,0 +1,115 @@
+"""What every reply must keep to, whatever the scenario: checked on each one that arrives.
+
+A breach is laid at the target's door as a finding on its requirement, booked once a run; it does not fail
+the scenario that happened to see it. A message of ours that breaks the specification is a HarnessFault.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from opamp_proto import INSTANCE_UID_BYTES
+from opamp_proto import opamp_pb2 as pb
+
+from opamp_conformance.errors import Breach, HarnessFault
+from opamp_conformance.exchange import Exchange
+
+DEFINED_SERVER_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
+"""All bits of ServerCapabilities that v0.18.0 defines."""
+MAX_SAMPLES: Final = 3
+"""How many exchanges a finding keeps."""
+
+
+def _length_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | None:
+    length = len(reply.agent_identification.new_instance_uid)
+    if length in (0, INSTANCE_UID_BYTES):
+        return None
+    return Breach(f"a new_instance_uid of {INSTANCE_UID_BYTES} bytes", f"{length} bytes")
+
+
+def _echo(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | None:
+    # An error may come from where the instance_uid is not known; and a reply that announces a new one may
+    # be read as addressed to either (docs/ambiguities.md).
+    announced = reply.agent_identification.new_instance_uid
+    if sent is None or reply.instance_uid == sent.instance_uid or (announced and reply.instance_uid == announced):
+        return None
+    if reply.HasField("error_response") and not reply.instance_uid:
+        return None
+    return Breach(f"the instance_uid {sent.instance_uid.hex() or '(none)'}", reply.instance_uid.hex() or "none")
+
+
+def _error_alone(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | None:
+    beside = [name.name for name, _ in reply.ListFields() if name.name not in ("instance_uid", "error_response")]
+    if not reply.HasField("error_response") or not beside:
+        return None
+    return Breach("an error_response with no field beside it but instance_uid", f"also {', '.join(beside)}")
+
+
+def _retry_info(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | None:
+    error = reply.error_response
+    if not error.HasField("retry_info") or error.type == pb.ServerErrorResponseType_Unavailable:
+        return None
+    return Breach("retry_info with Unavailable only", f"retry_info with {name_of_error(error.type)}")
+
+
+def _defined_capabilities(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | None:
+    undefined = reply.capabilities & ~DEFINED_SERVER_CAPABILITIES
+    if not undefined:
+        return None
+    return Breach("no capability bits but the defined ones", f"{reply.capabilities:#x}, of which {undefined:#x} is not")
+
+
+CHECKS: Final[dict[str, Callable[[pb.AgentToServer | None, pb.ServerToAgent], Breach | None]]] = {
+    "identification.new-instance-uid.length": _length_of_new_instance_uid,
+    "identification.s2a-matches": _echo,
+    "error.excludes-other-fields": _error_alone,
+    "error.retry-info-only-unavailable": _retry_info,
+    "capabilities.server.undefined-bits-zero": _defined_capabilities,
+}
+"""One check a requirement; each is given the message sent, None if it was no message, and the reply."""
+
+
+@dataclass
+class Finding:
+    """A breach of one requirement, seen ``count`` times; ``samples`` are the first ones."""
+
+    requirement: str
+    breach: Breach
+    count: int = 0
+    samples: list[Exchange] = field(default_factory=list)
+
+
+class Findings:
+    """The findings of a run."""
+
+    def __init__(self) -> None:
+        self._findings: dict[str, Finding] = {}
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._findings.values())
+
+    def inspect(self, exchange: Exchange) -> None:
+        """Check one reply against everything that holds for all; what is no ServerToAgent is the scenario's to judge."""
+        if isinstance(exchange.message, Breach):
+            return
+        for requirement, check in CHECKS.items():
+            breach = check(exchange.request.message, exchange.message)
+            if breach is not None:
+                finding = self._findings.setdefault(requirement, Finding(requirement, breach))
+                finding.count += 1
+                if finding.count <= MAX_SAMPLES:
+                    finding.samples.append(exchange)
+
+
+def check_own(message: pb.AgentToServer) -> None:
+    """Raise HarnessFault if a message that is meant to be well-formed is not one an agent may send."""
+    if len(message.instance_uid) != INSTANCE_UID_BYTES:
+        raise HarnessFault(f"the tester's agent has an instance_uid of {len(message.instance_uid)} bytes")
+    if not message.capabilities & pb.AgentCapabilities_ReportsStatus:
+        raise HarnessFault("the tester's agent does not report its capabilities")
+
+
+def name_of_error(kind: int) -> str:
+    """Name a ServerErrorResponseType as people do: BadRequest."""
+    value = pb.ServerErrorResponseType.DESCRIPTOR.values_by_number.get(kind)
+    return f"type {kind}" if value is None else value.name.rpartition("_")[2]

@@ -1,0 +1,72 @@
+"""Steps that every chapter uses: agents, and the messages they send."""
+
+from opamp_conformance.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
+from opamp_conformance.exchange import Exchange
+from opamp_conformance.scene import Scene
+from pytest_bdd import given, parsers, when
+
+
+@given("an unknown agent", target_fixture="agent")
+def _(scene: Scene) -> Agent:
+    return scene.unknown_agent()
+
+
+@given(parsers.parse("{count:d} unknown agents"), target_fixture="agents")
+def _(scene: Scene, count: int) -> list[Agent]:
+    return scene.unknown_agents(count)
+
+
+@given("an agent that has reported its full status", target_fixture="agent")
+def _(scene: Scene) -> Agent:
+    return scene.reported_agent()
+
+
+@given(parsers.parse("the agent has checked in {count:d} times"))
+def _(scene: Scene, agent: Agent, count: int) -> None:
+    for _ in range(count):
+        scene.require_accepted(scene.client.send(agent.check_in()))
+
+
+@when("the agent reports its full status", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send(agent.full_status())
+
+
+@when("the agent reports its full status with the RequestInstanceUid flag", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send(agent.full_status(flags=REQUEST_INSTANCE_UID))
+
+
+@when("the agent reports its full status with the RequestInstanceUid flag and an unknown one", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send(agent.full_status(flags=REQUEST_INSTANCE_UID | UNKNOWN_FLAG))
+
+
+@when("the agent reports its full status with an unknown flag", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send(agent.full_status(flags=UNKNOWN_FLAG))
+
+
+@when("the agent checks in", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send(agent.check_in())
+
+
+@when("the agent checks in with the RequestInstanceUid flag", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send(agent.check_in(flags=REQUEST_INSTANCE_UID))
+
+
+@when("the agent checks in with an unknown flag", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send(agent.check_in(flags=UNKNOWN_FLAG))
+
+
+@when("the agent disconnects", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send(agent.disconnect())
+
+
+@when("the agents report their full status at once", target_fixture="exchanges")
+def _(scene: Scene, agents: list[Agent]) -> list[Exchange]:
+    return scene.client.send_at_once([agent.full_status() for agent in agents])

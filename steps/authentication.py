@@ -1,0 +1,37 @@
+"""Steps about credentials."""
+
+from opamp_conformance import expect
+from opamp_conformance.agent import Agent
+from opamp_conformance.exchange import Exchange
+from opamp_conformance.scene import Scene
+from pytest_bdd import given, parsers, then, when
+
+
+@given("a server that asks for credentials")
+def _(scene: Scene) -> None:
+    scene.require_credentials()
+
+
+@when("the agent reports its full status without credentials", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.deliver_full_status(agent, {}, authorized=False)
+
+
+@when("the agent reports its full status with wrong credentials", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.deliver_full_status(agent, scene.wrong_credentials(), authorized=False)
+
+
+@when("the agent reports its full status with credentials of an unknown scheme", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.deliver_full_status(agent, {"Authorization": "Nonesuch 0"}, authorized=False)
+
+
+@when("the agent sends bytes that are not protobuf without credentials", target_fixture="exchange")
+def _(scene: Scene) -> Exchange:
+    return scene.deliver_not_protobuf(authorized=False)
+
+
+@then(parsers.parse("the request is answered with the status {status:d}"))
+def _(exchange: Exchange, status: int) -> None:
+    expect.status(exchange, status)

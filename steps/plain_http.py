@@ -1,0 +1,60 @@
+"""Steps about HTTP as the carrier of messages."""
+
+from opamp_conformance import expect
+from opamp_conformance.agent import Agent
+from opamp_conformance.exchange import GZIP, Exchange, Request
+from opamp_conformance.scene import Scene
+from pytest_bdd import parsers, then, when
+
+
+@when("the agent reports its full status compressed with gzip", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.deliver(Request.of(agent.full_status()).compressed())
+
+
+@when("the agent checks in compressed with gzip", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.deliver(Request.of(agent.check_in()).compressed())
+
+
+@when("the agent reports its full status and takes compressed responses", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.deliver_full_status(agent, {"Accept-Encoding": GZIP})
+
+
+@when(
+    parsers.parse('the agent reports its full status with the content type "{content_type}"'),
+    target_fixture="exchange",
+)
+def _(scene: Scene, agent: Agent, content_type: str) -> Exchange:
+    return scene.deliver_full_status(agent, {"Content-Type": content_type})
+
+
+@when("the agent reports its full status without a content type", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.deliver_full_status(agent, {"Content-Type": None})
+
+
+@when("the endpoint is fetched with GET", target_fixture="exchange")
+def _(scene: Scene) -> Exchange:
+    return scene.fetch()
+
+
+@then("the server answers without an error")
+def _(exchange: Exchange) -> None:
+    expect.understood(exchange)
+
+
+@then("the body of the response is a ServerToAgent")
+def _(exchange: Exchange) -> None:
+    expect.serialized_server_to_agent(exchange)
+
+
+@then("the response is compressed with gzip")
+def _(exchange: Exchange) -> None:
+    expect.compressed(exchange)
+
+
+@then("the request is not answered as plain HTTP")
+def _(exchange: Exchange) -> None:
+    expect.not_plain_http(exchange)

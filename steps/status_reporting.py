@@ -1,0 +1,76 @@
+"""Steps about reports, their answers, and what each side knows of the other."""
+
+from opamp_conformance import expect
+from opamp_conformance.agent import Agent
+from opamp_conformance.exchange import Exchange
+from opamp_conformance.scene import Scene
+from pytest_bdd import given, parsers, then, when
+
+
+@given("an agent that was told the server's capabilities", target_fixture="exchange")
+def _(scene: Scene) -> Exchange:
+    return scene.told_capabilities()
+
+
+@when(parsers.parse("the agent checks in {count:d} times"), target_fixture="exchanges")
+def _(scene: Scene, agent: Agent, count: int) -> list[Exchange]:
+    return [scene.client.send(agent.check_in()) for _ in range(count)]
+
+
+@when("the agent sends one check-in twice", target_fixture="exchanges")
+def _(scene: Scene, agent: Agent) -> list[Exchange]:
+    return [scene.client.send(message) for message in [agent.check_in()] * 2]
+
+
+@when(parsers.re(r"the agent checks in after (?P<count>\d+) lost messages?"), target_fixture="exchange")
+def _(scene: Scene, agent: Agent, count: str) -> Exchange:
+    agent.lose(int(count))
+    return scene.client.send(agent.check_in())
+
+
+@when("the agent checks in with the sequence number it had before", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    agent.count_from(agent.sequence_num)
+    return scene.client.send(agent.check_in())
+
+
+@when("the agent checks in with the sequence number 0", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    agent.count_from(0)
+    return scene.client.send(agent.check_in())
+
+
+@then("the server answers each of them")
+def _(exchanges: list[Exchange]) -> None:
+    for exchange in exchanges:
+        expect.answered(exchange)
+
+
+@then("the response carries no error")
+def _(exchange: Exchange) -> None:
+    expect.accepted(exchange)
+
+
+@then("the response is a bare acknowledgement")
+def _(exchange: Exchange) -> None:
+    expect.bare_acknowledgement(exchange)
+
+
+@then("the server asks for the full state")
+def _(exchange: Exchange) -> None:
+    expect.full_state_requested(exchange)
+
+
+@then("the response carries the server's capabilities")
+def _(exchange: Exchange) -> None:
+    expect.capabilities_told(exchange)
+
+
+@then("AcceptsStatus is among the server's capabilities")
+def _(exchange: Exchange) -> None:
+    expect.accepts_status(exchange)
+
+
+@then("the server's capabilities are all defined")
+def _(exchange: Exchange) -> None:
+    expect.defined_capabilities(exchange)
