@@ -6,9 +6,10 @@ URL is that of the endpoint, /v1/opamp and all; OPAMP_AUTHORIZATION may hold the
 import os
 
 from locust import FastHttpUser, constant, task
-from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_proto import CONTENT_TYPE, INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
+
+from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
 
 
 class EnrollingAgent(FastHttpUser):
@@ -26,9 +27,7 @@ class EnrollingAgent(FastHttpUser):
     def enroll(self) -> None:
         agent = Agent("load")
         body = agent.full_status(flags=REQUEST_INSTANCE_UID).SerializeToString()
-        with self.client.post(
-            "", data=body, headers=self._headers, name="enrollment", catch_response=True
-        ) as response:
+        with self.client.post("", data=body, headers=self._headers, name="enrollment", catch_response=True) as response:
             if response.status_code != 200 or not response.content:
                 response.failure(f"status {response.status_code}")
                 return

@@ -1,9 +1,10 @@
 """Steps that every chapter uses: agents, and the messages they send."""
 
+from pytest_bdd import given, parsers, when
+
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.scene import Scene
-from pytest_bdd import given, parsers, when
 
 
 @given("an unknown agent", target_fixture="agent")
@@ -37,7 +38,9 @@ def _(scene: Scene, agent: Agent) -> Exchange:
     return scene.client.send(agent.full_status(flags=REQUEST_INSTANCE_UID))
 
 
-@when("the agent reports its full status with the RequestInstanceUid flag and an unknown one", target_fixture="exchange")
+@when(
+    "the agent reports its full status with the RequestInstanceUid flag and an unknown one", target_fixture="exchange"
+)
 def _(scene: Scene, agent: Agent) -> Exchange:
     return scene.client.send(agent.full_status(flags=REQUEST_INSTANCE_UID | UNKNOWN_FLAG))
 

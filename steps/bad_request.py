@@ -1,10 +1,11 @@
 """Steps about malformed messages."""
 
+from pytest_bdd import given, then, when
+
 from opamp_conformance import expect
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange, Request
 from opamp_conformance.scene import Scene
-from pytest_bdd import given, then, when
 
 
 @given("the agent's bytes that are not protobuf were answered with an error_response", target_fixture="exchange")

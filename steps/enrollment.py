@@ -1,10 +1,11 @@
 """Steps of the enrollment contract."""
 
+from pytest_bdd import given, parsers, then, when
+
 from opamp_conformance import expect
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.scene import Scene
-from pytest_bdd import given, parsers, then, when
 
 
 @given("an enrolled agent", target_fixture="agent")

@@ -1,10 +1,11 @@
 """Steps about who a message speaks of."""
 
+from pytest_bdd import given, parsers, then, when
+
 from opamp_conformance import expect
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.scene import Scene
-from pytest_bdd import given, parsers, then, when
 
 
 @given("the agent has asked for a new instance_uid and was answered", target_fixture="exchange")

@@ -1,20 +1,16 @@
 """Steps about HTTP as the carrier of messages."""
 
+from pytest_bdd import parsers, then, when
+
 from opamp_conformance import expect
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import GZIP, Exchange, Request
 from opamp_conformance.scene import Scene
-from pytest_bdd import parsers, then, when
 
 
 @when("the agent reports its full status compressed with gzip", target_fixture="exchange")
 def _(scene: Scene, agent: Agent) -> Exchange:
     return scene.client.deliver(Request.of(agent.full_status()).compressed())
-
-
-@when("the agent checks in compressed with gzip", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.deliver(Request.of(agent.check_in()).compressed())
 
 
 @when("the agent reports its full status and takes compressed responses", target_fixture="exchange")

@@ -1,10 +1,11 @@
 """Steps about reports, their answers, and what each side knows of the other."""
 
+from pytest_bdd import given, parsers, then, when
+
 from opamp_conformance import expect
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.scene import Scene
-from pytest_bdd import given, parsers, then, when
 
 
 @given("an agent that was told the server's capabilities", target_fixture="exchange")

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
+from opamp_mock_server import DEVIATIONS, Deviation, Settings
+
 from opamp_conformance.catalogue import Scenario, load_catalogue
 from opamp_conformance.events import Event, FindingBooked, ScenarioFinished
 from opamp_conformance.ledger import Contract, load
@@ -12,7 +14,6 @@ from opamp_conformance.selection import Selection
 from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.validation import CHECKS
 from opamp_conformance.verdicts import ExitCode, Verdict
-from opamp_mock_server import DEVIATIONS, Deviation, Settings
 
 BROKEN = (Verdict.FAILED, Verdict.WARNED)
 

@@ -12,7 +12,7 @@ from opamp_mock_server.server import (
 
 __all__ = [
     "DEFAULT_MAX_BODY_BYTES",
-    "DEFAULT_PORT", 
+    "DEFAULT_PORT",
     "DEVIATIONS",
     "CannotListen",
     "Contract",

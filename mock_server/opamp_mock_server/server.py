@@ -1,10 +1,11 @@
 """The mock server as a whole: settings, and the running thing."""
 
 import contextlib
+import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
@@ -84,10 +85,8 @@ class MockServer:
 
     def run(self, when_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGINT or SIGTERM, or until stopped; finish what is under way."""
-        ready = threading.Thread(target=self._report, args=(when_ready,), daemon=True)
-        ready.start()
-        # uvicorn raises the signal again once it has drained; by then it has done its work.
-        with contextlib.suppress(KeyboardInterrupt):
+        threading.Thread(target=self._report, args=(when_ready,), daemon=True).start()
+        with _signals_end_quietly():
             self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
@@ -115,6 +114,20 @@ class MockServer:
     def _wait_until_started(self) -> None:
         while not self._server.started:
             time.sleep(0.002)
+
+
+@contextlib.contextmanager
+def _signals_end_quietly() -> Iterator[None]:
+    """Keep uvicorn from ending the process by the signal that it has drained for already."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -25,7 +25,9 @@ class Enrollment:
         """Tell whether an agent is enrolled; raises Unmet if the target does not let that be seen."""
         enrolled = self._is_accepted(self._client.send(agent.clone().disconnect()))
         if enrolled and self._is_accepted(self._strangers_disconnect):
-            raise Unmet("fleet.disconnect.unenrolled", "agent_disconnect is accepted from agents nobody has seen before")
+            raise Unmet(
+                "fleet.disconnect.unenrolled", "agent_disconnect is accepted from agents nobody has seen before"
+            )
         return enrolled
 
     def require_auto_enrollment(self) -> None:

@@ -35,6 +35,14 @@ def _described(exchange: Exchange) -> str:
     return f"a response with {', '.join(fields)}" if fields else "an acknowledgement"
 
 
+def _processed(exchange: Exchange) -> pb.ServerToAgent:
+    """Return the reply to a report that was processed; what an error leaves out is not the error's fault."""
+    reply = exchange.reply
+    if reply.HasField("error_response"):
+        raise Unmet("response.no-error-on-success", _described(exchange))
+    return reply
+
+
 # ---- instance_uid
 
 
@@ -110,7 +118,11 @@ def enrolled(enrollment: Enrollment, agent: Agent) -> None:
 
 
 def not_enrolled(enrollment: Enrollment, agent: Agent) -> None:
-    _that(not enrollment.holds(agent), "an agent that is not enrolled, so that its agent_disconnect is refused", "accepted")
+    _that(
+        not enrollment.holds(agent),
+        "an agent that is not enrolled, so that its agent_disconnect is refused",
+        "accepted",
+    )
 
 
 # ---- replies
@@ -142,19 +154,17 @@ def understood(exchange: Exchange) -> None:
 
 def refused_as_bad_request(exchange: Exchange) -> None:
     message = exchange.message
-    refused = (
-        not isinstance(message, Breach) and message.error_response.type == pb.ServerErrorResponseType_BadRequest
-    )
+    refused = not isinstance(message, Breach) and message.error_response.type == pb.ServerErrorResponseType_BadRequest
     _that(refused, "error_response BadRequest", _described(exchange))
 
 
 def bare_acknowledgement(exchange: Exchange) -> None:
-    beside = {field.name for field, _ in exchange.reply.ListFields()} - {"instance_uid", "capabilities", "flags"}
+    beside = {field.name for field, _ in _processed(exchange).ListFields()} - {"instance_uid", "capabilities", "flags"}
     _that(not beside, "nothing but instance_uid, as there is nothing to say", f"also {', '.join(sorted(beside))}")
 
 
 def full_state_requested(exchange: Exchange) -> None:
-    flags = exchange.reply.flags
+    flags = _processed(exchange).flags
     _that(flags & pb.ServerToAgentFlags_ReportFullState, "the flag ReportFullState", f"flags {flags:#x}")
 
 
@@ -162,7 +172,7 @@ def full_state_requested(exchange: Exchange) -> None:
 
 
 def capabilities_told(exchange: Exchange) -> None:
-    _that(exchange.reply.capabilities, "capabilities", "capabilities 0")
+    _that(_processed(exchange).capabilities, "capabilities", "capabilities 0")
 
 
 def accepts_status(exchange: Exchange) -> None:

@@ -16,7 +16,9 @@ def open_client(endpoint: Endpoint, timeout: float) -> Iterator[Client]:
     with Client(endpoint, timeout) as client:
         exchange = client.send(Agent("preflight").full_status())
         if isinstance(exchange.message, Breach):
-            raise CannotTell(f"{endpoint.url} does not answer as an OpAMP server: {_explain(exchange, exchange.message)}")
+            raise CannotTell(
+                f"{endpoint.url} does not answer as an OpAMP server: {_explain(exchange, exchange.message)}"
+            )
         client.exchanges.clear()
         yield client
 
@@ -28,5 +30,6 @@ def _explain(exchange: Exchange, breach: Breach) -> str:
     if response.status in (401, 403):
         return f"it refuses the credentials ({response.status}); give some with --header or --header-env"
     if 300 <= response.status < 400:
-        return f"it redirects to {response.headers.get('location', 'nowhere')}; redirects are not followed, give the final URL"
+        where = response.headers.get("location", "nowhere")
+        return f"it redirects to {where}; redirects are not followed, give the final URL"
     return f"{response} is no ServerToAgent; check the path of the URL"

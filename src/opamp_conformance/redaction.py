@@ -29,9 +29,7 @@ class Redactor:
         return data
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {
-            name: REDACTED if name.lower() in self._names else self.text(value) for name, value in headers.items()
-        }
+        return {name: REDACTED if name.lower() in self._names else self.text(value) for name, value in headers.items()}
 
     def lines(self, lines: Iterable[str]) -> list[str]:
         return [self.text(line) for line in lines]

@@ -157,4 +157,3 @@ class Scene:
 
     def wrong_credentials(self) -> dict[str, str | None]:
         return {"Authorization": f"ApiKey {secrets.token_urlsafe(16)}"}
-

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from google.protobuf.message import Message
+from opamp_proto.anyvalue_pb2 import KeyValue
 
 from opamp_conformance.errors import Breach
 from opamp_conformance.events import Traffic
@@ -45,7 +46,9 @@ def _hex(data: bytes) -> str:
 def _lines(message: Message, indent: str = "") -> Iterable[str]:
     for field, value in message.ListFields():
         for item in value if field.is_repeated else [value]:
-            if isinstance(item, Message):
+            if isinstance(item, KeyValue):
+                yield f"{indent}{field.name}: {item.key} = {' '.join(_lines(item.value)) or 'null'}"
+            elif isinstance(item, Message):
                 yield f"{indent}{field.name}:"
                 yield from _lines(item, indent + "  ")
             elif isinstance(item, bytes):

@@ -89,7 +89,7 @@ class Findings:
         return iter(self._findings.values())
 
     def inspect(self, exchange: Exchange) -> None:
-        """Check one reply against everything that holds for all; what is no ServerToAgent is the scenario's to judge."""
+        """Check one reply; what is no ServerToAgent at all is for the scenario to judge."""
         if isinstance(exchange.message, Breach):
             return
         for requirement, check in CHECKS.items():

@@ -31,7 +31,9 @@ class EchoOfAnotherOnErrors(Core):
         return super().bad_request(_another(instance_uid), problem)
 
 
-@breaks("identification.request-uid.answered", also=["fleet.request-uid.unknown-agent", "fleet.request-uid.known-agent"])
+@breaks(
+    "identification.request-uid.answered", also=["fleet.request-uid.unknown-agent", "fleet.request-uid.known-agent"]
+)
 class FlagIgnored(Core):
     """RequestInstanceUid is ignored, except together with agent_disconnect."""
 

@@ -47,4 +47,4 @@ def breaks(deviation: str, *, also: Sequence[str] = ()) -> Callable[[C], C]:
 def deviating(base: C, deviations: Sequence[Deviation]) -> C:
     """Return ``base`` with every deviation that concerns it: those of a class that it extends or is."""
     changes = [deviation.change for deviation in deviations if set(deviation.change.__bases__) & set(base.__mro__)]
-    return cast(C, type(base.__name__, (*changes, base), {})) if changes else base
+    return cast("C", type(base.__name__, (*changes, base), {})) if changes else base

@@ -1,6 +1,6 @@
 """``opamp-conformance run``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -29,7 +29,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--url", metavar="URL", help="The same as --target URL.")
 @click.option("--contract", type=click.Choice([*Contract, "all"]), help="Default: all for the mock, opamp for a URL.")
 @click.option("--header", metavar="'NAME: VALUE'", multiple=True, help="A header of each request; repeatable.")
-@click.option("--header-env", metavar="NAME=VARIABLE", multiple=True, help="A header whose value is in the environment.")
+@click.option(
+    "--header-env", metavar="NAME=VARIABLE", multiple=True, help="A header whose value is in the environment."
+)
 @click.option("--ca", type=_FILE, help="PEM file of the authorities that vouch for the server.")
 @click.option("--cert", type=_FILE, help="PEM file of a client certificate.")
 @click.option("--key", type=_FILE, help="PEM file of its key, if --cert does not hold it.")
@@ -65,12 +67,11 @@ def run_command(
     opamp-conformance run --url http://127.0.0.1:4320 --contract fleet --only 'fleet.request-uid.*'
     """
     chosen = _target(target, url, header, header_env, Tls(ca, cert, key))
-    contracts = chosen.contracts if contract is None else list(Contract) if contract == "all" else [Contract(contract)]
     with _outputs(junit, jsonl) as outputs:
         terminal = Terminal(is_terminal=click.get_text_stream("stdout").isatty())
         return examine(
             chosen,
-            Selection(contracts, only, skip),
+            Selection(_contracts(contract, chosen), only, skip),
             timeout=timeout,
             strict=strict,
             listeners=[terminal, *outputs],
@@ -93,6 +94,12 @@ def _target(
     files = {"--ca": tls.ca, "--cert": tls.cert, "--key": tls.key}
     again += [f"{option} {path}" for option, path in files.items() if path is not None]
     return UrlTarget(url, headers, tls, again)
+
+
+def _contracts(contract: str | None, target: Target) -> Sequence[Contract]:
+    if contract is None:
+        return target.contracts
+    return tuple(Contract) if contract == "all" else (Contract(contract),)
 
 
 @contextmanager

@@ -3,7 +3,16 @@
 import logging
 
 import click
-from opamp_mock_server import DEFAULT_MAX_BODY_BYTES, DEFAULT_PORT, DEVIATIONS, CannotListen, Contract, Deviation, MockServer, Settings
+from opamp_mock_server import (
+    DEFAULT_MAX_BODY_BYTES,
+    DEFAULT_PORT,
+    DEVIATIONS,
+    CannotListen,
+    Contract,
+    Deviation,
+    MockServer,
+    Settings,
+)
 
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.selection import nearest

@@ -74,7 +74,11 @@ class Terminal:
         click.echo(f"\n{click.style(word, fg=colour, bold=True)}: {counts or 'nothing ran'} in {event.seconds:.1f} s")
         click.echo(
             f"left behind on the target: {event.agents} agents"
-            + (f", of which {event.still_connected} could not be disconnected" if event.still_connected else ", all disconnected")
+            + (
+                f", of which {event.still_connected} could not be disconnected"
+                if event.still_connected
+                else ", all disconnected"
+            )
         )
 
     def _clear_progress(self) -> None:
