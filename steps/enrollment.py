@@ -145,8 +145,8 @@ def _(exchange: Exchange) -> None:
 
 
 @then("the time in new_instance_uid is within a day of now")
-def _(exchange: Exchange) -> None:
-    expect.time_near_now(exchange)
+def _(scene: Scene, exchange: Exchange) -> None:
+    expect.time_near(exchange, scene.now())
 
 
 @then("new_instance_uid was never handed out before")

@@ -26,6 +26,14 @@ def _(scene: Scene, agent: Agent, content_type: str) -> Exchange:
     return scene.deliver_full_status(agent, {"Content-Type": content_type})
 
 
+@when(
+    parsers.parse('the agent reports its full status in the encoding "{encoding}"'),
+    target_fixture="exchange",
+)
+def _(scene: Scene, agent: Agent, encoding: str) -> Exchange:
+    return scene.deliver_full_status(agent, {"Content-Encoding": encoding})
+
+
 @when("the agent reports its full status without a content type", target_fixture="exchange")
 def _(scene: Scene, agent: Agent) -> Exchange:
     return scene.deliver_full_status(agent, {"Content-Type": None})
@@ -39,6 +47,11 @@ def _(scene: Scene) -> Exchange:
 @then("the server answers without an error")
 def _(exchange: Exchange) -> None:
     expect.understood(exchange)
+
+
+@then("the request is refused")
+def _(exchange: Exchange) -> None:
+    expect.refused(exchange)
 
 
 @then("the body of the response is a ServerToAgent")

@@ -8,6 +8,13 @@ Feature: Bodies of requests and responses
     When the agent reports its full status compressed with gzip
     Then the server answers without an error
 
+  @MUST @http.honour-content-encoding
+  Scenario: A report in an encoding that nobody knows is not taken for a plain one
+    Given an agent that has reported its full status
+    And an unknown agent
+    When the agent reports its full status in the encoding "x-nonesuch"
+    Then the request is refused
+
   @implied @http.response-body
   Scenario: The body of a response is a ServerToAgent
     Given an agent that has reported its full status

@@ -1,6 +1,5 @@
 """What a scenario can assert: the Thens of the suite. Each returns, or raises a Breach."""
 
-import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -90,10 +89,10 @@ def uuid_version_7(exchange: Exchange) -> None:
     _that(announced.version == 7 and announced.variant == uuid.RFC_4122, "a UUID of version 7", actual)
 
 
-def time_near_now(exchange: Exchange) -> None:
-    """The first 48 bits of a UUIDv7 are milliseconds since 1970 (RFC 9562, section 5.7)."""
+def time_near(exchange: Exchange, now: float) -> None:
+    """The first 48 bits of a UUIDv7 are milliseconds since 1970 (RFC 9562, section 5.7); ``now`` is in seconds."""
     embedded = int.from_bytes(exchange.new_instance_uid[:6], "big") / 1000
-    away = embedded - time.time()
+    away = embedded - now
     _that(abs(away) <= DAY, "a time within a day of now", f"{away:+.0f} seconds from now")
 
 
@@ -221,6 +220,14 @@ def status(exchange: Exchange, expected: int) -> None:
     response = exchange.response
     actual = exchange.failure or "no response" if response is None else f"the status {response.status}"
     _that(response is not None and response.status == expected, f"the status {expected}", actual)
+
+
+def refused(exchange: Exchange) -> None:
+    """By HTTP or by OpAMP: the specification does not say which."""
+    message, response = exchange.message, exchange.response
+    by_opamp = not isinstance(message, Breach) and message.HasField("error_response")
+    by_http = response is not None and response.status >= 400
+    _that(by_opamp or by_http, "a status of 400 or more, or an error_response", _described(exchange))
 
 
 def not_plain_http(exchange: Exchange) -> None:

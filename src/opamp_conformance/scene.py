@@ -4,6 +4,7 @@ A Given that the target breaks raises Unmet with the requirement in its way.
 """
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -151,6 +152,9 @@ class Scene:
     def deliver_gzip_cut_short(self, agent: Agent) -> Exchange:
         request = Request.of(agent.full_status()).compressed()
         return self.client.deliver(request.malformed(request.body[: len(request.body) // 2]))
+
+    def now(self) -> float:
+        return time.time()
 
     def fetch(self) -> Exchange:
         return self.client.deliver(Request(b"", method="GET", headers={}))

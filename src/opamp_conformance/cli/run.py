@@ -1,5 +1,6 @@
 """``opamp-conformance run``."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,7 +69,7 @@ def run_command(
     """
     chosen = _target(target, url, header, header_env, Tls(ca, cert, key))
     with _outputs(junit, jsonl) as outputs:
-        terminal = Terminal(is_terminal=click.get_text_stream("stdout").isatty())
+        terminal = Terminal(is_terminal=sys.stdout.isatty())
         return examine(
             chosen,
             Selection(_contracts(contract, chosen), only, skip),

@@ -1,0 +1,366 @@
+"""Whatever options, files and servers do, a run ends in one clear line and the right exit code."""
+
+import gzip
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trustme
+from conftest import Cli, RudeServer, read_request, respond
+from opamp_proto import opamp_pb2 as pb
+
+
+def acknowledgement(request: bytes) -> bytes:
+    message = pb.AgentToServer.FromString(request.partition(b"\r\n\r\n")[2])
+    return pb.ServerToAgent(instance_uid=message.instance_uid, capabilities=1).SerializeToString()
+
+
+def one_line(result: subprocess.CompletedProcess[str]) -> str:
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+# ---- the first exchange: nothing could be told
+
+
+def hang(connection: socket.socket) -> None:
+    connection.recv(65536)
+    time.sleep(5)
+
+
+def close_at_once(connection: socket.socket) -> None:
+    read_request(connection)
+
+
+def html(connection: socket.socket) -> None:
+    read_request(connection)
+    respond(connection, b"<html><body>Welcome to nginx!</body></html>", content_type="text/html")
+
+
+def empty(connection: socket.socket) -> None:
+    read_request(connection)
+    respond(connection, b"")
+
+
+def close_in_mid_body(connection: socket.socket) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 500\r\n\r\n123")
+
+
+def endless_body(connection: socket.socket) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(300):
+        connection.sendall(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+
+
+def endless_headers(connection: socket.socket) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    for number in range(100_000):
+        connection.sendall(b"X-%d: y\r\n" % number)
+
+
+def dripping_headers(connection: socket.socket) -> None:
+    read_request(connection)
+    for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n":
+        connection.sendall(bytes([byte]))
+        time.sleep(0.1)
+
+
+def redirect(connection: socket.socket) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 308 Permanent Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
+
+
+def unauthorized(connection: socket.socket) -> None:
+    read_request(connection)
+    respond(connection, b"", "401 Unauthorized")
+
+
+def not_http(connection: socket.socket) -> None:
+    connection.sendall(b"220 mail.example.com ESMTP\r\n")
+    time.sleep(0.2)
+
+
+def gzip_bomb(connection: socket.socket) -> None:
+    read_request(connection)
+    body = gzip.compress(bytes(64 * 1024 * 1024))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection.sendall(head.encode() + body)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "says"),
+    [
+        (hang, "no complete response within 0.5 seconds"),
+        (close_at_once, "closed the connection without a response"),
+        (html, r"text/html\) is no ServerToAgent"),
+        (empty, "body of 0 bytes"),
+        (close_in_mid_body, "in the middle of the body"),
+        (endless_body, "does not end"),
+        (endless_headers, "not HTTP|no complete response"),
+        (dripping_headers, "no complete response"),
+        (redirect, "redirects to /elsewhere"),
+        (unauthorized, "refuses the credentials"),
+        (not_http, "not HTTP"),
+        (gzip_bomb, "is no ServerToAgent"),
+    ],
+)
+def test_a_server_that_is_none(cli: Cli, behaviour: Callable[[socket.socket], None], says: str) -> None:
+    with RudeServer(behaviour) as server:
+        result = cli("run", "--url", server.url, "--timeout", 3 if behaviour is endless_body else 0.5)
+    assert result.returncode == 2
+    assert re.search(says, one_line(result))
+
+
+def test_nobody_listens(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    result = cli("run", "--url", f"http://127.0.0.1:{port}/v1/opamp")
+    assert result.returncode == 2
+    assert "cannot connect" in one_line(result)
+
+
+def test_a_host_that_is_not_known(cli: Cli) -> None:
+    result = cli("run", "--url", "http://nonesuch.invalid/v1/opamp")
+    assert result.returncode == 2
+    assert "the host name nonesuch.invalid is not known" in one_line(result)
+
+
+# ---- TLS
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+def tls_server(authority: trustme.CA, *, wants_certificate: bool = False) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    if wants_certificate:
+        authority.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def answer(connection: socket.socket) -> None:
+    while request := read_request(connection):
+        respond(connection, acknowledgement(request))
+
+
+ONE = ("--only", "capabilities.server.accepts-status-bit")
+
+
+def test_tls_on_a_plain_port(cli: Cli) -> None:
+    with RudeServer(answer) as server:
+        result = cli("run", "--url", server.url.replace("http:", "https:"), "--timeout", 2)
+    assert result.returncode == 2
+    assert "does not answer as an OpAMP server: " in one_line(result)
+    assert "http://" in one_line(result)
+
+
+def test_a_plain_request_on_a_tls_port(cli: Cli, authority: trustme.CA) -> None:
+    with RudeServer(answer, tls_server(authority)) as server:
+        result = cli("run", "--url", server.url, "--timeout", 2)
+    assert result.returncode == 2
+    assert one_line(result)
+
+
+def test_an_authority_nobody_trusts(cli: Cli, authority: trustme.CA) -> None:
+    with RudeServer(answer, tls_server(authority)) as server:
+        result = cli("run", "--url", f"https://localhost:{server.port}")
+    assert result.returncode == 2
+    assert "certificate is not trusted" in one_line(result)
+
+
+def test_an_authority_that_is_given(cli: Cli, authority: trustme.CA, ca_file: Path) -> None:
+    with RudeServer(answer, tls_server(authority)) as server:
+        result = cli("run", "--url", f"https://localhost:{server.port}", "--ca", ca_file, *ONE)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_client_certificate(cli: Cli, authority: trustme.CA, ca_file: Path, tmp_path: Path) -> None:
+    client = authority.issue_cert("client.example.com")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    client.cert_chain_pems[0].write_to_path(cert)
+    client.private_key_pem.write_to_path(key)
+    with RudeServer(answer, tls_server(authority, wants_certificate=True)) as server:
+        url = f"https://localhost:{server.port}"
+        shown = cli("run", "--url", url, "--ca", ca_file, "--cert", cert, "--key", key, *ONE)
+        not_shown = cli("run", "--url", url, "--ca", ca_file, *ONE)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert not_shown.returncode == 2
+    assert one_line(not_shown)
+
+
+# ---- in mid-run: the scenario's own verdict
+
+
+def misbehaving_after_first(then: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    """Answer first reports well, and do something else to check-ins."""
+
+    def behave(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            if b"service.name" not in request:
+                then(connection)
+                return
+            respond(connection, acknowledgement(request))
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param(lambda connection: time.sleep(3), id="hangs"),
+        pytest.param(lambda connection: None, id="closes"),
+        pytest.param(lambda connection: respond(connection, b"<html>", content_type="text/html"), id="html"),
+        pytest.param(
+            lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n123"),
+            id="closes in mid-body",
+        ),
+    ],
+)
+def test_a_server_that_breaks_a_promise_in_mid_run(cli: Cli, then: Callable[[socket.socket], None]) -> None:
+    with RudeServer(misbehaving_after_first(then)) as server:
+        result = cli("run", "--url", server.url, "--timeout", 0.5, "--only", "Each check-in is answered")
+    assert result.returncode == 1
+    assert re.search("^(failed|blocked) +MUST", result.stdout, re.MULTILINE)
+    assert result.stderr == ""
+
+
+def test_a_server_that_answers_in_pieces(cli: Cli) -> None:
+    def dribble(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            body = acknowledgement(request)
+            for piece in (f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode(), body[:5], body[5:]):
+                connection.sendall(piece)
+                time.sleep(0.02)
+
+    with RudeServer(dribble) as server:
+        result = cli("run", "--url", server.url, *ONE)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_server_that_vanishes(cli: Cli) -> None:
+    ended: list[RudeServer] = []
+
+    def vanish(connection: socket.socket) -> None:
+        respond(connection, acknowledgement(read_request(connection)))
+        ended[0].__exit__()
+
+    with RudeServer(vanish) as server:
+        ended.append(server)
+        result = cli("run", "--url", server.url, "--timeout", 1, "--only", "response.*")
+    assert result.returncode == 1
+    assert "cannot connect" in result.stdout
+
+
+# ---- options, variables and files
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "--url", "ftp://example.com"], "not a URL of a server"),
+        (["run", "--url", "http://"], "not a URL of a server"),
+        (["run", "--url", "http://[::1"], "not a URL"),
+        (["run", "--url", "http://127.0.0.1:99999"], "not a URL"),
+        (["run", "--url", ""], "not a URL of a server"),
+        (["run", "--url", "http://user:secret@127.0.0.1"], "must not hold credentials"),
+        (["run", "--target", "mokc"], "not a URL of a server"),
+        (["run", "--target", "mock", "--url", "http://127.0.0.1:1"], "two targets"),
+        (["run", "--header", "X-Key: 1"], "add --url"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "nonsense"], "written 'Name: value'"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "a b: c"], "not the name of a header"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "X: \x01"], "does not allow"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "X: 1", "--header-env", "x=HOME"], "given twice"),
+        (["run", "--url", "http://127.0.0.1:1", "--header-env", "X=NONESUCH"], "NONESUCH is not set"),
+        (["run", "--url", "http://127.0.0.1:1", "--header-env", "X"], "written 'Name=VARIABLE'"),
+        (["run", "--url", "https://127.0.0.1:1", "--ca", "nonesuch.pem"], "cannot read nonesuch.pem"),
+        (["run", "--url", "https://127.0.0.1:1", "--ca", __file__], "no readable PEM file"),
+        (["run", "--url", "https://127.0.0.1:1", "--cert", __file__], "cannot use the client certificate"),
+        (["run", "--url", "https://127.0.0.1:1", "--key", __file__], "--key needs --cert"),
+        (["run", "--only", "fleet.request-uid.eho"], "did you mean 'fleet.request-uid.echo'"),
+        (["run", "--skip", "nonesuch"], "matches no requirement"),
+        (["run", "--only", "auth.401", "--skip", "auth.*"], "nothing is selected"),
+        (["run", "--contract", "opamp", "--only", "fleet.*"], "add --contract fleet"),
+        (["run", "--junit", "nonesuch/out.xml"], "cannot write nonesuch/out.xml"),
+        (["run", "--jsonl", "/"], "cannot write /"),
+        (["serve", "--deviation", "fleet.request-uid.eho"], "did you mean 'fleet.request-uid.echo'"),
+        (["serve", "--contract", "opamp", "--deviation", "fleet.disconnect.enrolled"], "--contract fleet"),
+        (["serve", "--host", "nonesuch.invalid"], "cannot listen on nonesuch.invalid"),
+        (["serve", "--enrollment-key", ""], "is empty"),
+    ],
+)
+def test_options_that_make_no_sense(cli: Cli, arguments: list[str], says: str) -> None:
+    result = cli(*arguments)
+    assert result.returncode == 2
+    assert says in one_line(result)
+    assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonesuch"],
+        ["run", "--nonesuch"],
+        ["run", "--timeout", "0"],
+        ["run", "--timeout", "nan"],
+        ["run", "--contract", "x"],
+        ["serve", "--port", "70000"],
+        ["serve", "--max-body-bytes", "0"],
+    ],
+)
+def test_options_that_do_not_exist(cli: Cli, arguments: list[str]) -> None:
+    result = cli(*arguments)
+    assert result.returncode == 2
+    assert "Error: " in result.stderr
+
+
+def test_a_port_in_use(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        result = cli("serve", "--port", listener.getsockname()[1])
+    assert result.returncode == 2
+    assert "Address already in use; choose another" in one_line(result)
+
+
+def test_an_interrupted_run_takes_leave() -> None:
+    with RudeServer(misbehaving_after_first(lambda connection: time.sleep(3))) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--timeout", "2"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "Traceback" not in out + err
+    assert "left behind" in out
+    assert "interrupted" in err
+
+
+def test_a_reader_that_leaves(cli: Cli) -> None:
+    process = subprocess.Popen(
+        f"{sys.executable} -m opamp_conformance list | head -1", shell=True, stderr=subprocess.PIPE, text=True
+    )
+    assert "Traceback" not in process.communicate(timeout=30)[1]

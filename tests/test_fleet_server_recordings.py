@@ -1,0 +1,171 @@
+"""What a real Fleet Server 9.5 once answered, judged as a reader of the specification would.
+
+The recordings hold each request, the reply's bytes, and the changes in the server's own index.
+"""
+
+import json
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from google.protobuf import json_format
+from opamp_proto import opamp_pb2 as pb
+
+from opamp_conformance import expect
+from opamp_conformance.errors import Breach, Unmet
+from opamp_conformance.exchange import Exchange, Request, Response
+from opamp_conformance.validation import Findings
+
+RECORDINGS: dict[str, dict[str, Any]] = {
+    recording["case"]: recording
+    for recording in json.loads((Path(__file__).parent / "data" / "fleet_server_9.5.json").read_text())
+    if "request" in recording
+}
+
+ASKING = ["c", "c3", "c5", "x4"]
+CHECK_INS = ["b", "b2", "b3", "c2", "c4", "e4", "x3"]
+ENROLLING = ["a", "f4", "f5", "m", "x1", "k", "k2"]
+REFUSED_DISCONNECTS = ["d", "e", "e2"]
+DISCONNECTS = ["e3", "x2"]
+MALFORMED_UIDS = ["f", "f2", "f3", "f6", "g2"]
+MALFORMED_BODIES = ["g", "k3"]
+
+
+def exchange(case: str) -> Exchange:
+    recording = RECORDINGS[case]
+    request = recording["request"]
+    message = None
+    if isinstance(request.get("agent_to_server"), dict):
+        message = json_format.ParseDict(request["agent_to_server"], pb.AgentToServer())
+    headers = {name.lower(): value for name, value in recording["headers"].items() if name != "Content-Encoding"}
+    body = bytes.fromhex(recording.get("reply_bytes_hex", ""))  # recorded without its content encoding
+    return Exchange(
+        Request(message.SerializeToString() if message else b"", message, request["method"], request["headers"]),
+        sent_at=0,
+        seconds=recording["seconds"],
+        response=Response(recording["status"], headers, body),
+    )
+
+
+def recorded_at(case: str) -> float:
+    return parsedate_to_datetime(RECORDINGS[case]["headers"]["Date"]).timestamp()
+
+
+def stored(case: str) -> dict[str, dict[str, Any]]:
+    return RECORDINGS[case]["fleet_agents_at_reply"]
+
+
+@pytest.mark.parametrize("case", ASKING)
+def test_rules_1_to_4_the_flag_is_a_new_enrollment(case: str) -> None:
+    recorded = exchange(case)
+    expect.new_enrollment_announced(recorded)
+    expect.echo(recorded)
+    expect.sixteen_bytes(recorded)
+    expect.other_than_incoming(recorded)
+    expect.uuid_version_7(recorded)
+    expect.time_near(recorded, recorded_at(case))
+    assert "created" in stored(case)[str(UUID(bytes=recorded.new_instance_uid))]
+
+
+def test_rule_2_every_new_instance_uid_is_another() -> None:
+    expect.all_different([exchange(case) for case in ASKING])
+
+
+@pytest.mark.parametrize("case", REFUSED_DISCONNECTS)
+def test_rule_5_a_refused_disconnect_changes_nothing(case: str) -> None:
+    recorded = exchange(case)
+    expect.refused_as_bad_request(recorded)
+    expect.nothing_announced(recorded)
+    assert stored(case) == RECORDINGS[case]["fleet_agents_after_flush"] == {}
+
+
+@pytest.mark.parametrize("case", DISCONNECTS)
+def test_an_enrolled_agent_may_disconnect(case: str) -> None:
+    expect.accepted(exchange(case))
+
+
+@pytest.mark.parametrize("case", CHECK_INS)
+def test_rule_6_an_enrolled_agent_checks_in(case: str) -> None:
+    recorded = exchange(case)
+    expect.accepted(recorded)
+    expect.echo(recorded)
+    expect.nothing_announced(recorded)
+    assert all("created" not in change for change in stored(case).values())
+
+
+@pytest.mark.parametrize("case", ENROLLING)
+def test_rule_6_an_unknown_agent_is_enrolled_under_its_own_instance_uid(case: str) -> None:
+    recorded = exchange(case)
+    expect.accepted(recorded)
+    expect.nothing_announced(recorded)
+    assert "created" in stored(case)[str(UUID(bytes=recorded.reply.instance_uid))]
+
+
+@pytest.mark.parametrize("case", ["c3", "c5"])
+def test_rule_7_the_old_enrollment_stays(case: str) -> None:
+    old = str(UUID(bytes=exchange(case).reply.instance_uid))
+    assert "deleted" not in stored(case)[old]
+    assert exchange("c4").reply.instance_uid == exchange("c3").reply.instance_uid
+    expect.accepted(exchange("c4"))
+
+
+# What the specification asks for, and where this server breaks it: the whole list, read by hand.
+JUDGEMENTS: dict[str, tuple[Callable[[Exchange], None], list[str], list[str]]] = {
+    # requirement: (what is expected, the recordings it concerns, those of them that break it)
+    "identification.s2a-matches": (
+        expect.echo,
+        [*ASKING, *CHECK_INS, *ENROLLING, *DISCONNECTS, *REFUSED_DISCONNECTS],
+        [],
+    ),
+    "identification.new-instance-uid.length": (expect.sixteen_bytes, ASKING, []),
+    "identification.new-instance-uid.uuidv7": (expect.uuid_version_7, ASKING, []),
+    "response.no-error-on-success": (expect.accepted, [*CHECK_INS, *ENROLLING], []),
+    "response.ack-only-instance-uid": (expect.bare_acknowledgement, CHECK_INS, CHECK_INS),
+    "capabilities.server.first-message": (expect.capabilities_told, ENROLLING, []),
+    "capabilities.server.accepts-status-bit": (expect.accepts_status, ENROLLING, []),
+    "capabilities.server.undefined-bits-zero": (expect.defined_capabilities, ENROLLING, []),
+    "sequence.server-report-full-state": (expect.full_state_requested, ["b2"], []),
+    "bad-request.respond": (expect.an_error, [*MALFORMED_UIDS, *MALFORMED_BODIES], MALFORMED_BODIES),
+    "bad-request.type": (expect.bad_request, MALFORMED_UIDS, []),
+    "bad-request.message": (expect.readable_problem, MALFORMED_UIDS, []),
+    "error.excludes-other-fields": (
+        expect.error_alone,
+        [*MALFORMED_UIDS, *REFUSED_DISCONNECTS, "h3", "x5"],
+        [*MALFORMED_UIDS, *REFUSED_DISCONNECTS, "h3", "x5"],
+    ),
+    "http.honour-content-encoding": (expect.refused, ["k4"], ["k4"]),
+    "http.support-gzip-request": (expect.understood, ["k", "k2"], []),
+    "http.detect-ws": (expect.not_plain_http, ["i"], []),
+    "auth.401": (lambda recorded: expect.status(recorded, 401), ["h", "h2", "h4"], []),
+}
+
+
+@pytest.mark.parametrize("requirement", JUDGEMENTS)
+def test_the_breaches_of_the_specification_are_named(requirement: str) -> None:
+    check, concerned, broken = JUDGEMENTS[requirement]
+    assert [case for case in concerned if breaks(check, case)] == broken
+
+
+def breaks(check: Callable[[Exchange], None], case: str) -> bool:
+    try:
+        check(exchange(case))
+    except (Breach, Unmet):
+        return True
+    return False
+
+
+def test_the_check_of_every_reply_finds_one_breach_in_all_recordings() -> None:
+    findings = Findings()
+    for case in RECORDINGS:
+        findings.inspect(exchange(case))
+    assert {finding.requirement for finding in findings} == {"error.excludes-other-fields"}
+
+
+def test_every_recording_is_judged() -> None:
+    judged = {case for _, concerned, _ in JUDGEMENTS.values() for case in concerned}
+    # h5 is not enrollment's concern, i2 and i3 are left open by the specification, i4 is WebSocket's, and the
+    # requests of j and j2 were too large to be recorded.
+    assert set(RECORDINGS) - judged == {"h5", "i2", "i3", "i4", "j", "j2"}
