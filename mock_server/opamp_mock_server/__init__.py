@@ -1,6 +1,6 @@
 """The reference mock server: OpAMP as the specification has it, and as one deviation at a time breaks it."""
 
-from opamp_mock_server.deviations import DEVIATIONS, Deviation
+from opamp_mock_server.deviations import DEVIATIONS, CannotDeviate, Deviation
 from opamp_mock_server.server import (
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_PORT,
@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT_MAX_BODY_BYTES",
     "DEFAULT_PORT",
     "DEVIATIONS",
+    "CannotDeviate",
     "CannotListen",
     "Contract",
     "Deviation",

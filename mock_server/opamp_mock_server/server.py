@@ -15,7 +15,7 @@ import uvicorn
 from opamp_mock_server.admission import Admission
 from opamp_mock_server.bounds import BoundedHttpProtocol
 from opamp_mock_server.core import Core, FleetCore
-from opamp_mock_server.deviations import Deviation, deviating
+from opamp_mock_server.deviations import Deviation, assemble
 from opamp_mock_server.http import PATH, HttpEndpoint
 from opamp_mock_server.service import Service
 from opamp_mock_server.store import MemoryStore
@@ -53,8 +53,8 @@ class Settings:
 
 def endpoint(settings: Settings) -> HttpEndpoint:
     """Put core, store, admission and transport together, with whatever is to deviate."""
-    core = deviating(FleetCore if settings.contract is Contract.FLEET else Core, settings.deviations)
-    transport = deviating(HttpEndpoint, settings.deviations)
+    base = FleetCore if settings.contract is Contract.FLEET else Core
+    core, transport = assemble(base, HttpEndpoint, settings.deviations)
     service = Service(core(), MemoryStore())
     return transport(service, Admission(settings.enrollment_keys), settings.max_body_bytes)
 
@@ -63,10 +63,11 @@ class MockServer:
     """A mock server on a port of its own. Listens once made; serves while run, or in a ``with`` block."""
 
     def __init__(self, settings: Settings = Settings()) -> None:
-        """Start to listen; raises CannotListen."""
+        """Start to listen; raises CannotListen or CannotDeviate."""
+        application = endpoint(settings)
         self._socket = _listen(settings.host, settings.port)
         config = uvicorn.Config(
-            endpoint(settings),
+            application,
             http=BoundedHttpProtocol,
             ws="none",
             lifespan="off",

@@ -13,6 +13,6 @@ from opamp_mock_server.deviations import (  # noqa: F401
     plain_http,
     status_reporting,
 )
-from opamp_mock_server.deviations.registry import DEVIATIONS, Deviation, deviating
+from opamp_mock_server.deviations.registry import DEVIATIONS, CannotDeviate, Deviation, assemble
 
-__all__ = ["DEVIATIONS", "Deviation", "deviating"]
+__all__ = ["DEVIATIONS", "CannotDeviate", "Deviation", "assemble"]

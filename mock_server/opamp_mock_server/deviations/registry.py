@@ -2,9 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar
+
+from opamp_mock_server.core import Core
 
 C = TypeVar("C", bound=type)
+T = TypeVar("T")
+
+
+class CannotDeviate(Exception):
+    """A deviation changes a part that the server does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,17 @@ def breaks(deviation: str, *, also: Sequence[str] = ()) -> Callable[[C], C]:
     return declare
 
 
-def deviating(base: C, deviations: Sequence[Deviation]) -> C:
-    """Return ``base`` with every deviation that concerns it: those of a class that it extends or is."""
+def assemble(core: type[Core], transport: type[T], deviations: Sequence[Deviation]) -> tuple[type[Core], type[T]]:
+    """Return core and transport with the deviations that concern each; raises CannotDeviate.
+
+    A deviation concerns a class if it changes that class or one it is built on.
+    """
+    for deviation in deviations:
+        if not set(deviation.change.__bases__) & {*core.__mro__, *transport.__mro__}:
+            raise CannotDeviate(f"{deviation.id} changes what this server does not promise")
+    return _with(core, deviations), _with(transport, deviations)
+
+
+def _with(base: type[T], deviations: Sequence[Deviation]) -> type[T]:
     changes = [deviation.change for deviation in deviations if set(deviation.change.__bases__) & set(base.__mro__)]
-    return cast("C", type(base.__name__, (*changes, base), {})) if changes else base
+    return type(base.__name__, (*changes, base), {}) if changes else base

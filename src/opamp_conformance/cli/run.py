@@ -1,5 +1,6 @@
 """``opamp-conformance run``."""
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,12 +24,17 @@ from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.verdicts import ExitCode
 
 _FILE = click.Path(path_type=Path)
+_CONTRACTS = [*(contract.value for contract in Contract), "all"]
 
 
 @click.command("run")
 @click.option("--target", metavar="mock|URL", help="What to grade: the bundled mock server (the default), or a URL.")
 @click.option("--url", metavar="URL", help="The same as --target URL.")
-@click.option("--contract", type=click.Choice([*Contract, "all"]), help="Default: all for the mock, opamp for a URL.")
+@click.option(
+    "--contract",
+    type=click.Choice(_CONTRACTS),
+    help="Default: all for the mock, opamp for a URL.",
+)
 @click.option("--header", metavar="'NAME: VALUE'", multiple=True, help="A header of each request; repeatable.")
 @click.option(
     "--header-env", metavar="NAME=VARIABLE", multiple=True, help="A header whose value is in the environment."
@@ -67,6 +73,8 @@ def run_command(
     opamp-conformance run --url https://opamp.example.com --header-env Authorization=OPAMP_KEY
     opamp-conformance run --url http://127.0.0.1:4320 --contract fleet --only 'fleet.request-uid.*'
     """
+    if math.isnan(timeout):
+        raise CannotTell("--timeout is a number of seconds")
     chosen = _target(target, url, header, header_env, Tls(ca, cert, key))
     with _outputs(junit, jsonl) as outputs:
         terminal = Terminal(is_terminal=sys.stdout.isatty())

@@ -7,6 +7,7 @@ from opamp_mock_server import (
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_PORT,
     DEVIATIONS,
+    CannotDeviate,
     CannotListen,
     Contract,
     Deviation,
@@ -56,6 +57,8 @@ def serve_command(
     if verbose:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
         logging.getLogger("opamp_mock_server").setLevel(logging.INFO)
+    if "" in enrollment_key:
+        raise CannotTell("an empty enrollment key would admit everyone: leave --enrollment-key out for that")
     settings = Settings(
         host=host,
         port=port,
@@ -68,6 +71,8 @@ def serve_command(
         server = MockServer(settings)
     except CannotListen as error:
         raise CannotTell(f"{error}; choose another with --host and --port") from error
+    except CannotDeviate as error:
+        raise CannotTell(f"{error}; it needs --contract fleet") from error
     server.run(when_ready=lambda: click.echo(f"OpAMP mock server at {server.url}"))
 
 
