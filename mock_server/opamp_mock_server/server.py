@@ -91,8 +91,11 @@ class MockServer:
             self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
-        """Let run() return."""
+        """Let run() return; wait for it if it runs in a ``with`` block. The port is free then."""
         self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+        self._socket.close()
 
     def __enter__(self) -> "MockServer":
         self._thread = threading.Thread(target=self.run, name="opamp-mock-server", daemon=True)
@@ -104,9 +107,6 @@ class MockServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        if self._thread is not None:
-            self._thread.join()
-        self._socket.close()
 
     def _report(self, when_ready: Callable[[], None]) -> None:
         self._wait_until_started()

@@ -1,0 +1,51 @@
+"""A real OpenTelemetry Collector, with the opamp extension, on the mock server."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from listening import AUTHORIZATION, listening, mock_server
+from opamp_mock_server import DEVIATIONS
+from programs import PEERS, collector, running
+
+pytestmark = pytest.mark.go
+
+
+@contextmanager
+def collecting(url: str, instance_uid: uuid.UUID) -> Iterator[None]:
+    """Run a Collector; at the end of the block it is told to end, and does."""
+    env = {"OPAMP_URL": url, "OPAMP_AUTHORIZATION": AUTHORIZATION, "OPAMP_INSTANCE_UID": str(instance_uid)}
+    with running([collector(), "--config", PEERS / "collector" / "config.yaml"], env) as process:
+        yield
+    assert process.returncode == 0
+
+
+def test_a_collector_reports_survives_a_restart_and_leaves() -> None:
+    instance_uid = uuid.uuid4()
+    uid = instance_uid.hex
+    first = mock_server()
+    port = urlsplit(first.url).port or 0
+    with listening() as messages, first, collecting(first.url, instance_uid):
+        messages.wait_for_each(uid, "agent_description", "effective_config", "health", "-> capabilities")
+        messages.wait_for(uid, "capabilities -> acknowledged")
+        first.stop()
+        with mock_server(port=port):
+            # The new server knows nobody: it asks for everything, and is told.
+            messages.wait_for(uid, "capabilities -> flags")
+            messages.wait_for_each(uid, "agent_description", "effective_config", "health")
+            messages.wait_for(uid, "capabilities -> acknowledged")
+
+
+def test_a_collector_adopts_a_new_instance_uid() -> None:
+    instance_uid = uuid.uuid4()
+    deviations = (DEVIATIONS["fleet.check-in"],)
+    with (
+        listening() as messages,
+        mock_server(deviations=deviations) as server,
+        collecting(server.url, instance_uid),
+    ):
+        line = messages.wait_for(instance_uid.hex, "new_instance_uid=")
+        given = line.partition("new_instance_uid=")[2].partition(" ")[0]
+        messages.wait_for(f"{given} #")
