@@ -4,8 +4,7 @@ No input or output, no clock of its own and no state: the same core serves every
 Each decision is a method of its own, so that a deviation changes one and nothing else.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import uuid6
 from opamp_proto import INSTANCE_UID_BYTES
@@ -25,8 +24,7 @@ _REPORTED_WITH = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The reply to one message, and the records that change before it is sent."""
 
     reply: pb.ServerToAgent

@@ -3,8 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from opamp_proto import CONTENT_TYPE
 
@@ -21,8 +20,7 @@ PATH = "/v1/opamp"
 _CONTENT_TYPE = CONTENT_TYPE.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHeaders:
+class RequestHeaders(NamedTuple):
     """The request headers that matter here, None where absent."""
 
     content_type: bytes | None = None
@@ -41,8 +39,7 @@ class RequestHeaders:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """One HTTP response; ``content_type`` is that of a ServerToAgent unless said otherwise."""
 
     status: int

@@ -1,10 +1,9 @@
 """What the server knows of an agent."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class AgentRecord:
+class AgentRecord(NamedTuple):
     """One enrolled agent.
 
     ``sequence_num`` is that of the last message taken from it; ``connected`` turns false with

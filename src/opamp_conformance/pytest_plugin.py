@@ -14,7 +14,7 @@ from pytest_bdd.parser import Step
 
 from opamp_conformance.catalogue import Scenario
 from opamp_conformance.errors import CannotTell
-from opamp_conformance.events import FindingBooked, ScenarioFinished
+from opamp_conformance.events import ScenarioFinished
 from opamp_conformance.examination import Examination
 from opamp_conformance.ledger import Contract, Level, load
 from opamp_conformance.options import parse_headers
@@ -43,6 +43,7 @@ class _Progress:
 
 
 _PROGRESS = pytest.StashKey[_Progress]()
+_SUMMARY = pytest.StashKey[list[tuple[bool, list[str]]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,6 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_SUMMARY] = []
     config.addinivalue_line("markers", "opamp_scenario(entry): the entry of the catalogue that a test stands for")
     for level in Level:
         config.addinivalue_line("markers", f"{level}: scenarios of this level")
@@ -136,25 +138,30 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    examination = session.config.stash.get(EXAMINATION, None)
-    if examination is not None and session.exitstatus == pytest.ExitCode.OK and _failing_findings(examination):
+    """Let findings fail a session; a worker of pytest-xdist hands them to the session it works for."""
+    config = session.config
+    if EXAMINATION in config.stash:
+        config.stash[_SUMMARY].append(_summary(config.stash[EXAMINATION]))
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["opamp"] = config.stash[_SUMMARY]
+    failed = any(findings_fail for findings_fail, _ in config.stash[_SUMMARY])
+    if failed and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker of pytest-xdist has to say."""
+    node.config.stash[_SUMMARY].extend(getattr(node, "workeroutput", {}).get("opamp", []))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    examination = config.stash.get(EXAMINATION, None)
-    if examination is None:
-        return
-    terminalreporter.section("OpAMP")
-    for finding in examination.findings():
-        terminalreporter.line(
-            f"{finding.verdict}: {finding.requirement}, in {finding.count} replies: "
-            f"expected {finding.expected}; got {finding.actual} ({finding.link})"
-        )
-    left = examination.client.guests.left_behind()
-    terminalreporter.line(
-        f"run {examination.run} left {left.agents} agents behind, {left.still_connected} of them not disconnected"
-    )
+    summaries = config.stash[_SUMMARY]
+    if summaries:
+        terminalreporter.section("OpAMP")
+    for _, lines in summaries:
+        for line in lines:
+            terminalreporter.line(line)
 
 
 def scenario_of(item: pytest.Item) -> Scenario | None:
@@ -181,8 +188,17 @@ def _target(config: pytest.Config) -> Target:
         raise pytest.UsageError(str(error)) from error
 
 
-def _failing_findings(examination: Examination) -> list[FindingBooked]:
-    return [finding for finding in examination.findings() if finding.verdict is Verdict.FAILED]
+def _summary(examination: Examination) -> tuple[bool, list[str]]:
+    """Tell whether findings fail the session, and what there is to say at its end."""
+    findings = examination.findings()
+    left = examination.client.guests.left_behind()
+    lines = [
+        f"{finding.verdict}: {finding.requirement}, in {finding.count} replies: "
+        f"expected {finding.expected}; got {finding.actual} ({finding.link})"
+        for finding in findings
+    ]
+    lines.append(f"run {examination.run} left {left.agents} agents behind, {left.still_connected} not disconnected")
+    return any(finding.verdict is Verdict.FAILED for finding in findings), lines
 
 
 def _tell_pytest(event: ScenarioFinished, item: pytest.Item, report: pytest.TestReport) -> None:

@@ -1,6 +1,5 @@
 """Ways to break the enrollment contract of Fleet Server."""
 
-from dataclasses import replace
 from functools import lru_cache
 from uuid import UUID, uuid5
 
@@ -84,7 +83,7 @@ class OldEnrollmentDeleted(Core):
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
-        return replace(outcome, delete=(message.instance_uid,))
+        return outcome._replace(delete=(message.instance_uid,))
 
 
 @breaks("fleet.request-uid.old-enrollment-stays:moved")
@@ -95,8 +94,8 @@ class OldEnrollmentMoved(Core):
         outcome = super().enroll_anew(known, message)
         if known is None:
             return outcome
-        moved = replace(known, instance_uid=outcome.put[0].instance_uid, sequence_num=message.sequence_num)
-        return replace(outcome, put=(moved,), delete=(known.instance_uid,))
+        moved = known._replace(instance_uid=outcome.put[0].instance_uid, sequence_num=message.sequence_num)
+        return outcome._replace(put=(moved,), delete=(known.instance_uid,))
 
 
 @breaks("fleet.request-uid.temporary-uid")
@@ -105,7 +104,7 @@ class TemporaryInstanceUidEnrolled(Core):
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
-        return replace(outcome, put=(*outcome.put, self.record(message)))
+        return outcome._replace(put=(*outcome.put, self.record(message)))
 
 
 @breaks("fleet.new-uid.other-than-incoming", also=["fleet.request-uid.temporary-uid"])
@@ -160,7 +159,7 @@ class AnotherInstanceUidStored(Core):
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
         stored = uuid5(UUID(bytes=outcome.put[0].instance_uid), "stored").bytes
-        return replace(outcome, put=(replace(outcome.put[0], instance_uid=stored),))
+        return outcome._replace(put=(outcome.put[0]._replace(instance_uid=stored),))
 
 
 @breaks("fleet.new-uid.enrolled:announced-only")
@@ -169,7 +168,7 @@ class AnnouncedButNotEnrolled(Core):
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
-        return outcome if known is None else replace(outcome, put=())
+        return outcome if known is None else outcome._replace(put=())
 
 
 @breaks("fleet.disconnect.unenrolled")
@@ -218,7 +217,7 @@ class RefusedAndEnrolled(FleetCore):
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
         is_stranger = known is None and message.HasField("agent_disconnect")
-        return replace(outcome, put=(self.record(message),)) if is_stranger else outcome
+        return outcome._replace(put=(self.record(message),)) if is_stranger else outcome
 
 
 @breaks("fleet.disconnect.enrolls-nobody:with-flag")
@@ -228,7 +227,7 @@ class RefusedWithFlagAndEnrolled(FleetCore):
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
         is_asked = message.HasField("agent_disconnect") and self.asks_for_instance_uid(message)
-        return replace(outcome, put=(self.record(message),)) if is_asked else outcome
+        return outcome._replace(put=(self.record(message),)) if is_asked else outcome
 
 
 @breaks("fleet.disconnect.changes-nothing")
@@ -237,7 +236,7 @@ class RefusedAndRemoved(FleetCore):
 
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
-        return replace(outcome, delete=(message.instance_uid,)) if message.HasField("agent_disconnect") else outcome
+        return outcome._replace(delete=(message.instance_uid,)) if message.HasField("agent_disconnect") else outcome
 
 
 @breaks("fleet.disconnect.enrolled")
@@ -255,7 +254,7 @@ class DisconnectUnenrolls(FleetCore):
     """agent_disconnect ends the enrollment."""
 
     def disconnect(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        return replace(super().disconnect(known, message), put=(), delete=(message.instance_uid,))
+        return super().disconnect(known, message)._replace(put=(), delete=(message.instance_uid,))
 
 
 @breaks("fleet.check-in", also=["response.ack-only-instance-uid"])
@@ -281,7 +280,7 @@ class UnknownAgentsNotEnrolled(FleetCore):
     """An unknown agent that reports without the flag is acknowledged, but not enrolled."""
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
-        return replace(super().enroll(message), put=())
+        return super().enroll(message)._replace(put=())
 
 
 @breaks("fleet.auto-enrollment:undescribed")
@@ -290,7 +289,7 @@ class EnrollmentNeedsDescription(FleetCore):
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll(message)
-        return outcome if message.HasField("agent_description") else replace(outcome, put=())
+        return outcome if message.HasField("agent_description") else outcome._replace(put=())
 
 
 @breaks("fleet.auto-enrollment:any-flag")

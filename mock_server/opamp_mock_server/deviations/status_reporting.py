@@ -1,7 +1,5 @@
 """Ways to break what the specification says of reports and their answers."""
 
-from dataclasses import replace
-
 from opamp_proto import opamp_pb2 as pb
 
 from opamp_mock_server.core import Core, Outcome
@@ -14,7 +12,7 @@ class SilentOnCheckIns(Core):
     """Check-ins are processed, but answered with an empty body."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
-        return replace(super().check_in(known, message), reply=pb.ServerToAgent())
+        return super().check_in(known, message)._replace(reply=pb.ServerToAgent())
 
 
 @breaks("retry.respond-to-each-duplicate")
@@ -23,7 +21,7 @@ class SilentOnDuplicates(Core):
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         outcome = super().check_in(known, message)
-        return replace(outcome, reply=pb.ServerToAgent()) if message.sequence_num == known.sequence_num else outcome
+        return outcome._replace(reply=pb.ServerToAgent()) if message.sequence_num == known.sequence_num else outcome
 
 
 @breaks("response.no-error-on-success", also=["fleet.check-in"])
@@ -31,7 +29,7 @@ class ErrorOnCheckIns(Core):
     """Check-ins are processed, but answered with an error of type Unknown."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
-        return replace(super().check_in(known, message), reply=_unknown_error(message))
+        return super().check_in(known, message)._replace(reply=_unknown_error(message))
 
 
 @breaks("response.no-error-on-success:first-report", also=["fleet.auto-enrollment"])
@@ -39,7 +37,7 @@ class ErrorOnFirstReports(Core):
     """An unknown agent's report is processed, but answered with an error of type Unknown."""
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
-        return replace(super().enroll(message), reply=_unknown_error(message))
+        return super().enroll(message)._replace(reply=_unknown_error(message))
 
 
 @breaks("response.ack-only-instance-uid")

@@ -1,0 +1,182 @@
+"""The command line as its users meet it."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from conftest import Cli
+
+from opamp_conformance.catalogue import load_catalogue
+from opamp_conformance.ledger import load
+
+SECRET = "c2VjcmV0LWtleQ"
+
+
+def test_the_mock_conforms(cli: Cli) -> None:
+    result = cli("run")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert len(re.findall("^passed ", result.stdout, re.MULTILINE)) == result.stdout.count("passed  ")
+    assert re.search(r"^conformant: \d+ passed in ", result.stdout, re.MULTILINE)
+    assert re.search(r"^left behind on the target: \d+ agents, all disconnected$", result.stdout, re.MULTILINE)
+
+
+def test_a_plain_server_conforms_to_its_contract_and_not_to_the_other(cli: Cli) -> None:
+    with cli.serve("--contract", "opamp") as url:
+        assert cli("run", "--url", url).returncode == 0
+        assert cli("run", "--url", url, "--contract", "fleet").returncode == 1
+
+
+def test_a_failure_tells_everything_and_can_be_reproduced(cli: Cli) -> None:
+    with cli.serve("--deviation", "fleet.request-uid.echo", "--enrollment-key", SECRET) as url:
+        env = {"AUTHORIZATION": f"ApiKey {SECRET}"}
+        result = cli(
+            "run", "--target", url, "--contract", "all", "--header-env", "Authorization=AUTHORIZATION", env=env
+        )
+        assert result.returncode == 1
+        failure = result.stdout.partition("The answer to an unknown agent is addressed")[2].partition("\nfailed")[0]
+        assert "requires  fleet.request-uid.echo" in failure
+        assert "see       docs/fleet-contract.md#the-response-echoes-the-incoming-instance_uid" in failure
+        assert re.search(r"expected  the instance_uid [0-9a-f]{32}\n", failure)
+        assert re.search(r"actual    [0-9a-f]{32}\n", failure)
+        assert "<-- agent_identification:" in failure
+        assert re.search(r"<-- \[0a10[0-9a-f]+\]", failure)
+        assert SECRET not in result.stdout
+
+        again = shlex.split(re.findall("again +(opamp-conformance .*)", failure)[0])
+        assert cli(*again[1:], env=env).returncode == 1
+
+
+def test_a_secret_of_the_command_line_stays_there(cli: Cli, tmp_path: Path) -> None:
+    files = [tmp_path / "out.xml", tmp_path / "out.jsonl"]
+    with cli.serve("--deviation", "identification.s2a-matches", "--enrollment-key", SECRET) as url:
+        header = f"Authorization: ApiKey {SECRET}"
+        result = cli("run", "--url", url, "--header", header, "--junit", files[0], "--jsonl", files[1])
+    assert result.returncode == 1
+    for text in (result.stdout, result.stderr, *(file.read_text() for file in files)):
+        assert SECRET not in text
+    assert "--header 'Authorization: <redacted>'" in result.stdout
+
+
+def test_warnings_fail_only_if_asked_to(cli: Cli) -> None:
+    with cli.serve("--deviation", "http.response-compression") as url:
+        assert cli("run", "--url", url, "--only", "http.*").returncode == 0
+        assert cli("run", "--url", url, "--only", "http.*", "--strict").returncode == 1
+
+
+def test_selection(cli: Cli) -> None:
+    result = cli("run", "--only", "fleet.disconnect.*", "--skip", "*flag*", "--only", "auth.401")
+    assert result.returncode == 0
+    names = re.findall(r"^passed +\S+ +(?:\w+): (.*)$", result.stdout, re.MULTILINE)
+    assert "An unknown agent disconnects" in names
+    assert "A client without credentials" in names
+    assert not [name for name in names if "flag" in name]
+
+
+def test_junit_and_json_lines(cli: Cli, tmp_path: Path) -> None:
+    junit, jsonl = tmp_path / "out.xml", tmp_path / "out.jsonl"
+    with cli.serve("--deviation", "capabilities.server.undefined-bits-zero") as url:
+        assert cli("run", "--url", url, "--junit", junit, "--jsonl", jsonl).returncode == 1
+
+    root = ET.parse(junit).getroot()
+    cases = root.findall("testsuite/testcase")
+    assert root.attrib["tests"] == str(len(cases))
+    assert root.attrib["failures"] == str(len(root.findall("testsuite/testcase/failure"))) == "2"
+    assert {case.attrib["classname"] for case in cases} >= {"opamp.status_reporting", "opamp.every reply"}
+
+    events = [json.loads(line) for line in jsonl.read_text().splitlines()]
+    assert [events[0]["event"], events[-1]["event"]] == ["RunStarted", "RunFinished"]
+    assert events[0]["scenarios"] == sum(event["event"] == "ScenarioFinished" for event in events)
+    failed = [event for event in events if event.get("verdict") == "failed"]
+    assert {event["event"] for event in failed} == {"ScenarioFinished", "FindingBooked"}
+    assert all(event["traffic"] for event in failed)
+
+
+def test_list(cli: Cli) -> None:
+    plain = cli("list").stdout
+    listed = json.loads(cli("list", "--json").stdout)
+    assert [entry["id"] for entry in listed["requirements"]] == list(load())
+    assert {entry["name"] for entry in listed["scenarios"]} == set(load_catalogue())
+    for requirement in load().values():
+        assert f"{requirement.id}  " in plain
+        assert requirement.link in plain
+
+
+def test_list_deviations(cli: Cli) -> None:
+    assert "fleet.request-uid.echo\n  The reply" in cli("serve", "--list-deviations").stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_says_where_it_is_and_ends_on_a_signal(number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0", "-v"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert re.fullmatch(r"OpAMP mock server at http://127\.0\.0\.1:\d+/v1/opamp\n", line)
+    url = line.split()[-1]
+    subprocess.run([sys.executable, "-m", "opamp_conformance", "run", "--url", url, "--only", "auth.401"], check=False)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert out == ""
+    assert re.search("[0-9a-f]{32} #1 agent_description capabilities health -> capabilities", err)
+    assert "Traceback" not in err
+
+
+def test_the_users_pytest_settings_do_not_matter(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --nonesuch\n")
+    (tmp_path / "conftest.py").write_text("raise RuntimeError\n")
+    monkeypatch.chdir(tmp_path)
+    assert cli("run", "--only", "auth.401", env={"PYTEST_ADDOPTS": "--nonesuch"}).returncode == 0
+
+
+def pytest_of_a_user(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_suite_under_plain_pytest(cli: Cli, tmp_path: Path) -> None:
+    suite = ("--pyargs", "opamp_conformance", "-q", "-rs")
+    assert "left 2" in pytest_of_a_user(tmp_path, *suite).stdout
+    with cli.serve(
+        "--deviation", "error.excludes-other-fields", "--deviation", "response.ack-only-instance-uid"
+    ) as url:
+        result = pytest_of_a_user(tmp_path, *suite, "--opamp-url", url)
+        parallel = pytest_of_a_user(tmp_path, *suite, "--opamp-url", url, "-n", "2")
+        only_fleet = (*suite, "--opamp-url", url, "--opamp-contract", "fleet", "-m", "MUST")
+        fleet = pytest_of_a_user(tmp_path, *only_fleet)
+        parallel_fleet = pytest_of_a_user(tmp_path, *only_fleet, "-n", "2")
+    assert result.returncode == parallel.returncode == 1
+    assert "failed: error.excludes-other-fields, in" in result.stdout
+    assert "OpampWarning: A server with nothing to say says nothing" in result.stdout
+    assert "no Authorization header was given" in result.stdout
+    for by_findings_alone in (fleet, parallel_fleet):
+        assert by_findings_alone.returncode == 1
+        assert " failed" not in by_findings_alone.stdout.splitlines()[-1]
+        assert "failed: error.excludes-other-fields, in" in by_findings_alone.stdout
+
+
+def test_other_tests_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n")
+    result = pytest_of_a_user(tmp_path, "-q", "--strict-markers")
+    assert result.returncode == 0
+    assert "OpAMP" not in result.stdout
+
+
+def test_plain_pytest_without_a_server(tmp_path: Path) -> None:
+    result = pytest_of_a_user(tmp_path, "--pyargs", "opamp_conformance", "-q", "--opamp-url", "http://127.0.0.1:1")
+    assert result.returncode == 2
+    assert "cannot connect" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr

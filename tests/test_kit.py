@@ -1,0 +1,198 @@
+"""The kit's own rules: the ledger, the features and their steps, verdicts, redaction."""
+
+import collections
+import time
+from pathlib import Path
+
+import pytest
+from opamp_proto import opamp_pb2 as pb
+
+from opamp_conformance import expect, resources
+from opamp_conformance.agent import Agent
+from opamp_conformance.catalogue import LintError, load_catalogue, read
+from opamp_conformance.client import check_own
+from opamp_conformance.errors import Breach, HarnessFault, NotApplicable, Unmet
+from opamp_conformance.exchange import Exchange, Request, Response
+from opamp_conformance.ledger import Contract, Level, load
+from opamp_conformance.redaction import REDACTED, Redactor
+from opamp_conformance.validation import CHECKS, Findings
+from opamp_conformance.verdicts import ExitCode, Verdict, exit_code, judge
+
+LEDGER = load()
+MUST = LEDGER["auth.401"]
+SHOULD = LEDGER["http.response-compression"]
+
+
+# ---- ledger and features
+
+
+def test_every_requirement_has_its_scenarios_or_a_check_of_every_reply() -> None:
+    checked = {requirement.id for scenario in load_catalogue().values() for requirement in scenario.requirements}
+    assert set(LEDGER) - checked - set(CHECKS) == set()
+
+
+def test_requirements_of_fleet_server_are_its_contract() -> None:
+    for requirement in LEDGER.values():
+        assert (requirement.contract is Contract.FLEET) == requirement.id.startswith("fleet.")
+    for scenario in load_catalogue().values():
+        assert (scenario.contract is Contract.FLEET) == (scenario.requirements[0].contract is Contract.FLEET)
+
+
+def test_links_lead_somewhere() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "fleet-contract.md").read_text(encoding="utf-8")
+    headings = [line.lstrip("# ").strip().lower() for line in page.splitlines() if line.startswith("#")]
+    anchors = {heading.replace(" ", "-").replace(":", "").replace("`", "") for heading in headings}
+    assert {requirement.section for requirement in LEDGER.values() if requirement.contract is Contract.FLEET} <= anchors
+
+
+def test_there_is_enough_to_read() -> None:
+    assert len(load_catalogue()) >= 45
+
+
+def test_every_step_has_one_definition_and_is_used() -> None:
+    defined = collections.Counter(
+        name for module in resources.step_modules() for name in vars(module) if name.startswith("pytestbdd_stepdef_")
+    )
+    assert [name for name, count in defined.items() if count > 1] == []
+    written = "\n".join(path.read_text() for path in resources.folder("features").rglob("*.feature"))
+    for name in defined:
+        start = name.split("_", 3)[-1].split("{")[0].split("(?P")[0].split('"')[0]
+        assert start.strip() in written, f"no feature uses: {name}"
+
+
+FEATURE = """
+{tags}
+Feature: F
+  Scenario: S
+    Given an unknown agent
+    {then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("tags", "then", "problem"),
+    [
+        ("@auth.401", "Then x", "0 level tags"),
+        ("@MUST @SHOULD @auth.401", "Then x", "2 level tags"),
+        ("@MUST", "Then x", "names no requirement"),
+        ("@MUST @auth.402", "Then x", "auth.402 is not in the ledger"),
+        ("@SHOULD @auth.401", "Then x", "auth.401 is of level MUST"),
+        ("@MUST @auth.401", "When x", "asserts nothing"),
+    ],
+)
+def test_the_lint_of_features(tmp_path: Path, tags: str, then: str, problem: str) -> None:
+    (tmp_path / "chapter").mkdir()
+    (tmp_path / "chapter" / "f.feature").write_text(FEATURE.format(tags=tags, then=then))
+    with pytest.raises(LintError, match=problem):
+        read(tmp_path, LEDGER)
+
+
+def test_the_lint_wants_different_names(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.feature").write_text(FEATURE.format(tags="@MUST @auth.401", then="Then x"))
+    with pytest.raises(LintError, match="more than one scenario has this name"):
+        read(tmp_path, LEDGER)
+
+
+# ---- verdicts
+
+
+@pytest.mark.parametrize(
+    ("error", "in_given", "requirement", "strict", "verdict"),
+    [
+        (None, False, MUST, False, Verdict.PASSED),
+        (Breach("a", "b"), False, MUST, False, Verdict.FAILED),
+        (Breach("a", "b"), False, SHOULD, False, Verdict.WARNED),
+        (Breach("a", "b"), False, SHOULD, True, Verdict.FAILED),
+        (Breach("a", "b"), True, MUST, False, Verdict.BLOCKED),
+        (Unmet("auth.401", "x"), False, MUST, False, Verdict.BLOCKED),
+        (Unmet("bad-request.respond", "x"), True, MUST, False, Verdict.NOT_APPLICABLE),
+        (NotApplicable("x"), True, MUST, False, Verdict.NOT_APPLICABLE),
+        (HarnessFault("x"), False, MUST, False, Verdict.ERROR),
+        (KeyError("x"), False, MUST, False, Verdict.ERROR),
+    ],
+)
+def test_judge(
+    error: BaseException | None, in_given: bool, requirement: object, strict: bool, verdict: Verdict
+) -> None:
+    assert judge(error, in_given, [requirement], LEDGER, strict=strict) is verdict  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        ([Verdict.PASSED, Verdict.WARNED, Verdict.NOT_APPLICABLE], ExitCode.CONFORMANT),
+        ([Verdict.PASSED, Verdict.FAILED], ExitCode.NOT_CONFORMANT),
+        ([Verdict.PASSED, Verdict.BLOCKED], ExitCode.NOT_CONFORMANT),
+        ([Verdict.FAILED, Verdict.ERROR], ExitCode.COULD_NOT_TELL),
+        ([], ExitCode.COULD_NOT_TELL),
+    ],
+)
+def test_exit_code(verdicts: list[Verdict], code: ExitCode) -> None:
+    assert exit_code(verdicts) is code
+
+
+def test_levels_that_bind() -> None:
+    assert MUST.is_binding
+    assert not SHOULD.is_binding
+    assert LEDGER["error.excludes-other-fields"].level is Level.IMPLIED
+    assert LEDGER["error.excludes-other-fields"].is_binding
+    assert not LEDGER["identification.request-uid.answered"].is_binding
+
+
+# ---- what is asserted of replies
+
+
+def exchange(reply: pb.ServerToAgent | bytes, status: int = 200) -> Exchange:
+    body = reply if isinstance(reply, bytes) else reply.SerializeToString()
+    return Exchange(Request.of(Agent("test").full_status()), 0, 0, Response(status, {}, body))
+
+
+def test_time_near() -> None:
+    now = time.time()
+    for offset, is_near in [(0, True), (86_000, True), (-86_000, True), (87_000, False), (-87_000, False)]:
+        embedded = int((now + offset) * 1000).to_bytes(6, "big") + bytes(10)
+        recorded = exchange(pb.ServerToAgent(agent_identification=pb.AgentIdentification(new_instance_uid=embedded)))
+        if is_near:
+            expect.time_near(recorded, now)
+        else:
+            with pytest.raises(Breach):
+                expect.time_near(recorded, now)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"", 200), (b"", 400), (b"<html>", 200), (b"Bad Request\n", 400), (b"\xff", 200)]
+)
+def test_what_is_no_server_to_agent(body: bytes, status: int) -> None:
+    recorded = exchange(body, status)
+    with pytest.raises(Unmet):
+        _ = recorded.reply
+    with pytest.raises(Breach):
+        expect.an_error(recorded)
+
+
+def test_a_reply_announcing_a_new_instance_uid_may_be_addressed_to_either() -> None:
+    findings = Findings()
+    new = bytes(range(16))
+    announced = pb.AgentIdentification(new_instance_uid=new)
+    findings.inspect(exchange(pb.ServerToAgent(instance_uid=new, agent_identification=announced)))
+    assert list(findings) == []
+    findings.inspect(exchange(pb.ServerToAgent(instance_uid=new)))
+    assert [finding.requirement for finding in findings] == ["identification.s2a-matches"]
+
+
+def test_our_own_messages_are_checked() -> None:
+    agent = Agent("test", b"short")
+    with pytest.raises(HarnessFault):
+        check_own(agent.check_in())
+
+
+# ---- redaction
+
+
+def test_redaction() -> None:
+    redactor = Redactor({"Authorization": "ApiKey abcdef", "X-Team": "blue"})
+    assert redactor.text("the key abcdef is wrong") == f"the key {REDACTED} is wrong"
+    assert redactor.data(b"..abcdef..") == b"..******.."
+    headers = redactor.headers({"authorization": "x", "Set-Cookie": "y", "x-team": "blue", "Server": "abcdef"})
+    assert headers == {"authorization": REDACTED, "Set-Cookie": REDACTED, "x-team": REDACTED, "Server": REDACTED}

@@ -1,0 +1,231 @@
+"""The mock server by itself: what it lets in, and how its parts answer."""
+
+import gzip
+import http.client
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import pytest
+import uuid6
+from opamp_mock_server import DEVIATIONS, CannotDeviate, CannotListen, Contract, MockServer, Settings
+from opamp_mock_server.bounds import BoundedHttpProtocol
+from opamp_mock_server.core import Core, FleetCore
+from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
+
+KEY = "a-test-key"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MockServer]:
+    with MockServer(Settings(max_body_bytes=1000)) as server:
+        yield server
+
+
+def post(server: MockServer, body: bytes, method: str = "POST", path: str = "", **headers: str) -> tuple[int, bytes]:
+    parts = urlsplit(server.url)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
+        named = {name.replace("_", "-"): value for name, value in {"Content_Type": CONTENT_TYPE, **headers}.items()}
+        connection.request(method, path or parts.path, body, {k: v for k, v in named.items() if v})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def message(**fields: object) -> pb.AgentToServer:
+    return pb.AgentToServer(instance_uid=uuid6.uuid7().bytes, **fields)  # type: ignore[arg-type]
+
+
+def test_an_acknowledgement(server: MockServer) -> None:
+    sent = message(sequence_num=1)
+    status, body = post(server, sent.SerializeToString())
+    reply = pb.ServerToAgent.FromString(body)
+    assert status == 200
+    assert reply.instance_uid == sent.instance_uid
+    assert reply.flags == pb.ServerToAgentFlags_ReportFullState
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ({"method": "GET"}, 405),
+        ({"method": "PUT"}, 405),
+        ({"path": "/"}, 404),
+        ({"Content_Type": "application/json"}, 415),
+        ({"Content_Type": ""}, 415),
+        ({"Content_Type": f"{CONTENT_TYPE}; charset=utf-8"}, 200),
+        ({"Content_Type": CONTENT_TYPE.upper()}, 200),
+        ({"Content_Encoding": "br"}, 415),
+        ({"Content_Encoding": "identity"}, 200),
+    ],
+)
+def test_what_is_refused_by_http(server: MockServer, arguments: dict[str, str], status: int) -> None:
+    assert post(server, message().SerializeToString(), **arguments)[0] == status
+
+
+def test_a_body_may_be_as_large_as_the_limit_and_no_larger(server: MockServer) -> None:
+    room = 1000 - message(custom_message=pb.CustomMessage(data=b"x" * 900)).ByteSize()
+    exactly = message(custom_message=pb.CustomMessage(data=b"x" * (900 + room))).SerializeToString()
+    assert len(exactly) == 1000
+    assert post(server, exactly)[0] == 200
+    assert post(server, exactly + b"\x00")[0] == 413
+    assert post(server, b"x" * 200_000)[0] == 413
+
+
+def test_a_compressed_body_counts_as_what_it_becomes(server: MockServer) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    assert len(bomb) > 1000
+    small_bomb = gzip.compress(bytes(100_000))
+    assert len(small_bomb) < 1000
+    assert post(server, small_bomb, Content_Encoding="gzip")[0] == 413
+    assert post(server, bomb, Content_Encoding="gzip")[0] == 413
+    assert post(server, gzip.compress(message().SerializeToString()), Content_Encoding="gzip")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("accepted", "compressed"), [("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("br", False)]
+)
+def test_responses_are_compressed_for_who_takes_it(server: MockServer, accepted: str, compressed: bool) -> None:
+    _, body = post(server, message().SerializeToString(), Accept_Encoding=accepted)
+    assert body.startswith(b"\x1f\x8b") is compressed
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        ("", 401),
+        (f"ApiKey {KEY}", 200),
+        (f"bearer {KEY}", 200),
+        (f"Basic {KEY}", 401),
+        ("ApiKey another", 401),
+        ("ApiKey", 401),
+        ("ApiKey é", 401),
+    ],
+)
+def test_enrollment_keys(authorization: str, status: int) -> None:
+    with MockServer(Settings(enrollment_keys=("first-key", KEY))) as server:
+        encoded = authorization.encode().decode("latin-1")
+        assert post(server, message().SerializeToString(), Authorization=encoded)[0] == status
+
+
+def raw(server: MockServer, *parts: bytes) -> bytes:
+    """Send parts as they are and read until the server closes."""
+    address = urlsplit(server.url)
+    received = b""
+    with socket.create_connection((address.hostname, address.port or 0), timeout=10) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+        except OSError:
+            pass  # It has refused already.
+        while True:
+            try:
+                data = connection.recv(65536)
+            except OSError:
+                break
+            if not data:
+                break
+            received += data
+    return received
+
+
+def test_endless_headers_are_refused(server: MockServer) -> None:
+    filler = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 1000) for number in range(100))
+    assert b" 431 " in raw(server, b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\n", filler, filler, filler)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"POST /v1",
+        b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\n",
+        b"POST /v1/opamp HTTP/1.1\r\nContent-Length: 9\r\n\r\nx",
+    ],
+    ids=["silence", "half a line", "half the headers", "half the body"],
+)
+def test_half_a_request_is_not_waited_for(
+    server: MockServer, beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedHttpProtocol, "request_timeout", 0.3)
+    began = time.monotonic()
+    assert b" 408 " in raw(server, beginning)
+    assert time.monotonic() - began < 5
+
+
+def test_a_slow_request_on_a_kept_connection_is_not_waited_for(
+    server: MockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedHttpProtocol, "request_timeout", 0.3)
+    body = message().SerializeToString()
+    whole = b"POST /v1/opamp HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n" % len(body)
+    answers = raw(server, whole + body, b"POST /v1/opamp HTTP/1.1\r\n")
+    assert b" 200 " in answers
+    assert b" 408 " in answers
+
+
+def test_a_plain_server_accepts_any_disconnect() -> None:
+    with MockServer(Settings(contract=Contract.OPAMP)) as server:
+        sent = message(agent_disconnect=pb.AgentDisconnect())
+        assert not pb.ServerToAgent.FromString(post(server, sent.SerializeToString())[1]).HasField("error_response")
+
+
+def test_a_deviation_from_what_is_not_promised() -> None:
+    deviations = (DEVIATIONS["fleet.disconnect.enrolled"],)
+    with pytest.raises(CannotDeviate, match="does not promise"):
+        MockServer(Settings(contract=Contract.OPAMP, deviations=deviations))
+
+
+def test_deviations_add_up() -> None:
+    both = (DEVIATIONS["fleet.request-uid.echo"], DEVIATIONS["capabilities.server.undefined-bits-zero"])
+    with MockServer(Settings(deviations=both)) as server:
+        sent = message(flags=pb.AgentToServerFlags_RequestInstanceUid)
+        reply = pb.ServerToAgent.FromString(post(server, sent.SerializeToString())[1])
+    assert reply.instance_uid == reply.agent_identification.new_instance_uid
+    assert reply.capabilities & 0x80
+
+
+def test_several_servers_in_one_process() -> None:
+    with MockServer() as one, MockServer() as another:
+        assert one.url != another.url
+        assert post(one, message().SerializeToString())[0] == post(another, message().SerializeToString())[0] == 200
+
+
+def test_an_address_that_is_taken() -> None:
+    with MockServer() as server, pytest.raises(CannotListen, match="Address already in use"):
+        MockServer(Settings(port=urlsplit(server.url).port or 0))
+
+
+# ---- the core, without any server
+
+
+def test_state_that_is_missing_is_asked_for() -> None:
+    core = Core()
+    full = message(sequence_num=1, capabilities=pb.AgentCapabilities_ReportsHealth)
+    full.agent_description.SetInParent()
+    assert core.missing_state(None, full) == pb.ServerToAgentFlags_ReportFullState  # its health is missing
+    full.health.healthy = True
+    assert core.missing_state(None, full) == 0
+    known = core.record(full)
+    following = pb.AgentToServer(instance_uid=full.instance_uid, sequence_num=2)
+    assert core.missing_state(known, following) == 0
+    following.sequence_num = 3
+    assert core.missing_state(known, following) == pb.ServerToAgentFlags_ReportFullState
+
+
+def test_capabilities_are_told_to_who_starts() -> None:
+    core = FleetCore()
+    first = message(sequence_num=1)
+    enrolled = core.answer(None, first)
+    assert enrolled.reply.capabilities == core.capabilities
+    [record] = enrolled.put
+    second = pb.AgentToServer(instance_uid=first.instance_uid, sequence_num=2)
+    assert core.answer(record, second).reply.capabilities == 0
+    assert core.answer(record._replace(connected=False), second).reply.capabilities == core.capabilities
+
+
+@pytest.mark.parametrize("deviation", DEVIATIONS.values(), ids=lambda deviation: deviation.id)
+def test_every_deviation_says_what_it_does(deviation: object) -> None:
+    assert deviation.summary.endswith(".")  # type: ignore[attr-defined]
