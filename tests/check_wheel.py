@@ -1,0 +1,42 @@
+"""Install the wheel of a folder in a clean environment, and use what a user uses: ``check_wheel.py DIST``."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+OURS = {"opamp_conformance", "opamp_mock_server", "opamp_proto"}
+
+
+def main() -> None:
+    [wheel] = Path(sys.argv[1]).glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    top = {name.partition("/")[0] for name in names}
+    assert {name for name in top if not name.endswith(".dist-info")} == OURS, top
+    for inside in ("features/enrollment/disconnect.feature", "steps/agents.py", "loadtests/enrollment.py", "py.typed"):
+        assert f"opamp_conformance/{inside}" in names, inside
+
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        program = Path(folder, "bin")
+
+        def run(*command: str) -> str:
+            result = subprocess.run(
+                [str(program / command[0]), *command[1:]], cwd=folder, stdout=subprocess.PIPE, text=True, check=False
+            )
+            assert result.returncode == 0, f"{command}: {result.stdout}"
+            return result.stdout
+
+        run("python", "-m", "pip", "install", "-q", str(wheel.resolve()))
+        run("python", "-m", "pip", "check")
+        sys.stdout.write(run("opamp-conformance", "run").splitlines()[-2] + "\n")
+        assert json.loads(run("opamp-conformance", "list", "--json"))["requirements"]
+        assert "fleet.request-uid.echo" in run("opamp-conformance", "serve", "--list-deviations")
+        sys.stdout.write(run("pytest", "--pyargs", "opamp_conformance", "-q").splitlines()[-1] + "\n")
+
+
+if __name__ == "__main__":
+    main()
