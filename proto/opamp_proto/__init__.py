@@ -1,7 +1,7 @@
 """The messages of the Open Agent Management Protocol, v0.18.0, for Python.
 
-``opamp_pb2`` and ``anyvalue_pb2`` are generated from the ``.proto`` files beside them
-(``python -m tools.generate_proto``); they use a protobuf package of their own, so that they can
+``opamp_pb2`` and ``anyvalue_pb2`` are generated from the ``.proto`` files beside them (CONTRIBUTING.md);
+they use a protobuf package of their own, so that they can
 live in one process with any other OpAMP module.
 """
 
