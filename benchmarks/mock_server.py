@@ -18,9 +18,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from opamp_proto import anyvalue_pb2 as any_pb
-
 from opamp_conformance.agent import Agent
+from opamp_proto import anyvalue_pb2 as any_pb
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))

@@ -6,10 +6,10 @@ URL is that of the endpoint, /v1/opamp and all; OPAMP_AUTHORIZATION may hold the
 import os
 
 from locust import FastHttpUser, constant, task
-from opamp_proto import CONTENT_TYPE, INSTANCE_UID_BYTES
-from opamp_proto import opamp_pb2 as pb
 
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
+from opamp_proto import CONTENT_TYPE, INSTANCE_UID_BYTES
+from opamp_proto import opamp_pb2 as pb
 
 
 class EnrollingAgent(FastHttpUser):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+
 from conftest import Cli, RudeServer, read_request, respond
 from opamp_proto import opamp_pb2 as pb
 

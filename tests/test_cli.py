@@ -11,8 +11,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from conftest import Cli
 
+from conftest import Cli
 from opamp_conformance.catalogue import load_catalogue
 from opamp_conformance.ledger import load
 

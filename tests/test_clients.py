@@ -3,12 +3,13 @@
 import json
 
 import pytest
-from listening import AUTHORIZATION, listening, mock_server
-from opamp_mock_server import DEVIATIONS
 from opentelemetry._opamp.agent import OpAMPAgent
 from opentelemetry._opamp.callbacks import OpAMPCallbacks
 from opentelemetry._opamp.client import OpAMPClient
 from opentelemetry._opamp.proto import opamp_pb2
+
+from listening import AUTHORIZATION, listening, mock_server
+from opamp_mock_server import DEVIATIONS
 from programs import go_programs, node_programs, run
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
+
 from listening import AUTHORIZATION, listening, mock_server
 from opamp_mock_server import DEVIATIONS
 from programs import PEERS, collector, running

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import pytest
 from google.protobuf import json_format
-from opamp_proto import opamp_pb2 as pb
 
 from opamp_conformance import expect
 from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.exchange import Exchange, Request, Response
 from opamp_conformance.validation import Findings
+from opamp_proto import opamp_pb2 as pb
 
 RECORDINGS: dict[str, dict[str, Any]] = {
     recording["case"]: recording

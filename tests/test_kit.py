@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import pytest
-from opamp_proto import opamp_pb2 as pb
 
 from opamp_conformance import expect, resources
 from opamp_conformance.agent import Agent
@@ -17,6 +16,7 @@ from opamp_conformance.ledger import Contract, Level, load
 from opamp_conformance.redaction import REDACTED, Redactor
 from opamp_conformance.validation import CHECKS, Findings
 from opamp_conformance.verdicts import ExitCode, Verdict, exit_code, judge
+from opamp_proto import opamp_pb2 as pb
 
 LEDGER = load()
 MUST = LEDGER["auth.401"]

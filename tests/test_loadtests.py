@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from opamp_conformance import resources
 from opamp_mock_server import DEVIATIONS, MockServer, Settings
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import uuid6
+
 from opamp_mock_server import DEVIATIONS, CannotDeviate, CannotListen, Contract, MockServer, Settings
 from opamp_mock_server.bounds import BoundedHttpProtocol
 from opamp_mock_server.core import Core, FleetCore
@@ -161,9 +162,11 @@ def test_a_slow_request_on_a_kept_connection_is_not_waited_for(
     monkeypatch.setattr(BoundedHttpProtocol, "request_timeout", 0.3)
     body = message().SerializeToString()
     whole = b"POST /v1/opamp HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n" % len(body)
-    answers = raw(server, whole + body, b"POST /v1/opamp HTTP/1.1\r\n")
-    assert b" 200 " in answers
-    assert b" 408 " in answers
+    half = b"POST /v1/opamp HTTP/1.1\r\n"
+    for parts in ([whole + body, half], [whole + body + half]):
+        answers = raw(server, *parts)
+        assert b" 200 " in answers
+        assert b" 408 " in answers
 
 
 def test_a_plain_server_accepts_any_disconnect() -> None:

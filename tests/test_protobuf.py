@@ -8,9 +8,10 @@ import pytest
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pool import Default
-from opamp_proto import anyvalue_pb2, opamp_pb2
 from opentelemetry._opamp.proto import anyvalue_pb2 as their_anyvalue_pb2
 from opentelemetry._opamp.proto import opamp_pb2 as their_opamp_pb2
+
+from opamp_proto import anyvalue_pb2, opamp_pb2
 
 ROOT = Path(__file__).parent.parent
 

@@ -87,6 +87,18 @@ Feature: An agent_disconnect that is refused
       Then the agent is not enrolled under its own instance_uid
       And no new_instance_uid is announced
 
+    @MUST @fleet.disconnect.echo
+    Scenario: The refusal of an unknown agent's disconnect is addressed to it
+      Given an unknown agent
+      And the agent's agent_disconnect was refused
+      Then the response echoes the instance_uid of the request
+
+    @MUST @fleet.disconnect.echo
+    Scenario: The refusal of an enrolled agent's disconnect with the flag is addressed to it
+      Given an enrolled agent
+      And the agent's agent_disconnect with the RequestInstanceUid flag was refused
+      Then the response echoes the instance_uid of the request
+
     @MUST @fleet.disconnect.changes-nothing
     Scenario: An enrolled agent whose disconnect is refused stays enrolled
       Given an enrolled agent

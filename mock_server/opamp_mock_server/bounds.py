@@ -18,6 +18,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """Bytes of one request that are not body: request line, headers, chunk framing, trailers."""
 
     _not_body = 0
+    _in_request = False
     _deadline: TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -35,8 +36,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._disarm()
         elif self._not_body > self.max_header_bytes:
             self._refuse(b"431 Request Header Fields Too Large")
-        elif self._deadline is None and self._awaits_client():
+        elif self._in_request and self._deadline is None:
             self._arm()
+
+    def on_message_begin(self) -> None:
+        self._in_request = True
+        super().on_message_begin()
 
     def on_body(self, body: bytes) -> None:
         self._not_body -= len(body)
@@ -44,13 +49,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._not_body = 0
+        self._in_request = False
         self._disarm()
         super().on_message_complete()
-
-    def _awaits_client(self) -> bool:
-        """Whether no complete request is in the application's hands."""
-        cycle = self.cycle
-        return cycle is None or cycle.more_body or cycle.response_complete
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(self.request_timeout, self._expire)

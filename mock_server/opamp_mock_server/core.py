@@ -7,10 +7,10 @@ Each decision is a method of its own, so that a deviation changes one and nothin
 from typing import ClassVar, NamedTuple
 
 import uuid6
-from opamp_proto import INSTANCE_UID_BYTES
-from opamp_proto import opamp_pb2 as pb
 
 from opamp_mock_server.records import AgentRecord
+from opamp_proto import INSTANCE_UID_BYTES
+from opamp_proto import opamp_pb2 as pb
 
 _REQUEST_INSTANCE_UID = int(pb.AgentToServerFlags_RequestInstanceUid)
 _REPORT_FULL_STATE = int(pb.ServerToAgentFlags_ReportFullState)

@@ -5,10 +5,9 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
-from opamp_proto import CONTENT_TYPE
-
 from opamp_mock_server.admission import Admission
 from opamp_mock_server.service import Service
+from opamp_proto import CONTENT_TYPE
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

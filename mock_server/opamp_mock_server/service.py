@@ -3,10 +3,10 @@
 import logging
 
 from google.protobuf.message import DecodeError
-from opamp_proto import opamp_pb2 as pb
 
 from opamp_mock_server.core import Core
 from opamp_mock_server.store import Store
+from opamp_proto import opamp_pb2 as pb
 
 _log = logging.getLogger("opamp_mock_server.messages")
 

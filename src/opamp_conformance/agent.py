@@ -4,6 +4,7 @@ import platform
 from typing import Final
 
 import uuid6
+
 from opamp_proto import anyvalue_pb2
 from opamp_proto import opamp_pb2 as pb
 

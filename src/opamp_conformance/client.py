@@ -7,14 +7,13 @@ from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.exchange import Exchange, Request
 from opamp_conformance.guests import Guests, LeftBehind
 from opamp_conformance.targets import Endpoint, Tls
 from opamp_conformance.transports.http import HttpTransport, NoResponse
 from opamp_conformance.validation import Findings, check_own
+from opamp_proto import opamp_pb2 as pb
 
 T = TypeVar("T")
 

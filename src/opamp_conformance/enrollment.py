@@ -2,13 +2,12 @@
 
 from functools import cached_property
 
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_conformance.agent import Agent
 from opamp_conformance.client import Client
 from opamp_conformance.errors import Unmet
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.validation import name_of_error
+from opamp_proto import opamp_pb2 as pb
 
 
 class Enrollment:

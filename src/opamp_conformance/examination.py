@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import uuid6
-from opamp_proto import SPECIFICATION_VERSION
 
 from opamp_conformance import __version__
 from opamp_conformance.catalogue import Scenario
@@ -22,6 +21,7 @@ from opamp_conformance.scene import Scene
 from opamp_conformance.targets import Endpoint, Target
 from opamp_conformance.traffic import shown
 from opamp_conformance.verdicts import ExitCode, Verdict, exit_code, judge, of_breach
+from opamp_proto import SPECIFICATION_VERSION
 
 
 @dataclass

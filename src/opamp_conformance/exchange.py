@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from google.protobuf.message import DecodeError
-from opamp_proto import CONTENT_TYPE
-from opamp_proto import opamp_pb2 as pb
 
 from opamp_conformance.errors import Breach, Unmet
+from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
 
 GZIP = "gzip"
 

@@ -5,15 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from opamp_proto import INSTANCE_UID_BYTES
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_conformance.agent import Agent
 from opamp_conformance.client import Client
 from opamp_conformance.enrollment import Enrollment
 from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.exchange import GZIP, Exchange
 from opamp_conformance.validation import DEFINED_SERVER_CAPABILITIES, name_of_error
+from opamp_proto import INSTANCE_UID_BYTES
+from opamp_proto import opamp_pb2 as pb
 
 DAY: Final = 24 * 60 * 60
 

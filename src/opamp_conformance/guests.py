@@ -3,10 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_conformance.errors import Breach
 from opamp_conformance.exchange import Exchange
+from opamp_proto import opamp_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)

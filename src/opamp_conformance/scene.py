@@ -8,15 +8,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opamp_proto import INSTANCE_UID_BYTES
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_conformance.client import Client
 from opamp_conformance.enrollment import Enrollment
 from opamp_conformance.errors import Breach, NotApplicable, Unmet
 from opamp_conformance.exchange import Exchange, Request
 from opamp_conformance.validation import name_of_error
+from opamp_proto import INSTANCE_UID_BYTES
+from opamp_proto import opamp_pb2 as pb
 
 NOT_PROTOBUF = b"\xff" * 24
 """Bytes that no protobuf message starts with: a tag that never ends."""

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from google.protobuf.message import Message
-from opamp_proto.anyvalue_pb2 import KeyValue
 
 from opamp_conformance.errors import Breach
 from opamp_conformance.events import Traffic
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.redaction import Redactor
+from opamp_proto.anyvalue_pb2 import KeyValue
 
 MAX_SHOWN_BYTES: Final = 1024
 """Of a longer body, so many bytes are shown."""

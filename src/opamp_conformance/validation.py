@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from opamp_proto import INSTANCE_UID_BYTES
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_conformance.errors import Breach, HarnessFault
 from opamp_conformance.exchange import Exchange
+from opamp_proto import INSTANCE_UID_BYTES
+from opamp_proto import opamp_pb2 as pb
 
 DEFINED_SERVER_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
 """All bits of ServerCapabilities that v0.18.0 defines."""
@@ -28,12 +27,12 @@ def _length_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.ServerT
 
 
 def _echo(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | None:
-    # An error may come from where the instance_uid is not known; and a reply that announces a new one may
-    # be read as addressed to either (docs/ambiguities.md).
+    # A reply that announces a new instance_uid may be read as addressed to either, and an error about a
+    # malformed instance_uid may leave it out (docs/ambiguities.md).
     announced = reply.agent_identification.new_instance_uid
     if sent is None or reply.instance_uid == sent.instance_uid or (announced and reply.instance_uid == announced):
         return None
-    if reply.HasField("error_response") and not reply.instance_uid:
+    if reply.HasField("error_response") and not reply.instance_uid and len(sent.instance_uid) != INSTANCE_UID_BYTES:
         return None
     return Breach(f"the instance_uid {sent.instance_uid.hex() or '(none)'}", reply.instance_uid.hex() or "none")
 

@@ -1,10 +1,9 @@
 """Ways to break what the specification says of malformed messages."""
 
-from opamp_proto import INSTANCE_UID_BYTES
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_mock_server.core import Core
 from opamp_mock_server.deviations.registry import breaks
+from opamp_proto import INSTANCE_UID_BYTES
+from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("bad-request.respond")

@@ -4,11 +4,11 @@ from functools import lru_cache
 from uuid import UUID, uuid5
 
 import uuid6
-from opamp_proto import opamp_pb2 as pb
 
 from opamp_mock_server.core import Core, FleetCore, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.records import AgentRecord
+from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("fleet.request-uid.unknown-agent", also=["identification.request-uid.answered"])
@@ -237,6 +237,17 @@ class RefusedAndRemoved(FleetCore):
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
         return outcome._replace(delete=(message.instance_uid,)) if message.HasField("agent_disconnect") else outcome
+
+
+@breaks("fleet.disconnect.echo", also=["identification.s2a-matches"])
+class RefusalToNobody(FleetCore):
+    """The refusal of an agent_disconnect carries no instance_uid."""
+
+    def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
+        outcome = super().refuse(known, message, problem)
+        if message.HasField("agent_disconnect"):
+            outcome.reply.ClearField("instance_uid")
+        return outcome
 
 
 @breaks("fleet.disconnect.enrolled")

@@ -2,11 +2,10 @@
 
 import uuid
 
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.records import AgentRecord
+from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("identification.s2a-matches")

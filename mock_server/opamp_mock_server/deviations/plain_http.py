@@ -1,9 +1,8 @@
 """Ways to break what the specification says of plain HTTP."""
 
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.http import HttpEndpoint, RequestHeaders, Response, Unreadable
+from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("http.support-gzip-request", also=["http.honour-content-encoding"])

@@ -1,10 +1,9 @@
 """Ways to break what the specification says of reports and their answers."""
 
-from opamp_proto import opamp_pb2 as pb
-
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.records import AgentRecord
+from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("response.must-respond", also=["retry.respond-to-each-duplicate"])

@@ -3,6 +3,9 @@
 import logging
 
 import click
+
+from opamp_conformance.errors import CannotTell
+from opamp_conformance.selection import nearest
 from opamp_mock_server import (
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_PORT,
@@ -14,9 +17,6 @@ from opamp_mock_server import (
     MockServer,
     Settings,
 )
-
-from opamp_conformance.errors import CannotTell
-from opamp_conformance.selection import nearest
 
 
 @click.command("serve")

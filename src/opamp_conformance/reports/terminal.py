@@ -40,7 +40,8 @@ class Terminal:
             case RunStarted():
                 self._scenarios = event.scenarios
                 click.echo(f"opamp-conformance {event.suite_version} for OpAMP {event.specification}")
-                click.echo(f"target {event.target} at {event.url}; contracts: {', '.join(event.contracts)}")
+                at = "" if event.target == event.url else f" at {event.url}"
+                click.echo(f"target {event.target}{at}; contracts: {', '.join(event.contracts)}")
                 click.echo(f"{event.scenarios} scenarios; run {event.run}\n")
             case ScenarioFinished():
                 self._scenario(event)

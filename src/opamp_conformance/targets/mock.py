@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from opamp_mock_server import MockServer, Settings
-
 from opamp_conformance.ledger import Contract
 from opamp_conformance.targets import Endpoint
+from opamp_mock_server import MockServer, Settings
 
 
 class MockTarget:

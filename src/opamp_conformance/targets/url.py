@@ -20,8 +20,8 @@ class UrlTarget:
     ) -> None:
         """Check the URL; raises CannotTell."""
         self._endpoint = Endpoint(_checked(url), headers or {}, tls)
-        self.name = url
-        self.arguments = ("--url", shlex.quote(url), *arguments)
+        self.name = self._endpoint.url
+        self.arguments = ("--url", shlex.quote(self.name), *arguments)
 
     @contextmanager
     def start(self) -> Iterator[Endpoint]:
