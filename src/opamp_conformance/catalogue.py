@@ -23,7 +23,6 @@ class Scenario:
     chapter: str
     feature: str
     path: Path
-    line: int
     contract: Contract
     level: Level
     requirements: tuple[Requirement, ...]
@@ -34,7 +33,6 @@ class Catalogue(Mapping[str, Scenario]):
     """All scenarios by name, in the order of chapters; names are unique."""
 
     scenarios: Mapping[str, Scenario]
-    tags: frozenset[str]
 
     def __getitem__(self, name: str) -> Scenario:
         return self.scenarios[name]
@@ -63,12 +61,10 @@ def load_catalogue() -> Catalogue:
 def read(folder: Path, ledger: Ledger) -> Catalogue:
     """Read and lint the features of a folder against a ledger; raises LintError."""
     found: list[Scenario] = []
-    tags: set[str] = set()
     problems: list[str] = []
     for feature in sorted(get_features([str(folder)]), key=lambda feature: feature.filename):
         for template in feature.scenarios.values():
             all_tags = tags_of(feature, template)
-            tags |= all_tags
             problems += _problems(template, all_tags, ledger)
             if not problems:
                 found.append(_scenario(feature, template, all_tags, ledger))
@@ -76,7 +72,7 @@ def read(folder: Path, ledger: Ledger) -> Catalogue:
     problems += [f"{name!r}: more than one scenario has this name" for name in twice]
     if problems:
         raise LintError("\n".join(problems))
-    return Catalogue({scenario.name: scenario for scenario in found}, frozenset(tags))
+    return Catalogue({scenario.name: scenario for scenario in found})
 
 
 def tags_of(feature: Feature, template: ScenarioTemplate) -> set[str]:
@@ -109,7 +105,6 @@ def _scenario(feature: Feature, template: ScenarioTemplate, tags: set[str], ledg
         chapter=path.parent.name,
         feature=feature.name or path.stem,
         path=path,
-        line=template.line_number,
         contract=Contract.FLEET if is_fleet else Contract.OPAMP,
         level=Level(next(iter(tags & set(Level)))),
         requirements=tuple(ledger[tag] for tag in ledger if tag in tags),

@@ -99,7 +99,7 @@ class Exchange:
 
     @property
     def is_answered(self) -> bool:
-        """Whether a response came that carries something in place of a ServerToAgent, or one."""
+        """Whether a successful response came with a body: a ServerToAgent, or something in place of one."""
         return self.response is not None and len(self.response.body) > 0 and self.response.status < 400
 
     @property

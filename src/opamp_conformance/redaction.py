@@ -1,6 +1,6 @@
 """Keeps credentials out of everything that is printed or written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 REDACTED: Final = "<redacted>"
@@ -30,6 +30,3 @@ class Redactor:
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {name: REDACTED if name.lower() in self._names else self.text(value) for name, value in headers.items()}
-
-    def lines(self, lines: Iterable[str]) -> list[str]:
-        return [self.text(line) for line in lines]

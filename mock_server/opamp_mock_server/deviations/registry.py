@@ -28,11 +28,6 @@ class Deviation:
         return (self.id.partition(":")[0], *self.also)
 
     @property
-    def is_variant(self) -> bool:
-        """Whether this breaks its requirement in some cases only, another deviation in all."""
-        return ":" in self.id
-
-    @property
     def summary(self) -> str:
         return (self.change.__doc__ or "").strip()
 
