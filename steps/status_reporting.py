@@ -35,9 +35,9 @@ def _(scene: Scene, agent: Agent) -> Exchange:
     return scene.client.send(agent.check_in())
 
 
-@when("the agent checks in with the sequence number 0", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    agent.count_from(0)
+@when(parsers.parse("the agent checks in with the sequence number {number:d}"), target_fixture="exchange")
+def _(scene: Scene, agent: Agent, number: int) -> Exchange:
+    agent.count_from(number)
     return scene.client.send(agent.check_in())
 
 

@@ -13,13 +13,17 @@ from pathlib import Path
 
 import pytest
 import trustme
+from google.protobuf.message import DecodeError
 
 from conftest import Cli, RudeServer, read_request, respond
 from opamp_proto import opamp_pb2 as pb
 
 
 def acknowledgement(request: bytes) -> bytes:
-    message = pb.AgentToServer.FromString(request.partition(b"\r\n\r\n")[2])
+    try:
+        message = pb.AgentToServer.FromString(request.partition(b"\r\n\r\n")[2])
+    except DecodeError:
+        message = pb.AgentToServer()
     return pb.ServerToAgent(instance_uid=message.instance_uid, capabilities=1).SerializeToString()
 
 
@@ -309,6 +313,10 @@ def test_a_server_that_vanishes(cli: Cli) -> None:
         (["serve", "--host", "nonesuch.invalid"], "cannot listen on nonesuch.invalid"),
         (["serve", "--enrollment-key", ""], "an empty enrollment key"),
         (["run", "--timeout", "nan"], "a number of seconds"),
+        (["run", "--junit", "out", "--jsonl", "./out"], "the same file"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "Content-Length: 5"], "the suite's own"),
+        (["run", "--url", "http://127.0.0.1:1/a b"], "characters that no URL has"),
+        (["run", "--url", "http://127.0.0.1:1?x=1"], "http://127.0.0.1:1/v1/opamp?x=1 does not answer"),
     ],
 )
 def test_options_that_make_no_sense(cli: Cli, arguments: list[str], says: str) -> None:
@@ -364,3 +372,136 @@ def test_a_reader_that_leaves(cli: Cli) -> None:
         f"{sys.executable} -m opamp_conformance list | head -1", shell=True, stderr=subprocess.PIPE, text=True
     )
     assert "Traceback" not in process.communicate(timeout=30)[1]
+
+
+# ---- output that cannot be written, and ends at odd moments
+
+
+@pytest.mark.parametrize("command", ["run", "list", "serve --port 0", "run --junit /dev/full", "run --jsonl /dev/full"])
+def test_a_full_disk(command: str) -> None:
+    where = "" if "/dev/full" in command else "> /dev/full"
+    result = subprocess.run(
+        f"{sys.executable} -m opamp_conformance {command} {where}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "No space left" in one_line(result)
+
+
+def test_a_closed_output() -> None:
+    command = f"{sys.executable} -m opamp_conformance run --only auth.401 >&-"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert one_line(result)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after", [0.15, 0.4, 0.8])
+def test_ended_at_any_moment(number: signal.Signals, after: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "opamp_conformance", "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(after)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert "Traceback" not in out + err
+    assert process.returncode == 2
+    assert "interrupted" in err
+
+
+def test_an_environment_that_libraries_choke_on(cli: Cli) -> None:
+    result = cli("run", "--only", "auth.401", env={"SSLKEYLOGFILE": "/nonexistent/keys"})
+    assert result.returncode == 2
+    assert one_line(result)
+
+
+def test_a_header_that_is_no_text(cli: Cli, tmp_path: Path) -> None:
+    def behave(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            body = acknowledgement(request)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Bad: \xff\xfe\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with RudeServer(behave) as server:
+        result = cli("run", "--url", server.url, "--jsonl", tmp_path / "out.jsonl")
+    assert result.returncode == 1
+    assert '"x-bad"' in (tmp_path / "out.jsonl").read_text()
+
+
+def test_a_server_that_is_too_busy_is_waited_for(cli: Cli) -> None:
+    requests = 0
+
+    def behave(connection: socket.socket) -> None:
+        nonlocal requests
+        while request := read_request(connection):
+            requests += 1
+            if requests % 2:
+                connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n")
+            else:
+                respond(connection, acknowledgement(request))
+
+    with RudeServer(behave) as server:
+        result = cli("run", "--url", server.url, "--only", "response.must-respond")
+    assert result.returncode == 0, result.stdout
+
+
+def test_a_server_that_stays_too_busy_is_not_judged(cli: Cli) -> None:
+    def behave(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            if b"service.name" in request:
+                respond(connection, acknowledgement(request))
+            else:
+                connection.sendall(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n")
+
+    with RudeServer(behave) as server:
+        result = cli("run", "--url", server.url, "--only", "Each check-in is answered")
+    assert result.returncode == 2
+    assert "too busy 4 times" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "wrapped", [lambda key: key, lambda key: key.encode().hex(), str.upper], ids=["plain", "hex", "upper"]
+)
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "gzip"])
+def test_a_secret_that_the_server_sends_back(
+    cli: Cli, tmp_path: Path, wrapped: Callable[[str], str], compressed: bool
+) -> None:
+    secret = "it's-a\\secret-key"
+
+    def behave(connection: socket.socket) -> None:
+        while read_request(connection):
+            reply = pb.ServerToAgent(instance_uid=secret.encode())
+            reply.error_response.error_message = f"no: {wrapped(secret)}\n\x1b[2J"
+            body = reply.SerializeToString()
+            encoding = "Content-Encoding: gzip\r\n" if compressed else ""
+            body = gzip.compress(body) if compressed else body
+            head = (
+                f"HTTP/1.1 200 {secret}\r\nX-Echo: {wrapped(secret)}\r\n{encoding}Content-Length: {len(body)}\r\n\r\n"
+            )
+            connection.sendall(head.encode() + body)
+
+    files = [tmp_path / "out.xml", tmp_path / "out.jsonl"]
+    with RudeServer(behave) as server:
+        header = f"Authorization: ApiKey {secret}"
+        result = cli("run", "--url", server.url, "--header", header, "--junit", files[0], "--jsonl", files[1])
+    assert result.returncode == 1
+    for text in (result.stdout, result.stderr, *(file.read_text() for file in files)):
+        for form in (secret, secret.encode().hex(), repr(secret)[1:-1]):
+            assert form.lower() not in text.lower()
+        for packed in re.findall("1f8b08[0-9a-f]+", text):
+            assert secret.encode() not in gzip.decompress(bytes.fromhex(packed))
+        assert "\x1b" not in text
+
+
+def test_a_secret_in_the_first_exchange(cli: Cli) -> None:
+    def behave(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /?key=a-secret-key\r\nContent-Length: 0\r\n\r\n")
+
+    with RudeServer(behave) as server:
+        result = cli("run", "--url", server.url, "--header", "Authorization: ApiKey a-secret-key")
+    assert result.returncode == 2
+    assert "/?key=<redacted>" in one_line(result)

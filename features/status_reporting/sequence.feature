@@ -21,6 +21,12 @@ Feature: Messages that went missing
     Then the server asks for the full state
 
   @MUST @sequence.server-requests-omitted @sequence.server-report-full-state
+  Scenario: Sequence numbers go back
+    Given the agent has checked in 3 times
+    When the agent checks in with the sequence number 2
+    Then the server asks for the full state
+
+  @MUST @sequence.server-requests-omitted @sequence.server-report-full-state
   Scenario: A restarted agent counts from the start
     Given the agent has checked in 3 times
     When the agent checks in with the sequence number 0

@@ -80,15 +80,21 @@ class MockServer:
         )
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
+        self._not_reported: Exception | None = None
         port = self._socket.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.url = f"http://{host}:{port}{PATH}"
 
     def run(self, when_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until SIGINT or SIGTERM, or until stopped; finish what is under way."""
+        """Serve until SIGINT or SIGTERM, or until stopped; finish what is under way.
+
+        ``when_ready`` is called once it serves; what it raises ends the server, and is raised here.
+        """
         threading.Thread(target=self._report, args=(when_ready,), daemon=True).start()
         with _signals_end_quietly():
             self._server.run(sockets=[self._socket])
+        if self._not_reported is not None:
+            raise self._not_reported
 
     def stop(self) -> None:
         """Let run() return; wait for it if it runs in a ``with`` block. The port is free then."""
@@ -110,7 +116,11 @@ class MockServer:
 
     def _report(self, when_ready: Callable[[], None]) -> None:
         self._wait_until_started()
-        when_ready()
+        try:
+            when_ready()
+        except Exception as error:
+            self._not_reported = error
+            self._server.should_exit = True
 
     def _wait_until_started(self) -> None:
         while not self._server.started:

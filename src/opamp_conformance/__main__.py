@@ -1,5 +1,45 @@
-"""``python -m opamp_conformance``."""
+"""The way in: ``opamp-conformance``, or ``python -m opamp_conformance``.
 
-from opamp_conformance.cli import main
+Whatever goes wrong, from the first import on, ends in one line and an exit code.
+"""
 
-main()
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+_COULD_NOT_TELL = 2
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    code = _COULD_NOT_TELL
+    try:
+        # A CI that gives up sends SIGTERM: a run takes leave of its target then, as after Ctrl-C.
+        signal.signal(signal.SIGTERM, _interrupt)
+        from opamp_conformance.cli import run_command_line  # noqa: PLC0415 - imports may fail or be interrupted, too
+
+        code = run_command_line()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _say("interrupted")
+    except OSError as error:
+        _say(f"cannot write the output: {error.strerror or error}")
+        # What is left in buffers cannot be written either, and must not be tried at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except Exception as error:
+        _say(f"a defect of the suite: {type(error).__name__}: {error}")
+    sys.exit(code)
+
+
+def _interrupt(*_: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    line = " ".join(text.split())
+    sys.stderr.write(f"opamp-conformance: {line}\n")
+
+
+if __name__ == "__main__":
+    main()

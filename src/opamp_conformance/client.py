@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import CannotTell, Throttled
 from opamp_conformance.exchange import Exchange, Request
 from opamp_conformance.guests import Guests, LeftBehind
 from opamp_conformance.targets import Endpoint, Tls
@@ -18,6 +18,9 @@ from opamp_proto import opamp_pb2 as pb
 T = TypeVar("T")
 
 _FAREWELLS_AT_ONCE: Final = 16
+_MAX_ATTEMPTS: Final = 4
+# A target that has gone would otherwise cost a timeout for each request that is left.
+_MAX_SILENCES: Final = 12
 
 
 class Client:
@@ -30,6 +33,7 @@ class Client:
         self._tls = tls_context(endpoint.tls)
         self._runner = asyncio.Runner()
         self._began = time.monotonic()
+        self._silences = 0
         self.has_credentials: bool = any(name.lower() == "authorization" for name in endpoint.headers)
         self.exchanges: list[Exchange] = []
         self.findings = Findings()
@@ -50,7 +54,7 @@ class Client:
         return self.send_at_once([message])[0]
 
     def send_at_once(self, messages: Sequence[pb.AgentToServer]) -> list[Exchange]:
-        """Deliver well-formed messages at the same time, each over a connection of its own."""
+        """Deliver well-formed messages at the same time: none waits for the answer to another."""
         for message in messages:
             check_own(message)
         return self.deliver_at_once([Request.of(message) for message in messages])
@@ -72,7 +76,10 @@ class Client:
         """Disconnect every agent that the target may still take for connected."""
         farewells = [Request.of(message) for message in self.guests.farewells()]
         for first in range(0, len(farewells), _FAREWELLS_AT_ONCE):
-            exchanges = self._run(self._exchange_all(farewells[first : first + _FAREWELLS_AT_ONCE]))
+            try:
+                exchanges = self._run(self._exchange_all(farewells[first : first + _FAREWELLS_AT_ONCE]))
+            except Throttled:
+                break  # What is left connected is told.
             for exchange in exchanges:
                 self.guests.note(exchange)
             if all(exchange.response is None for exchange in exchanges):
@@ -89,12 +96,29 @@ class Client:
         return list(await asyncio.gather(*(self._exchange(request) for request in requests)))
 
     async def _exchange(self, request: Request) -> Exchange:
+        """Send a request until the server is not too busy for it; raises Throttled."""
+        for _ in range(_MAX_ATTEMPTS):
+            exchange = await self._attempt(request)
+            wait = exchange.retry_after
+            if wait is None:
+                return exchange
+            if wait > self._timeout:
+                raise Throttled(f"the server asks to come back in {wait:g} seconds; try again when it is less busy")
+            await asyncio.sleep(wait)
+        raise Throttled(f"the server was too busy {_MAX_ATTEMPTS} times in a row; try again when it is less busy")
+
+    async def _attempt(self, request: Request) -> Exchange:
+        if self._silences >= _MAX_SILENCES:
+            reason = f"not sent, as {_MAX_SILENCES} requests in a row got no response"
+            return Exchange(request, time.monotonic() - self._began, 0, None, reason)
         sent_at = time.monotonic()
         response, failure = None, None
         try:
             response = await self._transport.send(request)
+            self._silences = 0
         except NoResponse as error:
             failure = str(error)
+            self._silences += 1
         return Exchange(request, sent_at - self._began, time.monotonic() - sent_at, response, failure)
 
 

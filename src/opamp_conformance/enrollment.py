@@ -37,12 +37,13 @@ class Enrollment:
     def require_members_may_disconnect(self) -> None:
         """Raise Unmet unless an enrolled agent may disconnect: else the refusal of another would mean nothing."""
         if not self._is_accepted(self._members_disconnect):
-            raise Unmet("fleet.auto-enrollment", "an agent that has reported its status is unknown when it disconnects")
+            raise Unmet("fleet.disconnect.enrolled", "an agent that has reported its status may not disconnect")
 
     @cached_property
     def _members_disconnect(self) -> Exchange:
         member = Agent(self._run)
-        self._client.send(member.full_status())
+        if self._client.send(member.full_status()).reply.HasField("error_response"):
+            raise Unmet("fleet.auto-enrollment", "an unknown agent's full report is answered with an error")
         return self._client.send(member.disconnect())
 
     @cached_property

@@ -8,6 +8,10 @@ class CannotTell(Exception):
     """
 
 
+class Throttled(CannotTell):
+    """The target is too busy to be judged, and says so."""
+
+
 class Breach(AssertionError):
     """The target does not do what a step asserts."""
 

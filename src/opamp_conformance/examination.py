@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import uuid6
-
 from opamp_conformance import __version__
 from opamp_conformance.catalogue import Scenario
 from opamp_conformance.client import Client
@@ -16,7 +14,7 @@ from opamp_conformance.errors import Breach
 from opamp_conformance.events import Event, FindingBooked, Listener, RunFinished, RunStarted, ScenarioFinished
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.ledger import Contract, Ledger, load
-from opamp_conformance.redaction import Redactor
+from opamp_conformance.redaction import Redactor, printable
 from opamp_conformance.scene import Scene
 from opamp_conformance.targets import Endpoint, Target
 from opamp_conformance.traffic import shown
@@ -31,11 +29,12 @@ class Examination:
     target: Target
     endpoint: Endpoint
     client: Client
+    run: str
     strict: bool = False
-    listeners: Sequence[Listener] = ()
-    run: str = field(default_factory=lambda: uuid6.uuid7().hex)
+    listeners: list[Listener] = field(default_factory=list)
     ledger: Ledger = field(default_factory=load)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
+    unwritten: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.scene = Scene(self.client, self.run, Enrollment(self.client, self.run))
@@ -126,8 +125,13 @@ class Examination:
         return booked
 
     def _emit(self, event: Event) -> None:
-        for listener in self.listeners:
-            listener.handle(event)
+        """Tell the listeners; one that cannot write is left out from then on, and the run goes on."""
+        for listener in list(self.listeners):
+            try:
+                listener.handle(event)
+            except (OSError, ValueError) as error:
+                self.listeners.remove(listener)
+                self.unwritten.append(str(error) or type(error).__name__)
 
     def _reproduce(self, scenario: Scenario, name: str) -> str:
         arguments = list(self.target.arguments)
@@ -141,5 +145,5 @@ def _sides(error: BaseException | None) -> tuple[str, str]:
     if error is None:
         return "", ""
     if isinstance(error, Breach):
-        return error.expected, error.actual
-    return "", str(error) or type(error).__name__
+        return printable(error.expected), printable(error.actual)
+    return "", printable(str(error) or type(error).__name__)

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
@@ -13,6 +14,10 @@ from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
 GZIP = "gzip"
+DEFAULT_RETRY_SECONDS: Final = 1.0
+"""The wait after a 429 or 503 that does not say how long."""
+MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
+"""A longer response counts as endless, also once decompressed."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,22 @@ class Response:
     @cached_property
     def data(self) -> bytes:
         """The body without its content encoding; raises ValueError if it is broken."""
-        if self.headers.get("content-encoding", "").lower() != GZIP:
+        if not self.is_compressed:
             return self.body
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         try:
-            return gzip.decompress(self.body)
-        except (EOFError, OSError, zlib.error) as error:
+            data = stream.decompress(self.body, MAX_RESPONSE_BYTES + 1)
+        except zlib.error as error:
             raise ValueError(f"the response is not the gzip that its Content-Encoding says: {error}") from error
+        if len(data) > MAX_RESPONSE_BYTES:
+            raise ValueError(f"the response has more than {MAX_RESPONSE_BYTES} bytes once decompressed")
+        if not stream.eof:
+            raise ValueError("the gzip response is cut short")
+        return data
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.headers.get("content-encoding", "").lower() == GZIP
 
     def __str__(self) -> str:
         content_type = self.headers.get("content-type", "no content type")
@@ -109,6 +124,18 @@ class Exchange:
         if isinstance(message, Breach):
             raise Unmet("http.response-body" if self.is_answered else "response.must-respond", message)
         return message
+
+    @property
+    def retry_after(self) -> float | None:
+        """How many seconds the server asks to wait before the same is sent again, None if it does not (Throttling)."""
+        if self.response is not None and self.response.status in (429, 503):
+            seconds = self.response.headers.get("retry-after", "")
+            return float(seconds) if seconds.isdecimal() else DEFAULT_RETRY_SECONDS
+        message = self.message
+        if isinstance(message, Breach) or message.error_response.type != pb.ServerErrorResponseType_Unavailable:
+            return None
+        error = message.error_response
+        return error.retry_info.retry_after_nanoseconds / 1e9 if error.HasField("retry_info") else None
 
     @property
     def new_instance_uid(self) -> bytes:

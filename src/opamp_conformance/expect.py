@@ -9,7 +9,7 @@ from opamp_conformance.agent import Agent
 from opamp_conformance.client import Client
 from opamp_conformance.enrollment import Enrollment
 from opamp_conformance.errors import Breach, Unmet
-from opamp_conformance.exchange import GZIP, Exchange
+from opamp_conformance.exchange import Exchange
 from opamp_conformance.validation import DEFINED_SERVER_CAPABILITIES, name_of_error
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
@@ -236,5 +236,7 @@ def not_plain_http(exchange: Exchange) -> None:
 
 
 def compressed(exchange: Exchange) -> None:
-    encoding = exchange.response.headers.get("content-encoding") if exchange.response else None
-    _that(exchange.reply and encoding == GZIP, "the Content-Encoding gzip", encoding or "no Content-Encoding")
+    response = exchange.response
+    encoding = response.headers.get("content-encoding", "none") if response else "none"
+    is_compressed = response is not None and response.is_compressed
+    _that(exchange.reply and is_compressed, "the Content-Encoding gzip", encoding)

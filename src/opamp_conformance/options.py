@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from opamp_conformance.errors import CannotTell
 
+_OURS = {
+    *("accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host"),
+    *("te", "trailer", "transfer-encoding", "upgrade"),
+}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
 
@@ -45,9 +49,12 @@ def merged(*parts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _name(name: str) -> str:
-    if not _TOKEN.fullmatch(name.strip()):
-        raise CannotTell(f"{name.strip()!r} is not the name of a header")
-    return name.strip()
+    name = name.strip()
+    if not _TOKEN.fullmatch(name):
+        raise CannotTell(f"{name!r} is not the name of a header")
+    if name.lower() in _OURS:
+        raise CannotTell(f"the header {name} is the suite's own: it says what a message is, and differs in scenarios")
+    return name
 
 
 def _value(name: str, value: str) -> str:

@@ -7,18 +7,18 @@ from opamp_conformance.agent import Agent
 from opamp_conformance.client import Client
 from opamp_conformance.errors import Breach, CannotTell
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.redaction import Redactor, printable
 from opamp_conformance.targets import Endpoint
 
 
 @contextmanager
-def open_client(endpoint: Endpoint, timeout: float) -> Iterator[Client]:
-    """Connect to an endpoint; raises CannotTell if its first response is no ServerToAgent."""
+def open_client(endpoint: Endpoint, run: str, timeout: float) -> Iterator[Client]:
+    """Connect to an endpoint for a run; raises CannotTell if its first response is no ServerToAgent."""
     with Client(endpoint, timeout) as client:
-        exchange = client.send(Agent("preflight").full_status())
+        exchange = client.send(Agent(run).full_status())
         if isinstance(exchange.message, Breach):
-            raise CannotTell(
-                f"{endpoint.url} does not answer as an OpAMP server: {_explain(exchange, exchange.message)}"
-            )
+            problem = printable(Redactor(endpoint.headers).text(_explain(exchange, exchange.message)))
+            raise CannotTell(f"{endpoint.url} does not answer as an OpAMP server: {problem}")
         client.exchanges.clear()
         yield client
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import uuid6
 from pytest_bdd.parser import Step
 
 from opamp_conformance.catalogue import Scenario
@@ -53,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--opamp-header", metavar="'NAME: VALUE'", action="append", default=[], help="a header of each request"
     )
     group.addoption("--opamp-contract", choices=[*Contract, "all"], help="what to grade by (default: by the target)")
-    group.addoption("--opamp-timeout", type=float, default=10.0, metavar="SECONDS", help="limit of each exchange")
+    group.addoption("--opamp-timeout", type=_seconds, default=10.0, metavar="SECONDS", help="limit of each exchange")
     group.addoption("--opamp-strict", action="store_true", help="a broken SHOULD fails its scenario")
 
 
@@ -75,9 +76,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     asked = config.getoption("opamp_contract")
     contracts = _target(config).contracts if asked is None else list(Contract) if asked == "all" else [asked]
-    out = [item for item in items if (scenario := scenario_of(item)) and scenario.contract not in contracts]
+    kept: list[pytest.Item] = []
+    out: list[pytest.Item] = []
+    for item in items:
+        scenario = scenario_of(item)
+        (kept if scenario is None or scenario.contract in contracts else out).append(item)
     config.hook.pytest_deselected(items=out)
-    items[:] = [item for item in items if item not in out]
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")
@@ -87,14 +92,14 @@ def examination(request: pytest.FixtureRequest) -> Iterator[Examination]:
     if EXAMINATION in config.stash:
         yield config.stash[EXAMINATION]
         return
-    target = _target(config)
+    target, run = _target(config), uuid6.uuid7().hex
     with ExitStack() as stack:
         try:
             endpoint = stack.enter_context(target.start())
-            client = stack.enter_context(open_client(endpoint, config.getoption("opamp_timeout")))
+            client = stack.enter_context(open_client(endpoint, run, config.getoption("opamp_timeout")))
         except CannotTell as error:
             pytest.exit(str(error), returncode=2)
-        examination = Examination(target, endpoint, client, strict=config.getoption("opamp_strict"))
+        examination = Examination(target, endpoint, client, run, strict=config.getoption("opamp_strict"))
         config.stash[EXAMINATION] = examination
         yield examination
         client.leave()
@@ -180,10 +185,19 @@ def name_of(item: pytest.Item) -> str:
     return name
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 3600:
+        raise ValueError(text)
+    return seconds
+
+
 def _target(config: pytest.Config) -> Target:
-    url = config.getoption("opamp_url")
+    url, headers = config.getoption("opamp_url"), config.getoption("opamp_header")
     try:
-        return MockTarget() if url is None else UrlTarget(url, parse_headers(config.getoption("opamp_header")))
+        if url is None and headers:
+            raise CannotTell("--opamp-header is for a server at a URL; add --opamp-url")
+        return MockTarget() if url is None else UrlTarget(url, parse_headers(headers))
     except CannotTell as error:
         raise pytest.UsageError(str(error)) from error
 

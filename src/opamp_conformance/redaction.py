@@ -1,32 +1,70 @@
 """Keeps credentials out of everything that is printed or written."""
 
-from collections.abc import Mapping
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 REDACTED: Final = "<redacted>"
 
-# Shorter pieces are no secrets, and would blot out ordinary words.
-_SHORTEST_SECRET: Final = 6
+# Shorter ones are no secrets, and would blot out ordinary words and digits.
+_SHORTEST_VALUE: Final = 4
+_SHORTEST_PIECE: Final = 6
 
 
 class Redactor:
-    """Replaces the values of the target's headers, and the parts of them that are the secret proper."""
+    """Replaces the values of the target's headers, the secrets in them, and these in base64 and in hex."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._names = {name.lower() for name in headers} | {"authorization", "cookie", "set-cookie"}
-        secrets = {piece for value in headers.values() for piece in (value, *value.split())}
-        self._secrets = sorted((s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len, reverse=True)
+        secrets = sorted({secret for value in headers.values() for secret in _secrets(value)}, key=len, reverse=True)
+        self._text = _any_of(form for secret in secrets for form in _forms(secret))
+        self._data = None if self._text is None else re.compile(self._text.pattern.encode(), re.IGNORECASE)
 
     def text(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
-        return text
+        return text if self._text is None else self._text.sub(REDACTED, text)
 
     def data(self, data: bytes) -> bytes:
         """Blot out secrets that a peer sends back in its bytes; lengths stay, so that they still decode."""
-        for secret in self._secrets:
-            data = data.replace(secret.encode(), b"*" * len(secret.encode()))
-        return data
+        return data if self._data is None else self._data.sub(lambda found: b"*" * len(found[0]), data)
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {name: REDACTED if name.lower() in self._names else self.text(value) for name, value in headers.items()}
+        return {
+            name: REDACTED if name.lower() in self._names else printable(self.text(value))
+            for name, value in headers.items()
+        }
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey instead of show."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _secrets(value: str) -> Iterator[str]:
+    """Take a header's value apart: the whole, its words, and what is inside of base64."""
+    if len(value) >= _SHORTEST_VALUE:
+        yield value
+    for word in value.split():
+        decoded = _decoded(word)
+        for piece in (word, decoded, *decoded.split(":")):
+            if len(piece) >= _SHORTEST_PIECE:
+                yield piece
+
+
+def _decoded(word: str) -> str:
+    try:
+        return base64.b64decode(word, validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    yield secret.encode().hex()
+    yield base64.b64encode(secret.encode()).decode().rstrip("=")
+
+
+def _any_of(texts: Iterator[str]) -> re.Pattern[str] | None:
+    alternatives = [re.escape(text) for text in texts]
+    return re.compile("|".join(alternatives), re.IGNORECASE) if alternatives else None

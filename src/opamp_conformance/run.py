@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import uuid6
 
 import opamp_conformance.suite
 from opamp_conformance.errors import CannotTell
@@ -26,14 +27,17 @@ def examine(
 
     ``timeout`` bounds each exchange, in seconds. Interrupted, it still takes leave of the target.
     """
-    with target.start() as endpoint, open_client(endpoint, timeout) as client:
-        examination = Examination(target, endpoint, client, strict=strict, listeners=listeners)
+    run = uuid6.uuid7().hex
+    with target.start() as endpoint, open_client(endpoint, run, timeout) as client:
+        examination = Examination(target, endpoint, client, run, strict=strict, listeners=list(listeners))
         session = _Session(examination, selection)
         with _nothing_of_the_users() as arguments:
             pytest.main(arguments, plugins=[session])
         code = examination.finish()
         if session.problem:
             raise CannotTell(session.problem)
+        if examination.unwritten:
+            raise CannotTell(f"the outcome could not be written: {examination.unwritten[0]}")
         return code
 
 

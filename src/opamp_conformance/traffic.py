@@ -7,8 +7,8 @@ from google.protobuf.message import Message
 
 from opamp_conformance.errors import Breach
 from opamp_conformance.events import Traffic
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.redaction import Redactor
+from opamp_conformance.exchange import Exchange, Response
+from opamp_conformance.redaction import Redactor, printable
 from opamp_proto.anyvalue_pb2 import KeyValue
 
 MAX_SHOWN_BYTES: Final = 1024
@@ -22,19 +22,22 @@ def shown(exchanges: Sequence[Exchange], redactor: Redactor) -> tuple[Traffic, .
 
 def _shown(exchange: Exchange, redactor: Redactor) -> Traffic:
     request, response, message = exchange.request, exchange.response, exchange.message
-    sent = "not an AgentToServer" if request.message is None else "\n".join(_lines(request.message))
-    received = message.actual if isinstance(message, Breach) else "\n".join(_lines(message))
+    sent = "not an AgentToServer" if request.message is None else "\n".join(_lines(request.message, redactor))
+    if isinstance(message, Breach):
+        received = printable(redactor.text(message.actual))
+    else:
+        received = "\n".join(_lines(message, redactor))
     return Traffic(
         sent_at=round(exchange.sent_at, 6),
         seconds=round(exchange.seconds, 6),
         method=request.method,
         request_headers=redactor.headers(request.headers),
         request_bytes=_hex(redactor.data(request.body)),
-        request_message=redactor.text(sent),
+        request_message=sent,
         status=None if response is None else response.status,
         response_headers={} if response is None else redactor.headers(response.headers),
-        response_bytes="" if response is None else _hex(redactor.data(response.body)),
-        response_message=redactor.text(received),
+        response_bytes="" if response is None else _hex(_bytes(response, redactor)),
+        response_message=received,
     )
 
 
@@ -43,18 +46,29 @@ def _hex(data: bytes) -> str:
     return data[:MAX_SHOWN_BYTES].hex() + cut
 
 
-def _lines(message: Message, indent: str = "") -> Iterable[str]:
+def _bytes(response: Response, redactor: Redactor) -> bytes:
+    """Return the body as it came, or, if compression hides a secret in it, decompressed and blotted."""
+    try:
+        blotted = redactor.data(response.data)
+    except ValueError:
+        return redactor.data(response.body)
+    return response.body if blotted == response.data else blotted
+
+
+def _lines(message: Message, redactor: Redactor, indent: str = "") -> Iterable[str]:
     for field, value in message.ListFields():
         for item in value if field.is_repeated else [value]:
             if isinstance(item, KeyValue):
-                yield f"{indent}{field.name}: {item.key} = {' '.join(_lines(item.value)) or 'null'}"
+                key = redactor.text(item.key)
+                yield f"{indent}{field.name}: {key!r} = {' '.join(_lines(item.value, redactor)) or 'null'}"
             elif isinstance(item, Message):
                 yield f"{indent}{field.name}:"
-                yield from _lines(item, indent + "  ")
+                yield from _lines(item, redactor, indent + "  ")
             elif isinstance(item, bytes):
-                yield f"{indent}{field.name}: {item.hex() or '(empty)'}"
+                yield f"{indent}{field.name}: {redactor.data(item).hex() or '(empty)'}"
             elif field.enum_type is not None:
                 known = field.enum_type.values_by_number.get(item)
                 yield f"{indent}{field.name}: {item if known is None else known.name}"
             else:
-                yield f"{indent}{field.name}: {item!r}"
+                shown = redactor.text(item) if isinstance(item, str) else item
+                yield f"{indent}{field.name}: {shown!r}"

@@ -1,8 +1,5 @@
 """The command line: ``opamp-conformance run``, ``list`` and ``serve``."""
 
-import sys
-from typing import NoReturn
-
 import click
 
 from opamp_conformance import __version__
@@ -24,21 +21,16 @@ cli.add_command(list_command)
 cli.add_command(serve_command)
 
 
-def main() -> NoReturn:
-    """Run the command line; whatever goes wrong ends in one line and an exit code."""
+def run_command_line() -> int:
+    """Carry out the command line; returns the exit code. Raises OSError if its output cannot be written."""
     try:
-        code = cli.main(standalone_mode=False)
+        return int(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
-        code = ExitCode.COULD_NOT_TELL
     except CannotTell as error:
         click.echo(f"opamp-conformance: {error}", err=True)
-        code = ExitCode.COULD_NOT_TELL
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("opamp-conformance: interrupted", err=True)
-        code = ExitCode.COULD_NOT_TELL
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
-        sys.stderr.close()
-        code = ExitCode.COULD_NOT_TELL
-    sys.exit(int(code or 0))
+    except click.Abort as abort:
+        raise KeyboardInterrupt from abort
+    except SystemExit:  # By click, if whoever read our output has gone.
+        pass
+    return ExitCode.COULD_NOT_TELL

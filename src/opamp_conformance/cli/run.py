@@ -114,6 +114,8 @@ def _contracts(contract: str | None, target: Target) -> Sequence[Contract]:
 @contextmanager
 def _outputs(junit: Path | None, jsonl: Path | None) -> Iterator[list[Listener]]:
     """Open the files to write before anything is sent, so that a run's outcome is never lost to a path."""
+    if junit is not None and jsonl is not None and junit.resolve() == jsonl.resolve():
+        raise CannotTell("--junit and --jsonl name the same file")
     outputs: list[Listener] = []
     stream: TextIO | None = None
     if junit is not None:

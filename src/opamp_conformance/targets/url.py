@@ -29,6 +29,8 @@ class UrlTarget:
 
 
 def _checked(url: str) -> str:
+    if not url.isprintable() or " " in url:
+        raise CannotTell(f"{url!r} is not a URL: it has characters that no URL has")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -38,4 +40,4 @@ def _checked(url: str) -> str:
         raise CannotTell(f"{url!r} is not a URL of a server: give it as http://HOST:PORT/v1/opamp, or https://…")
     if parts.username or parts.password:
         raise CannotTell("a URL must not hold credentials: give them with --header-env 'Authorization=VARIABLE'")
-    return url if parts.path else f"{url}/v1/opamp"
+    return parts.geturl() if parts.path else parts._replace(path="/v1/opamp").geturl()

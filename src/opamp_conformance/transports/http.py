@@ -8,10 +8,7 @@ from typing import Final
 
 import aiohttp
 
-from opamp_conformance.exchange import Request, Response
-
-MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
-"""A longer response counts as endless."""
+from opamp_conformance.exchange import MAX_RESPONSE_BYTES, Request, Response
 
 # An idle connection is not kept for long: a server that closes it first would race with a request.
 _KEEP_ALIVE_SECONDS: Final = 1.0
@@ -58,7 +55,7 @@ class HttpTransport:
                 ) as response,
             ):
                 body = await _read(response)
-                names = {name.lower(): value for name, value in response.headers.items()}
+                names = {name.lower(): _readable(value) for name, value in response.headers.items()}
                 return Response(response.status, names, body)
         except TimeoutError:
             raise NoResponse(f"no complete response within {self._timeout:g} seconds") from None
@@ -69,6 +66,11 @@ class HttpTransport:
         if request.authorized:
             return self._headers
         return {name: value for name, value in self._headers.items() if name.lower() != "authorization"}
+
+
+def _readable(value: str) -> str:
+    """Write bytes that are no text as escapes: a header may hold any."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
