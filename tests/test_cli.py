@@ -169,6 +169,15 @@ def test_the_suite_under_plain_pytest(cli: Cli, tmp_path: Path) -> None:
         assert "failed: error.excludes-other-fields, in" in by_findings_alone.stdout
 
 
+def test_plain_pytest_with_credentials(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTHORIZATION", f"ApiKey {SECRET}")
+    with cli.serve("--enrollment-key", SECRET) as url:
+        options = ("--opamp-url", url, "--opamp-header-env", "Authorization=AUTHORIZATION", "-k", "credentials", "-q")
+        result = pytest_of_a_user(tmp_path, "--pyargs", "opamp_conformance", *options)
+    assert result.returncode == 0
+    assert "3 passed" in result.stdout
+
+
 def test_other_tests_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n")
     result = pytest_of_a_user(tmp_path, "-q", "--strict-markers")

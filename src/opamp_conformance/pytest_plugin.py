@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,10 @@ from opamp_conformance.errors import CannotTell
 from opamp_conformance.events import ScenarioFinished
 from opamp_conformance.examination import Examination
 from opamp_conformance.ledger import Contract, Level, load
-from opamp_conformance.options import parse_headers
+from opamp_conformance.options import headers_from_environment, merged, parse_headers
 from opamp_conformance.preflight import open_client
 from opamp_conformance.scene import Scene
-from opamp_conformance.targets import Target
+from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.verdicts import Verdict
@@ -53,6 +54,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--opamp-header", metavar="'NAME: VALUE'", action="append", default=[], help="a header of each request"
     )
+    group.addoption(
+        "--opamp-header-env",
+        metavar="NAME=VARIABLE",
+        action="append",
+        default=[],
+        help="one with its value in a variable",
+    )
+    for option, names in (
+        ("ca", "the authorities that vouch for it"),
+        ("cert", "a client certificate"),
+        ("key", "its key"),
+    ):
+        group.addoption(f"--opamp-{option}", type=Path, metavar="FILE", help=f"PEM file of {names}")
     group.addoption("--opamp-contract", choices=[*Contract, "all"], help="what to grade by (default: by the target)")
     group.addoption("--opamp-timeout", type=_seconds, default=10.0, metavar="SECONDS", help="limit of each exchange")
     group.addoption("--opamp-strict", action="store_true", help="a broken SHOULD fails its scenario")
@@ -193,11 +207,18 @@ def _seconds(text: str) -> float:
 
 
 def _target(config: pytest.Config) -> Target:
-    url, headers = config.getoption("opamp_url"), config.getoption("opamp_header")
+    url = config.getoption("opamp_url")
+    tls = Tls(*(config.getoption(f"opamp_{option}") for option in ("ca", "cert", "key")))
     try:
-        if url is None and headers:
-            raise CannotTell("--opamp-header is for a server at a URL; add --opamp-url")
-        return MockTarget() if url is None else UrlTarget(url, parse_headers(headers))
+        headers = merged(
+            parse_headers(config.getoption("opamp_header")),
+            headers_from_environment(config.getoption("opamp_header_env")),
+        )
+        if url is not None:
+            return UrlTarget(url, headers, tls)
+        if headers or tls != Tls():
+            raise CannotTell("headers and certificates are for a server at a URL; add --opamp-url")
+        return MockTarget()
     except CannotTell as error:
         raise pytest.UsageError(str(error)) from error
 
