@@ -190,3 +190,10 @@ def test_plain_pytest_without_a_server(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "cannot connect" in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    root = Path(__file__).parent.parent
+    command = (root / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
+    assert command.endswith("/tox")
+    assert f"\n{command}\n" in (root / "README.md").read_text(encoding="utf-8")
