@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -11,6 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+
+
+def interruptible() -> None:
+    """Let a child be interrupted, also where this process is started with SIGINT ignored, as CI may do."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 
 Behaviour = Callable[[socket.socket], None]
 

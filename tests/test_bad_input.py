@@ -15,7 +15,7 @@ import pytest
 import trustme
 from google.protobuf.message import DecodeError
 
-from conftest import Cli, RudeServer, read_request, respond
+from conftest import Cli, RudeServer, interruptible, read_request, respond
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -357,6 +357,7 @@ def test_an_interrupted_run_takes_leave() -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=interruptible,
         )
         time.sleep(2)
         process.send_signal(signal.SIGINT)
@@ -403,7 +404,11 @@ def test_a_closed_output() -> None:
 @pytest.mark.parametrize("after", [0.15, 0.4, 0.8])
 def test_ended_at_any_moment(number: signal.Signals, after: float) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "opamp_conformance", "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "opamp_conformance", "run"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
     )
     time.sleep(after)
     process.send_signal(number)

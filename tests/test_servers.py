@@ -37,7 +37,7 @@ def test_elastic_mockopampserver() -> None:
         code, verdicts, passed = graded(url)
     assert verdicts == documented("@elastic/mockopampserver 0.5.0")
     assert code is ExitCode.CONFORMANT
-    assert passed == 25
+    assert passed == 26
 
 
 @pytest.mark.go

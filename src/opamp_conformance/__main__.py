@@ -20,16 +20,27 @@ def main() -> NoReturn:
         from opamp_conformance.cli import run_command_line  # noqa: PLC0415 - imports may fail or be interrupted, too
 
         code = run_command_line()
-        sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted")
     except OSError as error:
         _say(f"cannot write the output: {error.strerror or error}")
-        # What is left in buffers cannot be written either, and must not be tried at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except Exception as error:
         _say(f"a defect of the suite: {type(error).__name__}: {error}")
-    sys.exit(code)
+    sys.exit(_written(code))
+
+
+def _written(code: int) -> int:
+    """Write what is left of the output; if that fails, say so, unless something was said already."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # What is left in buffers cannot be written, and must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if code != _COULD_NOT_TELL:
+            _say(f"cannot write the output: {error.strerror or error}")
+        return _COULD_NOT_TELL
+    return code
 
 
 def _interrupt(*_: Any) -> NoReturn:

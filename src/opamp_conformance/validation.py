@@ -91,8 +91,11 @@ class Findings:
         """Check one reply; what is no ServerToAgent at all is for the scenario to judge."""
         if isinstance(exchange.message, Breach):
             return
+        sent = exchange.request.message
+        if exchange.message.HasField("error_response") and "Content-Encoding" in exchange.request.headers:
+            sent = None  # A server that cannot decompress a message cannot know whose it is.
         for requirement, check in CHECKS.items():
-            breach = check(exchange.request.message, exchange.message)
+            breach = check(sent, exchange.message)
             if breach is not None:
                 finding = self._findings.setdefault(requirement, Finding(requirement, breach))
                 finding.count += 1

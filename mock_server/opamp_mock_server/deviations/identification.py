@@ -8,7 +8,7 @@ from opamp_mock_server.records import AgentRecord
 from opamp_proto import opamp_pb2 as pb
 
 
-@breaks("identification.s2a-matches")
+@breaks("identification.s2a-matches", also=["fleet.disconnect.echo"])
 class EchoOfAnother(Core):
     """Responses that announce no new_instance_uid carry the instance_uid of another agent."""
 
@@ -22,7 +22,7 @@ class EchoOfAnother(Core):
         return super().bad_request(_another(instance_uid), problem)
 
 
-@breaks("identification.s2a-matches:on-errors")
+@breaks("identification.s2a-matches:on-errors", also=["fleet.disconnect.echo"])
 class EchoOfAnotherOnErrors(Core):
     """Error responses carry the instance_uid of another agent."""
 
