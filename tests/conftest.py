@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from google.protobuf.message import DecodeError
+
+from opamp_proto import opamp_pb2 as pb
 
 
 def interruptible() -> None:
@@ -124,3 +127,17 @@ def respond(
 ) -> None:
     head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     connection.sendall(head.encode() + body)
+
+
+def acknowledgement(request: bytes) -> bytes:
+    try:
+        message = pb.AgentToServer.FromString(request.partition(b"\r\n\r\n")[2])
+    except DecodeError:
+        message = pb.AgentToServer()
+    return pb.ServerToAgent(instance_uid=message.instance_uid, capabilities=1).SerializeToString()
+
+
+def one_line(result: subprocess.CompletedProcess[str]) -> str:
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]

@@ -1,0 +1,162 @@
+"""Whatever options, variables, files and signals do, a command ends in one clear line and the right exit code."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import Cli, RudeServer, acknowledgement, interruptible, one_line, read_request, respond
+
+# ---- options, variables and files
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "--url", "ftp://example.com"], "not a URL of a server"),
+        (["run", "--url", "http://"], "not a URL of a server"),
+        (["run", "--url", "http://[::1"], "not a URL"),
+        (["run", "--url", "http://127.0.0.1:99999"], "not a URL"),
+        (["run", "--url", ""], "not a URL of a server"),
+        (["run", "--url", "http://user:secret@127.0.0.1"], "must not hold credentials"),
+        (["run", "--target", "mokc"], "not a URL of a server"),
+        (["run", "--target", "mock", "--url", "http://127.0.0.1:1"], "two targets"),
+        (["run", "--header", "X-Key: 1"], "add --url"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "nonsense"], "written 'Name: value'"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "a b: c"], "not the name of a header"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "X: \x01"], "does not allow"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "X: 1", "--header-env", "x=HOME"], "given twice"),
+        (["run", "--url", "http://127.0.0.1:1", "--header-env", "X=NONESUCH"], "NONESUCH is not set"),
+        (["run", "--url", "http://127.0.0.1:1", "--header-env", "X"], "written 'Name=VARIABLE'"),
+        (["run", "--url", "https://127.0.0.1:1", "--ca", "nonesuch.pem"], "cannot read nonesuch.pem"),
+        (["run", "--url", "https://127.0.0.1:1", "--ca", __file__], "no readable PEM file"),
+        (["run", "--url", "https://127.0.0.1:1", "--cert", __file__], "cannot use the client certificate"),
+        (["run", "--url", "https://127.0.0.1:1", "--key", __file__], "--key needs --cert"),
+        (["run", "--only", "fleet.request-uid.eho"], "did you mean 'fleet.request-uid.echo'"),
+        (["run", "--skip", "nonesuch"], "matches no requirement"),
+        (["run", "--only", "auth.401", "--skip", "auth.*"], "nothing is selected"),
+        (["run", "--contract", "opamp", "--only", "fleet.*"], "add --contract fleet"),
+        (["run", "--junit", "nonesuch/out.xml"], "cannot write nonesuch/out.xml"),
+        (["run", "--jsonl", "/"], "cannot write /"),
+        (["serve", "--deviation", "fleet.request-uid.eho"], "did you mean 'fleet.request-uid.echo'"),
+        (["serve", "--contract", "opamp", "--deviation", "fleet.disconnect.enrolled"], "--contract fleet"),
+        (["serve", "--host", "nonesuch.invalid"], "cannot listen on nonesuch.invalid"),
+        (["serve", "--enrollment-key", ""], "an empty enrollment key"),
+        (["run", "--timeout", "nan"], "a number of seconds"),
+        (["run", "--junit", "out", "--jsonl", "./out"], "the same file"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "Content-Length: 5"], "the suite's own"),
+        (["run", "--url", "http://127.0.0.1:1/a b"], "characters that no URL has"),
+        (["run", "--url", "http://127.0.0.1:1?x=1"], "http://127.0.0.1:1/v1/opamp?x=1 does not answer"),
+    ],
+)
+def test_options_that_make_no_sense(cli: Cli, arguments: list[str], says: str) -> None:
+    result = cli(*arguments)
+    assert result.returncode == 2
+    assert says in one_line(result)
+    assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonesuch"],
+        ["run", "--nonesuch"],
+        ["run", "--timeout", "0"],
+        ["run", "--contract", "x"],
+        ["serve", "--port", "70000"],
+        ["serve", "--max-body-bytes", "0"],
+    ],
+)
+def test_options_that_do_not_exist(cli: Cli, arguments: list[str]) -> None:
+    result = cli(*arguments)
+    assert result.returncode == 2
+    assert "Error: " in result.stderr
+
+
+def test_a_port_in_use(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        result = cli("serve", "--port", listener.getsockname()[1])
+    assert result.returncode == 2
+    assert "Address already in use; choose another" in one_line(result)
+
+
+def test_an_interrupted_run_takes_leave() -> None:
+    def slow(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            time.sleep(0.1)
+            respond(connection, acknowledgement(request))
+
+    with RudeServer(slow) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--timeout", "2"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=interruptible,
+        )
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "Traceback" not in out + err
+    assert "left behind" in out
+    assert "interrupted" in err
+
+
+def test_a_reader_that_leaves(cli: Cli) -> None:
+    process = subprocess.Popen(
+        f"{sys.executable} -m opamp_conformance list | head -1", shell=True, stderr=subprocess.PIPE, text=True
+    )
+    assert "Traceback" not in process.communicate(timeout=30)[1]
+
+
+# ---- output that cannot be written, and ends at odd moments
+
+
+@pytest.mark.parametrize("command", ["run", "list", "serve --port 0", "run --junit /dev/full", "run --jsonl /dev/full"])
+def test_a_full_disk(command: str) -> None:
+    where = "" if "/dev/full" in command else "> /dev/full"
+    result = subprocess.run(
+        f"{sys.executable} -m opamp_conformance {command} {where}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "No space left" in one_line(result)
+
+
+def test_a_closed_output() -> None:
+    command = f"{sys.executable} -m opamp_conformance run --only auth.401 >&-"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert one_line(result)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after", [0.15, 0.4, 0.8])
+def test_ended_at_any_moment(number: signal.Signals, after: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "opamp_conformance", "run"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
+    )
+    time.sleep(after)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert "Traceback" not in out + err
+    assert process.returncode == 2
+    assert "interrupted" in err
+
+
+def test_an_environment_that_libraries_choke_on(cli: Cli) -> None:
+    result = cli("run", "--only", "auth.401", env={"SSLKEYLOGFILE": "/nonexistent/keys"})
+    assert result.returncode == 2
+    assert one_line(result)
