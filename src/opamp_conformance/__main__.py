@@ -22,6 +22,8 @@ def main() -> NoReturn:
         code = run_command_line()
     except KeyboardInterrupt:
         _say("interrupted")
+        # Not by sys.exit: CPython may have noted the interrupt in an import, and would end by the signal then.
+        os._exit(_written(code))
     except OSError as error:
         _say(f"cannot write the output: {error.strerror or error}")
     except Exception as error:
