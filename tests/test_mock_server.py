@@ -211,7 +211,7 @@ def test_state_that_is_missing_is_asked_for() -> None:
     assert core.missing_state(None, full) == pb.ServerToAgentFlags_ReportFullState  # its health is missing
     full.health.healthy = True
     assert core.missing_state(None, full) == 0
-    known = core.record(full)
+    known = core.record(None, full)
     following = pb.AgentToServer(instance_uid=full.instance_uid, sequence_num=2)
     assert core.missing_state(known, following) == 0
     following.sequence_num = 3

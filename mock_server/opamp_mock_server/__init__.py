@@ -8,7 +8,9 @@ from opamp_mock_server.server import (
     Contract,
     MockServer,
     Settings,
+    Tls,
 )
+from opamp_mock_server.service import Delays
 
 __all__ = [
     "DEFAULT_MAX_BODY_BYTES",
@@ -17,7 +19,9 @@ __all__ = [
     "CannotDeviate",
     "CannotListen",
     "Contract",
+    "Delays",
     "Deviation",
     "MockServer",
     "Settings",
+    "Tls",
 ]

@@ -32,12 +32,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._not_body += len(data)
         super().data_received(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
             self._disarm()
         elif self._not_body > self.max_header_bytes:
             self._refuse(b"431 Request Header Fields Too Large")
         elif self._in_request and self._deadline is None:
             self._arm()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._disarm()  # From here on another protocol has the connection.
+        super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
         self._in_request = True

@@ -68,20 +68,17 @@ class HttpEndpoint:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise RuntimeError(f"unexpected scope: {scope['type']}")
         headers = RequestHeaders.of(scope["headers"])
         try:
             self.check(scope["path"], scope["method"], headers)
-            response = await self.respond(headers, await self._body(receive))
+            response = await self.respond(headers, await read_body(receive, self._max_body_bytes))
         except Refused as refused:
             response = refused.response
-        await self._send(response, send)
+        await send_response(response, send)
 
     def check(self, path: str, method: str, headers: RequestHeaders) -> None:
         """Raise Refused unless this is a plain HTTP request of an admitted client to the endpoint."""
-        if path != PATH:
-            raise Refused(404, f"OpAMP is at {PATH}")
+        check_path(path)
         self.require_admission(headers)
         self.require_plain_http(method, headers)
 
@@ -96,7 +93,7 @@ class HttpEndpoint:
             raise Refused(415, f"OpAMP over plain HTTP has the content type {CONTENT_TYPE}")
 
     def unauthorized(self) -> Refused:
-        return Refused(401, "an enrollment key is needed", (b"www-authenticate", b"ApiKey"))
+        return unauthorized()
 
     def is_plain_http(self, content_type: bytes) -> bool:
         return content_type == _CONTENT_TYPE or content_type.partition(b";")[0].strip().lower() == _CONTENT_TYPE
@@ -130,47 +127,62 @@ class HttpEndpoint:
         except zlib.error as error:
             raise Unreadable("the body is not the gzip that its Content-Encoding says") from error
         if len(data) > self._max_body_bytes:
-            raise self._too_large()
+            raise too_large(self._max_body_bytes)
         if not stream.eof:
             raise Unreadable("the gzip body is cut short")
         return data
 
-    async def _body(self, receive: Receive) -> bytes:
+
+def check_path(path: str) -> None:
+    """Raise Refused for any other path than the endpoint's."""
+    if path != PATH:
+        raise Refused(404, f"OpAMP is at {PATH}")
+
+
+def unauthorized() -> Refused:
+    return Refused(401, "an enrollment key is needed", (b"www-authenticate", b"ApiKey"))
+
+
+async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
+    """Read the body of a request; raises Refused for one that is too large."""
+    event = await receive()
+    body: bytes = event.get("body", b"")
+    if not event.get("more_body", False):
+        if len(body) > max_body_bytes:
+            raise too_large(max_body_bytes)
+        return body
+    parts, size = [body], len(body)
+    while event.get("more_body", False):
+        if size > max_body_bytes:
+            raise too_large(max_body_bytes)
         event = await receive()
-        body: bytes = event.get("body", b"")
-        if not event.get("more_body", False):
-            if len(body) > self._max_body_bytes:
-                raise self._too_large()
-            return body
-        parts, size = [body], len(body)
-        while event.get("more_body", False):
-            if size > self._max_body_bytes:
-                raise self._too_large()
-            event = await receive()
-            parts.append(event.get("body", b""))
-            size += len(parts[-1])
-        if size > self._max_body_bytes:
-            raise self._too_large()
-        return b"".join(parts)
+        parts.append(event.get("body", b""))
+        size += len(parts[-1])
+    if size > max_body_bytes:
+        raise too_large(max_body_bytes)
+    return b"".join(parts)
 
-    def _too_large(self) -> Refused:
-        # What is still under way is not read: the connection ends with the answer.
-        return Refused(413, f"a message has at most {self._max_body_bytes} bytes", (b"connection", b"close"))
 
-    async def _send(self, response: Response, send: Send) -> None:
-        body = response.body
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status,
-                "headers": [
-                    (b"content-type", response.content_type),
-                    (b"content-length", b"%d" % len(body)),
-                    *response.headers,
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
+def too_large(max_body_bytes: int) -> Refused:
+    # What is still under way is not read: the connection ends with the answer.
+    return Refused(413, f"a message has at most {max_body_bytes} bytes", (b"connection", b"close"))
+
+
+async def send_response(response: Response, send: Send) -> None:
+    """Send a response whole."""
+    body = response.body
+    await send(
+        {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": [
+                (b"content-type", response.content_type),
+                (b"content-length", b"%d" % len(body)),
+                *response.headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
 
 
 def _takes_gzip(accept_encoding: bytes) -> bool:

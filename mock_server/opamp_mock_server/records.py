@@ -1,15 +1,61 @@
-"""What the server knows of an agent."""
+"""What the server knows of an agent, and what its operator wants the agent to have."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
+
+from opamp_proto import opamp_pb2 as pb
 
 
 class AgentRecord(NamedTuple):
     """One enrolled agent.
 
     ``sequence_num`` is that of the last message taken from it; ``connected`` turns false with
-    agent_disconnect. A disconnected agent stays enrolled.
+    agent_disconnect, or with the end of its WebSocket. A disconnected agent stays enrolled.
+    ``reported`` is a serialized AgentToServer with the last known value of each part of the status.
+    The hashes are those that the agent reported last, or was offered since; ``components_hash`` is
+    that of the available components it has described in full.
     """
 
     instance_uid: bytes
     sequence_num: int
     connected: bool = True
+    capabilities: int = 0
+    reported: bytes = b""
+    remote_config_hash: bytes = b""
+    connection_settings_hash: bytes = b""
+    packages_hash: bytes = b""
+    components_hash: bytes = b""
+    custom_capabilities: tuple[str, ...] = ()
+
+
+class Trouble(Enum):
+    """What keeps the server from processing the next message of an agent."""
+
+    OVERLOADED = "overloaded"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package for an agent, with the content of its file; ``type`` is a PackageType."""
+
+    type: int
+    version: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the operator wants an agent to have: what to offer, and what is yet to be sent once."""
+
+    remote_config: pb.AgentRemoteConfig | None = None
+    connection_settings: pb.ConnectionSettingsOffers | None = None
+    packages: Mapping[str, Package] = field(default_factory=dict)
+    custom_messages: tuple[pb.CustomMessage, ...] = ()
+    restart: bool = False
+    trouble: Trouble | None = None
+
+
+NO_PLAN = Plan()

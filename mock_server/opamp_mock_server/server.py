@@ -1,31 +1,43 @@
 """The mock server as a whole: settings, and the running thing."""
 
 import contextlib
+import logging
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import uvicorn
 
 from opamp_mock_server.admission import Admission
+from opamp_mock_server.application import Application
 from opamp_mock_server.bounds import BoundedHttpProtocol
-from opamp_mock_server.core import Core, FleetCore
+from opamp_mock_server.connections import Connections
+from opamp_mock_server.control import PREFIX, Control
+from opamp_mock_server.core import ALL_CAPABILITIES, Core, FleetCore
 from opamp_mock_server.deviations import Deviation, assemble
+from opamp_mock_server.downloads import Downloads
 from opamp_mock_server.http import PATH, HttpEndpoint
-from opamp_mock_server.service import Service
+from opamp_mock_server.plans import Plans
+from opamp_mock_server.service import Delays, Service
 from opamp_mock_server.store import MemoryStore
+from opamp_mock_server.websocket import WebSocketEndpoint
 
 DEFAULT_PORT = 4320
 """The port of OpAMP endpoints (Communication Model)."""
 
-
 DEFAULT_MAX_BODY_BYTES = 4 * 1024 * 1024
-"""A longer body is answered with 413."""
+"""A longer body is answered with 413, a longer WebSocket message with the close code 1009."""
+
+CUSTOM_CAPABILITY = "io.github.opamp-conformance.mock/1"
+"""A custom capability that the server takes part in, so that custom messages can be tried."""
 
 
 class Contract(Enum):
@@ -40,8 +52,20 @@ class CannotListen(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files: the server's certificate and key, and who must have signed a client's certificate, if anybody."""
+
+    cert: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """How a mock server behaves. Port 0 takes a free one; without enrollment keys everyone is admitted."""
+    """How a mock server behaves. Port 0 takes a free one; without enrollment keys everyone is admitted.
+
+    ``capabilities`` are bits of ServerCapabilities: what is left out is neither announced nor done.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -49,14 +73,43 @@ class Settings:
     deviations: tuple[Deviation, ...] = ()
     enrollment_keys: tuple[str, ...] = ()
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    capabilities: int = ALL_CAPABILITIES
+    custom_capabilities: tuple[str, ...] = (CUSTOM_CAPABILITY,)
+    control: bool = False
+    delays: Delays = Delays()
+    tls: Tls | None = None
 
 
-def endpoint(settings: Settings) -> HttpEndpoint:
-    """Put core, store, admission and transport together, with whatever is to deviate."""
-    base = FleetCore if settings.contract is Contract.FLEET else Core
-    core, transport = assemble(base, HttpEndpoint, settings.deviations)
-    service = Service(core(), MemoryStore())
-    return transport(service, Admission(settings.enrollment_keys), settings.max_body_bytes)
+def parts(settings: Settings) -> tuple[type[Any], ...]:
+    """Choose the parts of a server, with whatever is to deviate; raises CannotDeviate."""
+    core = FleetCore if settings.contract is Contract.FLEET else Core
+    return assemble((core, HttpEndpoint, WebSocketEndpoint, Downloads), settings.deviations)
+
+
+def application(settings: Settings, url: str) -> Application:
+    """Put the parts together."""
+    core, http, websocket, downloads = parts(settings)
+    plans = Plans()
+    service = Service(
+        core(settings.capabilities, settings.custom_capabilities, url),
+        MemoryStore(),
+        plans,
+        Connections(),
+        settings.delays,
+    )
+    admission = Admission(settings.enrollment_keys)
+    return Application(
+        http(service, admission, settings.max_body_bytes),
+        websocket(service, admission),
+        downloads(plans),
+        Control(service) if settings.control else None,
+        admission,
+        settings.max_body_bytes,
+    )
+
+
+# uvicorn takes a WebSocket opening that is refused by an HTTP status for one that was forgotten, and says so.
+logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.getMessage())
 
 
 class MockServer:
@@ -64,12 +117,19 @@ class MockServer:
 
     def __init__(self, settings: Settings = Settings()) -> None:
         """Start to listen; raises CannotListen or CannotDeviate."""
-        application = endpoint(settings)
+        parts(settings)
         self._socket = _listen(settings.host, settings.port)
+        port = self._socket.getsockname()[1]
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        origin = f"{'https' if settings.tls else 'http'}://{host}:{port}"
+        self.url = f"{origin}{PATH}"
+        self.control_url = f"{origin}{PREFIX}" if settings.control else None
         config = uvicorn.Config(
-            application,
+            application(settings, self.url),
             http=BoundedHttpProtocol,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=settings.max_body_bytes,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -77,13 +137,12 @@ class MockServer:
             date_header=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
+            **_tls_options(settings.tls),
         )
+        _load(config, self._socket)
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
         self._not_reported: Exception | None = None
-        port = self._socket.getsockname()[1]
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self.url = f"http://{host}:{port}{PATH}"
 
     def run(self, when_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGINT or SIGTERM, or until stopped; finish what is under way.
@@ -139,6 +198,23 @@ def _signals_end_quietly() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _load(config: uvicorn.Config, listener: socket.socket) -> None:
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        listener.close()
+        raise CannotListen(f"cannot use the certificate, its key or the clients' authority: {error}") from error
+
+
+def _tls_options(tls: Tls | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    options: dict[str, Any] = {"ssl_certfile": tls.cert, "ssl_keyfile": tls.key}
+    if tls.client_ca is not None:
+        options |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return options
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,35 +1,58 @@
 """One message, whole: decode it, answer it by the core, keep what changed, and only then encode the reply."""
 
+import asyncio
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
-from opamp_mock_server.core import Core
+from opamp_mock_server.connections import Connection, Connections
+from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.plans import Plans
+from opamp_mock_server.records import NO_PLAN, Plan
 from opamp_mock_server.store import Store
 from opamp_proto import opamp_pb2 as pb
 
 _log = logging.getLogger("opamp_mock_server.messages")
 
 
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """Seconds that a message takes, as on a server that writes to a database. An error takes none."""
+
+    enrollment: float = 0
+    check_in: float = 0
+
+
 class Service:
-    """What every transport hands its messages to."""
+    """What every transport hands its messages to, and the control plane its wishes."""
 
-    def __init__(self, core: Core, store: Store) -> None:
-        self._core = core
-        self._store = store
+    def __init__(self, core: Core, store: Store, plans: Plans, connections: Connections, delays: Delays) -> None:
+        self.core = core
+        self.store = store
+        self.plans = plans
+        self.connections = connections
+        self._delays = delays if delays != Delays() else None
 
-    async def answer(self, data: bytes) -> bytes:
-        """Answer the bytes of an AgentToServer with those of a ServerToAgent."""
+    async def answer(self, data: bytes, connection: Connection | None = None) -> bytes:
+        """Answer the bytes of an AgentToServer, from a WebSocket if one is given, with those of a ServerToAgent."""
         try:
             message = pb.AgentToServer.FromString(data)
         except DecodeError:
             return self.malformed("the message cannot be decoded as an AgentToServer")
-        store = self._store
-        outcome = self._core.answer(await store.get(message.instance_uid), message)
-        for record in outcome.put:
-            await store.put(record)
-        for instance_uid in outcome.delete:
-            await store.delete(instance_uid)
+        instance_uid = message.instance_uid
+        known = await self.store.get(instance_uid)
+        plan = self.plans.get(instance_uid)
+        lives_on = self.connections.of(instance_uid) if connection is not None else None
+        lives_elsewhere = lives_on is not None and lives_on is not connection
+        outcome = self.core.answer(known, message, plan, lives_elsewhere=lives_elsewhere)
+        if self._delays is not None and outcome.put:
+            is_new = known is None or outcome.put[0].instance_uid != instance_uid
+            await asyncio.sleep(self._delays.enrollment if is_new else self._delays.check_in)
+        await self._keep(outcome, plan, instance_uid)
+        if connection is not None and not lives_elsewhere:
+            self._settle(outcome, connection, instance_uid)
         if _log.isEnabledFor(logging.INFO):
             _log.info("%s", _Line(message, outcome.reply))
         return outcome.reply.SerializeToString()
@@ -38,7 +61,47 @@ class Service:
         """Make the reply to something of which not even an instance_uid can be read."""
         if _log.isEnabledFor(logging.INFO):
             _log.info("an undecodable message -> BadRequest: %s", problem)
-        return self._core.bad_request(b"", problem).SerializeToString()
+        return self.core.bad_request(b"", problem).SerializeToString()
+
+    async def ended(self, connection: Connection) -> None:
+        """Forget the agents of a connection that is gone (AgentDisconnect)."""
+        for instance_uid in self.connections.agents_on(connection):
+            self.connections.release(instance_uid)
+            known = await self.store.get(instance_uid)
+            if known is not None:
+                await self.store.put(self.core.left(known))
+
+    async def want(self, instance_uid: bytes, change: Callable[[Plan], Plan]) -> None:
+        """Change what an agent is to have; tell it at once if it has a WebSocket, else when it asks next."""
+        self.plans.put(instance_uid, change(self.plans.get(instance_uid) or NO_PLAN))
+        connection = self.connections.of(instance_uid)
+        if connection is not None:
+            await self._push(instance_uid, connection)
+
+    async def _push(self, instance_uid: bytes, connection: Connection) -> None:
+        while (plan := self.plans.get(instance_uid)) is not None:
+            known = await self.store.get(instance_uid)
+            outcome = None if known is None else self.core.push(known, plan)
+            if outcome is None:
+                return
+            await self._keep(outcome, plan, instance_uid)
+            await connection.send(outcome.reply.SerializeToString())
+
+    async def _keep(self, outcome: Outcome, plan: Plan | None, instance_uid: bytes) -> None:
+        for record in outcome.put:
+            await self.store.put(record)
+        for deleted in outcome.delete:
+            await self.store.delete(deleted)
+        if outcome.plan is not plan and outcome.plan is not None:
+            self.plans.put(instance_uid, outcome.plan)
+
+    def _settle(self, outcome: Outcome, connection: Connection, instance_uid: bytes) -> None:
+        """Take note of who lives on a connection now."""
+        for record in outcome.put:
+            if record.connected:
+                self.connections.bind(record.instance_uid, connection)
+            else:
+                self.connections.release(instance_uid)
 
 
 class _Line:

@@ -104,7 +104,7 @@ class TemporaryInstanceUidEnrolled(Core):
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
-        return outcome._replace(put=(*outcome.put, self.record(message)))
+        return outcome._replace(put=(*outcome.put, self.record(None, message)))
 
 
 @breaks("fleet.new-uid.other-than-incoming", also=["fleet.request-uid.temporary-uid"])
@@ -217,7 +217,7 @@ class RefusedAndEnrolled(FleetCore):
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
         is_stranger = known is None and message.HasField("agent_disconnect")
-        return outcome._replace(put=(self.record(message),)) if is_stranger else outcome
+        return outcome._replace(put=(self.record(None, message),)) if is_stranger else outcome
 
 
 @breaks("fleet.disconnect.enrolls-nobody:with-flag")
@@ -227,7 +227,7 @@ class RefusedWithFlagAndEnrolled(FleetCore):
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
         is_asked = message.HasField("agent_disconnect") and self.asks_for_instance_uid(message)
-        return outcome._replace(put=(self.record(message),)) if is_asked else outcome
+        return outcome._replace(put=(self.record(None, message),)) if is_asked else outcome
 
 
 @breaks("fleet.disconnect.changes-nothing")

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-
-from opamp_mock_server.core import Core
+from typing import Any, TypeVar
 
 C = TypeVar("C", bound=type)
 T = TypeVar("T")
@@ -46,15 +44,16 @@ def breaks(deviation: str, *, also: Sequence[str] = ()) -> Callable[[C], C]:
     return declare
 
 
-def assemble(core: type[Core], transport: type[T], deviations: Sequence[Deviation]) -> tuple[type[Core], type[T]]:
-    """Return core and transport with the deviations that concern each; raises CannotDeviate.
+def assemble(parts: tuple[type[Any], ...], deviations: Sequence[Deviation]) -> tuple[type[Any], ...]:
+    """Return the parts of a server with the deviations that concern each; raises CannotDeviate.
 
     A deviation concerns a class if it changes that class or one it is built on.
     """
+    changeable = {base for part in parts for base in part.__mro__}
     for deviation in deviations:
-        if not set(deviation.change.__bases__) & {*core.__mro__, *transport.__mro__}:
+        if not set(deviation.change.__bases__) & changeable:
             raise CannotDeviate(f"{deviation.id} changes what this server does not promise")
-    return _with(core, deviations), _with(transport, deviations)
+    return tuple(_with(part, deviations) for part in parts)
 
 
 def _with(base: type[T], deviations: Sequence[Deviation]) -> type[T]:

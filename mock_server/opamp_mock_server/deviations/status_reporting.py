@@ -80,21 +80,24 @@ class OnlyGapsAhead(Core):
 class CapabilitiesUntold(Core):
     """The server never tells its capabilities."""
 
-    capabilities = 0
+    def announced(self) -> int:
+        return 0
 
 
 @breaks("capabilities.server.accepts-status-bit")
 class AcceptsStatusMissing(Core):
     """AcceptsStatus is not among the capabilities."""
 
-    capabilities = int(pb.ServerCapabilities_AcceptsEffectiveConfig)
+    def announced(self) -> int:
+        return super().announced() & ~int(pb.ServerCapabilities_AcceptsStatus)
 
 
 @breaks("capabilities.server.undefined-bits-zero")
 class UndefinedCapability(Core):
     """A capability bit is set that the specification does not define."""
 
-    capabilities = Core.capabilities | 0x80
+    def announced(self) -> int:
+        return super().announced() | 0x80
 
 
 def _unknown_error(message: pb.AgentToServer) -> pb.ServerToAgent:

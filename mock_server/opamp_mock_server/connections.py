@@ -1,0 +1,37 @@
+"""The WebSockets that are open, and which agents speak on each."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class Connection(Protocol):
+    """One WebSocket. It may carry several agents."""
+
+    async def send(self, data: bytes) -> None:
+        """Send a serialized ServerToAgent."""
+
+    async def close(self) -> None:
+        """Close it, with a Close frame and the handshake that follows."""
+
+
+class Connections:
+    """Knows on which connection each agent lives."""
+
+    def __init__(self) -> None:
+        self._of_agent: dict[bytes, Connection] = {}
+
+    def of(self, instance_uid: bytes) -> Connection | None:
+        """Return the connection that an agent lives on, None if it has none."""
+        return self._of_agent.get(instance_uid)
+
+    def bind(self, instance_uid: bytes, connection: Connection) -> None:
+        """Take note that an agent has spoken on a connection."""
+        self._of_agent[instance_uid] = connection
+
+    def release(self, instance_uid: bytes) -> None:
+        """Take note that an agent has left its connection."""
+        self._of_agent.pop(instance_uid, None)
+
+    def agents_on(self, connection: Connection) -> Iterable[bytes]:
+        """Return the agents that live on a connection."""
+        return [instance_uid for instance_uid, other in self._of_agent.items() if other is connection]

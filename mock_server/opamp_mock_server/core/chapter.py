@@ -1,0 +1,34 @@
+"""What every chapter of the core builds on."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from opamp_proto import opamp_pb2 as pb
+
+ALL_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
+"""Every bit of ServerCapabilities: the mock server can do them all."""
+
+
+class Chapter:
+    """A part of the core. ``capabilities`` are what the server can do, and announces.
+
+    ``url`` is the server's own OpAMP endpoint; ``custom_capabilities`` are those it takes part in.
+    """
+
+    def __init__(
+        self,
+        capabilities: int = ALL_CAPABILITIES,
+        custom_capabilities: Sequence[str] = (),
+        url: str = "http://127.0.0.1:4320/v1/opamp",
+    ) -> None:
+        self.capabilities = capabilities
+        self.custom_capabilities = tuple(custom_capabilities)
+        self.url = url
+
+    def can(self, capability: "pb.ServerCapabilities") -> bool:
+        return bool(self.capabilities & capability)
+
+
+def supports(capabilities: int, capability: "pb.AgentCapabilities") -> bool:
+    """Tell whether an agent announces a capability."""
+    return bool(capabilities & capability)

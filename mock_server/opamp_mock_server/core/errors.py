@@ -1,0 +1,36 @@
+"""Messages that are not processed (ServerErrorResponse, Bad Request, Throttling)."""
+
+from typing import Final
+
+from opamp_mock_server.core.chapter import Chapter
+from opamp_mock_server.records import Trouble
+from opamp_proto import opamp_pb2 as pb
+
+RETRY_AFTER_SECONDS: Final = 30
+"""What an overloaded server asks for: the shortest interval that the specification recommends."""
+
+
+class Errors(Chapter):
+    """How the server says no."""
+
+    def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
+        """Make the reply to a malformed or refused message; an undecodable one has no instance_uid."""
+        return self.error(instance_uid, pb.ServerErrorResponseType_BadRequest, problem)
+
+    def error(self, instance_uid: bytes, kind: "pb.ServerErrorResponseType", problem: str) -> pb.ServerToAgent:
+        reply = pb.ServerToAgent(instance_uid=instance_uid)
+        reply.error_response.type = kind
+        reply.error_response.error_message = problem
+        return reply
+
+    def in_trouble(self, instance_uid: bytes, trouble: Trouble) -> pb.ServerToAgent:
+        """Make the reply to a message that the server cannot process now."""
+        return self.unavailable(instance_uid) if trouble is Trouble.OVERLOADED else self.failure(instance_uid)
+
+    def unavailable(self, instance_uid: bytes) -> pb.ServerToAgent:
+        reply = self.error(instance_uid, pb.ServerErrorResponseType_Unavailable, "the server is overloaded")
+        reply.error_response.retry_info.retry_after_nanoseconds = RETRY_AFTER_SECONDS * 1_000_000_000
+        return reply
+
+    def failure(self, instance_uid: bytes) -> pb.ServerToAgent:
+        return self.error(instance_uid, pb.ServerErrorResponseType_Unknown, "the message could not be processed")

@@ -1,0 +1,32 @@
+"""Remote configuration (Configuration, RemoteConfigStatus)."""
+
+import hashlib
+
+from opamp_mock_server.core.chapter import Chapter, supports
+from opamp_mock_server.records import AgentRecord, Plan
+from opamp_proto import opamp_pb2 as pb
+
+
+class RemoteConfig(Chapter):
+    """How a configuration is offered."""
+
+    def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
+        """Make an offer of configuration files, by name."""
+        return pb.AgentRemoteConfig(config=files, config_hash=self.config_hash(files))
+
+    def config_hash(self, files: pb.AgentConfigMap) -> bytes:
+        return hashlib.sha256(files.SerializeToString(deterministic=True)).digest()
+
+    def may_offer_remote_config(self, capabilities: int) -> bool:
+        return self.can(pb.ServerCapabilities_OffersRemoteConfig) and supports(
+            capabilities, pb.AgentCapabilities_AcceptsRemoteConfig
+        )
+
+    def offer_remote_config(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
+        """Offer the configuration if the agent has another; say so in its record."""
+        offer = plan.remote_config
+        if offer is None or not self.may_offer_remote_config(record.capabilities):
+            return record
+        if offer.config_hash != record.remote_config_hash:
+            reply.remote_config.CopyFrom(offer)
+        return record._replace(remote_config_hash=offer.config_hash)

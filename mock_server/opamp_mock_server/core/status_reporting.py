@@ -1,0 +1,99 @@
+"""What agents report, what the server keeps of it and what it misses (Status Reporting, Agent Status Compression)."""
+
+from opamp_mock_server.core.chapter import Chapter
+from opamp_mock_server.records import AgentRecord
+from opamp_proto import opamp_pb2 as pb
+
+_REPORT_FULL_STATE = int(pb.ServerToAgentFlags_ReportFullState)
+
+# The part of the status that each capability obliges the agent to report (AgentCapabilities).
+_REPORTED_WITH = (
+    (int(pb.AgentCapabilities_ReportsHealth), "health"),
+    (int(pb.AgentCapabilities_ReportsEffectiveConfig), "effective_config"),
+    (int(pb.AgentCapabilities_ReportsRemoteConfig), "remote_config_status"),
+    (int(pb.AgentCapabilities_ReportsPackageStatuses), "package_statuses"),
+)
+
+# The parts that may be left out while they do not change.
+_PARTS = (
+    "agent_description",
+    "health",
+    "effective_config",
+    "remote_config_status",
+    "package_statuses",
+    "custom_capabilities",
+    "available_components",
+    "connection_settings_status",
+)
+
+
+class StatusReporting(Chapter):
+    """How reports are taken."""
+
+    def announced(self) -> int:
+        """Return what the server says it can do (ServerToAgent.capabilities)."""
+        return self.capabilities
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        """Return ReportFullState if something is missing, else 0."""
+        if known is not None and message.sequence_num == known.sequence_num + 1:
+            return 0
+        return 0 if self.is_full_report(message) else _REPORT_FULL_STATE
+
+    def is_full_report(self, message: pb.AgentToServer) -> bool:
+        capabilities = message.capabilities
+        return message.HasField("agent_description") and all(
+            message.HasField(field) for bit, field in _REPORTED_WITH if capabilities & bit
+        )
+
+    def starts_again(self, known: AgentRecord, message: pb.AgentToServer) -> bool:
+        """Tell whether the agent has restarted, and so forgotten what the server told it."""
+        return message.sequence_num <= known.sequence_num and message.HasField("agent_description")
+
+    def record(self, known: AgentRecord | None, message: pb.AgentToServer) -> AgentRecord:
+        """Return what is known of an agent after one more message of it."""
+        if known is None:
+            known = AgentRecord(message.instance_uid, 0)
+        reported = [part for part in _PARTS if message.HasField(part)]
+        record = known._replace(
+            sequence_num=message.sequence_num,
+            connected=True,
+            capabilities=self.capabilities_of(known, message),
+        )
+        return self.learn(record, message, reported) if reported else record
+
+    def left(self, known: AgentRecord) -> AgentRecord:
+        """Return what is known of an agent whose WebSocket has ended."""
+        return known._replace(connected=False)
+
+    def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
+        """An agent may leave out its capabilities once it has told them."""
+        return message.capabilities or known.capabilities
+
+    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        """Return the record with what the reported parts say."""
+        record = record._replace(reported=self.merged(record.reported, message, reported))
+        for part in reported:
+            match part:
+                case "remote_config_status":
+                    status = message.remote_config_status
+                    record = record._replace(remote_config_hash=status.last_remote_config_hash)
+                case "connection_settings_status":
+                    settings = message.connection_settings_status
+                    record = record._replace(connection_settings_hash=settings.last_connection_settings_hash)
+                case "package_statuses":
+                    packages = message.package_statuses
+                    record = record._replace(packages_hash=packages.server_provided_all_packages_hash)
+                case "custom_capabilities":
+                    record = record._replace(custom_capabilities=tuple(message.custom_capabilities.capabilities))
+                case "available_components" if message.available_components.components:
+                    record = record._replace(components_hash=message.available_components.hash)
+        return record
+
+    def merged(self, known: bytes, message: pb.AgentToServer, reported: list[str]) -> bytes:
+        """Return the status as it is known after a message that left out what has not changed."""
+        status = pb.AgentToServer.FromString(known)
+        for part in reported:
+            status.ClearField(part)
+            getattr(status, part).CopyFrom(getattr(message, part))
+        return status.SerializeToString()
