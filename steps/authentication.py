@@ -2,9 +2,9 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import http as expect_http
 from opamp_conformance.scene import Scene
 
 
@@ -30,9 +30,9 @@ def _(scene: Scene, agent: Agent) -> Exchange:
 
 @when("the agent sends bytes that are not protobuf without credentials", target_fixture="exchange")
 def _(scene: Scene) -> Exchange:
-    return scene.deliver_not_protobuf(authorized=False)
+    return scene.deliver_not_protobuf_unauthorized()
 
 
 @then(parsers.parse("the request is answered with the status {status:d}"))
 def _(exchange: Exchange, status: int) -> None:
-    expect.status(exchange, status)
+    expect_http.status(exchange, status)

@@ -4,7 +4,7 @@ from pytest_bdd import given, then, when
 
 from opamp_conformance import expect
 from opamp_conformance.agent import Agent
-from opamp_conformance.exchange import Exchange, Request
+from opamp_conformance.exchange import Exchange
 from opamp_conformance.scene import Scene
 
 
@@ -30,7 +30,7 @@ def _(scene: Scene, agent: Agent) -> Exchange:
 
 @when("the agent sends an empty body", target_fixture="exchange")
 def _(scene: Scene) -> Exchange:
-    return scene.client.deliver(Request(b""))
+    return scene.client.send_bytes(b"")
 
 
 @when("the agent sends its full status as broken gzip", target_fixture="exchange")

@@ -4,8 +4,10 @@ from pytest_bdd import parsers, then, when
 
 from opamp_conformance import expect
 from opamp_conformance.agent import Agent
-from opamp_conformance.exchange import GZIP, Exchange, Request
+from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import http as expect_http
 from opamp_conformance.scene import Scene
+from opamp_conformance.transports.http import GZIP, Request
 
 
 @when("the agent reports its full status compressed with gzip", target_fixture="exchange")
@@ -51,7 +53,7 @@ def _(exchange: Exchange) -> None:
 
 @then("the request is refused")
 def _(exchange: Exchange) -> None:
-    expect.refused(exchange)
+    expect_http.refused(exchange)
 
 
 @then("the body of the response is a ServerToAgent")
@@ -61,9 +63,9 @@ def _(exchange: Exchange) -> None:
 
 @then("the response is compressed with gzip")
 def _(exchange: Exchange) -> None:
-    expect.compressed(exchange)
+    expect_http.compressed(exchange)
 
 
 @then("the request is not answered as plain HTTP")
 def _(exchange: Exchange) -> None:
-    expect.not_plain_http(exchange)
+    expect_http.not_plain_http(exchange)

@@ -1,3 +1,4 @@
+@transport.http
 Feature: Clients that may not speak
   A server that asks for credentials says so with the status that HTTP has for it, before it looks at
   the message.

@@ -17,17 +17,17 @@ Feature: Malformed messages
       When the agent sends its full status cut short
       Then the response is an error_response
 
-    @SHOULD @bad-request.respond
+    @transport.http @SHOULD @bad-request.respond
     Scenario: An empty body
       When the agent sends an empty body
       Then the response is an error_response
 
-    @SHOULD @bad-request.respond
+    @transport.http @SHOULD @bad-request.respond
     Scenario: A gzip body that is broken
       When the agent sends its full status as broken gzip
       Then the response is an error_response
 
-    @SHOULD @bad-request.respond
+    @transport.http @SHOULD @bad-request.respond
     Scenario: A gzip body that is cut short
       When the agent sends its full status as gzip cut short
       Then the response is an error_response

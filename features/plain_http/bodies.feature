@@ -1,3 +1,4 @@
+@transport.http
 Feature: Bodies of requests and responses
   Over plain HTTP one message is one body, in one of two encodings either way.
 

@@ -1,3 +1,4 @@
+@transport.http
 Feature: What is not a plain HTTP request
   One endpoint serves both transports, and the content type tells them apart: anything that is not
   protobuf is taken for the opening of a WebSocket, and without an upgrade fails as one.

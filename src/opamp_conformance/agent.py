@@ -1,6 +1,8 @@
 """The tester's agent: it composes AgentToServer messages and owns its sequence numbers."""
 
+import hashlib
 import platform
+from collections.abc import Sequence
 from typing import Final
 
 import uuid6
@@ -16,23 +18,37 @@ UNKNOWN_FLAG: Final = 0x2
 SERVICE_NAME: Final = "opamp-conformance"
 """The service.name by which the suite's agents can be told from others on a shared server."""
 
-_CAPABILITIES: Final = int(pb.AgentCapabilities_ReportsStatus | pb.AgentCapabilities_ReportsHealth)
+ORDINARY_CAPABILITIES: Final = int(pb.AgentCapabilities_ReportsStatus | pb.AgentCapabilities_ReportsHealth)
+EVERY_CAPABILITY: Final = sum(pb.AgentCapabilities.values())
+"""All bits of AgentCapabilities that v0.18.0 defines."""
+
+
+def capability(name: str) -> int:
+    """Return a bit of AgentCapabilities by its name in the specification, as AcceptsRemoteConfig."""
+    return int(pb.AgentCapabilities.Value(f"AgentCapabilities_{name}"))
 
 
 class Agent:
     """An agent as the specification wants it; knows nothing of transports.
 
     ``run`` names the run it belongs to. Sequence numbers start at 1 and count every message composed.
+    The hashes are those of the last offers it has taken; ``custom_capabilities`` is None if it has nothing
+    to say of them.
     """
 
-    def __init__(self, run: str, instance_uid: bytes | None = None) -> None:
+    def __init__(self, run: str, instance_uid: bytes | None = None, capabilities: int = ORDINARY_CAPABILITIES) -> None:
         self.run = run
         self.instance_uid = instance_uid if instance_uid is not None else uuid6.uuid7().bytes
         self.sequence_num = 0
+        self.capabilities = capabilities
+        self.remote_config_hash = b""
+        self.connection_settings_hash = b""
+        self.packages_hash = b""
+        self.custom_capabilities: Sequence[str] | None = None
 
     def clone(self) -> "Agent":
         """Return a twin, as of a cloned machine: the same instance_uid, and counting on by itself."""
-        twin = Agent(self.run, self.instance_uid)
+        twin = Agent(self.run, self.instance_uid, self.capabilities)
         twin.sequence_num = self.sequence_num
         return twin
 
@@ -40,26 +56,37 @@ class Agent:
         """Use an instance_uid from the server from now on (ServerToAgent.agent_identification)."""
         self.instance_uid = new_instance_uid
 
+    def can(self, bit: int) -> bool:
+        return bool(self.capabilities & bit)
+
     def check_in(self, *, flags: int = 0) -> pb.AgentToServer:
         """Compose a message that reports no change (Agent Status Compression)."""
         self.sequence_num += 1
         return pb.AgentToServer(
             instance_uid=self.instance_uid,
             sequence_num=self.sequence_num,
-            capabilities=_CAPABILITIES,
+            capabilities=self.capabilities,
             flags=flags,
         )
 
     def full_status(self, *, flags: int = 0) -> pb.AgentToServer:
         """Compose a status report that leaves nothing out (Status Reporting)."""
         message = self.check_in(flags=flags)
-        description = message.agent_description
-        description.identifying_attributes.extend(
-            [_attribute("service.name", SERVICE_NAME), _attribute("service.instance.id", self.run)]
-        )
-        description.non_identifying_attributes.append(_attribute("os.type", platform.system().lower()))
-        message.health.healthy = True
-        message.health.status = "StatusOK"
+        self._describe(message.agent_description)
+        if self.can(pb.AgentCapabilities_ReportsHealth):
+            message.health.CopyFrom(healthy())
+        if self.can(pb.AgentCapabilities_ReportsEffectiveConfig):
+            message.effective_config.config_map.config_map[""].CopyFrom(configuration("receivers: {}"))
+        if self.can(pb.AgentCapabilities_ReportsRemoteConfig):
+            self._report_remote_config(message, pb.RemoteConfigStatuses_APPLIED)
+        if self.can(pb.AgentCapabilities_ReportsPackageStatuses):
+            message.package_statuses.server_provided_all_packages_hash = self.packages_hash
+        if self.can(pb.AgentCapabilities_ReportsConnectionSettingsStatus):
+            self._report_connection_settings(message, pb.ConnectionSettingsStatuses_APPLIED)
+        if self.can(pb.AgentCapabilities_ReportsAvailableComponents):
+            message.available_components.hash = components_hash()
+        if self.custom_capabilities is not None:
+            message.custom_capabilities.capabilities.extend(self.custom_capabilities)
         return message
 
     def disconnect(self, *, flags: int = 0, full_report: bool = False) -> pb.AgentToServer:
@@ -67,6 +94,34 @@ class Agent:
         message = self.full_status(flags=flags) if full_report else self.check_in(flags=flags)
         message.agent_disconnect.SetInParent()
         return message
+
+    # ---- what has changed, and nothing else
+
+    def remote_config_status(self, status: pb.RemoteConfigStatuses) -> pb.AgentToServer:
+        """Report what became of the last remote configuration (RemoteConfigStatus)."""
+        message = self.check_in()
+        self._report_remote_config(message, status)
+        return message
+
+    def connection_settings_status(self, status: pb.ConnectionSettingsStatuses) -> pb.AgentToServer:
+        """Report what became of the last connection settings (ConnectionSettingsStatus)."""
+        message = self.check_in()
+        self._report_connection_settings(message, status)
+        return message
+
+    def package_statuses(self) -> pb.AgentToServer:
+        """Report the packages by the hash of their last offer (PackageStatuses)."""
+        message = self.check_in()
+        message.package_statuses.server_provided_all_packages_hash = self.packages_hash
+        return message
+
+    def certificate_request(self, csr: bytes) -> pb.AgentToServer:
+        """Ask for a client certificate (CertificateRequest); ``csr`` is in PEM."""
+        message = self.full_status()
+        message.connection_settings_request.opamp.certificate_request.csr = csr
+        return message
+
+    # ---- sequence numbers
 
     def count_from(self, sequence_num: int) -> None:
         """Give the next message this sequence number, as after a restart."""
@@ -76,6 +131,55 @@ class Agent:
         """Count messages that never reach the server."""
         self.sequence_num += messages
 
+    def _describe(self, description: pb.AgentDescription) -> None:
+        description.identifying_attributes.extend(
+            [attribute("service.name", SERVICE_NAME), attribute("service.instance.id", self.run)]
+        )
+        description.non_identifying_attributes.append(attribute("os.type", platform.system().lower()))
 
-def _attribute(key: str, value: str) -> anyvalue_pb2.KeyValue:
+    def _report_remote_config(self, message: pb.AgentToServer, status: pb.RemoteConfigStatuses) -> None:
+        report = message.remote_config_status
+        report.last_remote_config_hash = self.remote_config_hash
+        report.status = status if self.remote_config_hash else pb.RemoteConfigStatuses_UNSET
+        if report.status == pb.RemoteConfigStatuses_FAILED:
+            report.error_message = "the configuration does not parse"
+
+    def _report_connection_settings(self, message: pb.AgentToServer, status: pb.ConnectionSettingsStatuses) -> None:
+        report = message.connection_settings_status
+        report.last_connection_settings_hash = self.connection_settings_hash
+        report.status = status if self.connection_settings_hash else pb.ConnectionSettingsStatuses_UNSET
+        if report.status == pb.ConnectionSettingsStatuses_FAILED:
+            report.error_message = "the destination does not answer"
+
+
+def attribute(key: str, value: str) -> anyvalue_pb2.KeyValue:
     return anyvalue_pb2.KeyValue(key=key, value=anyvalue_pb2.AnyValue(string_value=value))
+
+
+def healthy() -> pb.ComponentHealth:
+    return pb.ComponentHealth(healthy=True, status="StatusOK")
+
+
+def nested_health(depth: int) -> pb.ComponentHealth:
+    """Make the health of a pipeline of components in components (ComponentHealth.component_health_map)."""
+    health = healthy()
+    if depth:
+        health.component_health_map[f"component/{depth}"].CopyFrom(nested_health(depth - 1))
+    return health
+
+
+def components(depth: int) -> pb.ComponentDetails:
+    """Describe a component with components in it (ComponentDetails.sub_component_map)."""
+    details = pb.ComponentDetails(metadata=[attribute("code.namespace", f"level {depth}")])
+    if depth:
+        details.sub_component_map[f"component/{depth}"].CopyFrom(components(depth - 1))
+    return details
+
+
+def components_hash() -> bytes:
+    """The agent's own hash of its components (AvailableComponents.hash)."""
+    return hashlib.sha256(SERVICE_NAME.encode()).digest()
+
+
+def configuration(text: str) -> pb.AgentConfigFile:
+    return pb.AgentConfigFile(body=text.encode(), content_type="text/yaml")

@@ -11,21 +11,53 @@ from pytest_bdd.parser import Feature, ScenarioTemplate
 
 from opamp_conformance import resources
 from opamp_conformance.ledger import Contract, Ledger, Level, Requirement, load
+from opamp_conformance.transports import Transport
 
 _CONTRACT_TAG = "contract."
+_TRANSPORT_TAG = "transport."
+_DISRUPTIVE_TAG = "disruptive"
+_OURS = {
+    _DISRUPTIVE_TAG,
+    *(f"{_CONTRACT_TAG}{contract}" for contract in Contract),
+    *(f"{_TRANSPORT_TAG}{transport}" for transport in Transport),
+}
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario, or scenario outline, with what it checks."""
+    """One scenario, or scenario outline, with what it checks.
+
+    ``names`` are those of its examples, if it is an outline. A disruptive one could hurt a shared server.
+    """
 
     name: str
+    names: tuple[str, ...]
     chapter: str
     feature: str
     path: Path
     contract: Contract
     level: Level
     requirements: tuple[Requirement, ...]
+    transports: tuple[Transport, ...]
+    is_disruptive: bool
+
+    @property
+    def is_about_being_there(self) -> bool:
+        """Whether it asks if the server serves a transport at all."""
+        return any(requirement.id in REACHABILITY for requirement in self.requirements)
+
+
+REACHABILITY = ("transport.server-accepts-http", "transport.server-accepts-ws")
+"""The requirements that a server breaks by not serving a transport; then nothing else is asked of it there."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scenario as it runs: with the values of one example, over one transport."""
+
+    scenario: Scenario
+    name: str
+    transport: Transport
 
 
 @dataclass(frozen=True)
@@ -42,6 +74,15 @@ class Catalogue(Mapping[str, Scenario]):
 
     def __len__(self) -> int:
         return len(self.scenarios)
+
+    def cases(self) -> list[Case]:
+        """Return everything that can run, in order."""
+        return [
+            Case(scenario, name, transport)
+            for scenario in self.values()
+            for name in scenario.names
+            for transport in scenario.transports
+        ]
 
     def checking(self, requirement: str) -> set[str]:
         """Return the names of the scenarios that check a requirement."""
@@ -81,7 +122,7 @@ def tags_of(feature: Feature, template: ScenarioTemplate) -> set[str]:
 
 def _problems(template: ScenarioTemplate, tags: set[str], ledger: Ledger) -> list[str]:
     name, levels = template.name, tags & set(Level)
-    ids = {tag for tag in tags - levels if not tag.startswith(_CONTRACT_TAG)}
+    ids = tags - levels - _OURS
     problems = []
     if len(levels) != 1:
         problems.append(f"{name!r}: has {len(levels)} level tags instead of one")
@@ -100,12 +141,31 @@ def _problems(template: ScenarioTemplate, tags: set[str], ledger: Ledger) -> lis
 def _scenario(feature: Feature, template: ScenarioTemplate, tags: set[str], ledger: Ledger) -> Scenario:
     path = Path(feature.filename)
     is_fleet = f"{_CONTRACT_TAG}{Contract.FLEET}" in tags
+    transports = tuple(transport for transport in Transport if f"{_TRANSPORT_TAG}{transport}" in tags)
     return Scenario(
         name=template.name,
+        names=tuple(_names(template)),
         chapter=path.parent.name,
         feature=feature.name or path.stem,
         path=path,
         contract=Contract.FLEET if is_fleet else Contract.OPAMP,
         level=Level(next(iter(tags & set(Level)))),
         requirements=tuple(ledger[tag] for tag in ledger if tag in tags),
+        transports=transports or tuple(Transport),
+        is_disruptive=_DISRUPTIVE_TAG in tags,
     )
+
+
+def _names(template: ScenarioTemplate) -> Iterator[str]:
+    if not template.examples:
+        yield template.name
+    for examples in template.examples:
+        for values in examples.as_contexts():
+            yield with_values(template.name, values)
+
+
+def with_values(name: str, values: Mapping[str, str]) -> str:
+    """Return the name of a scenario outline with the values of one example."""
+    for key, value in values.items():
+        name = name.replace(f"<{key}>", value)
+    return name

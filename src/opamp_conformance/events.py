@@ -1,19 +1,25 @@
 """What happens in a run, as a stream of typed events that every output is made from. No secret is in any."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from opamp_conformance.verdicts import ExitCode, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """One exchange for people: times in seconds of the run, messages in protobuf's text form, bytes in hex."""
+    """One exchange for people: times in seconds of the run, messages in protobuf's text form, bytes in hex.
+
+    ``method`` is that of HTTP, or WebSocket; ``outcome`` says what came, in a few words; ``status`` is that of
+    an HTTP response.
+    """
 
     sent_at: float
     seconds: float
     method: str
+    outcome: str
     request_headers: Mapping[str, str]
     request_bytes: str
     request_message: str
@@ -32,7 +38,9 @@ class RunStarted:
     target: str
     url: str
     contracts: tuple[str, ...]
+    transports: tuple[str, ...]
     scenarios: int
+    workers: int
     run: str
 
 
@@ -43,6 +51,7 @@ class ScenarioFinished:
     name: str
     chapter: str
     contract: str
+    transport: str
     level: str
     requirements: tuple[str, ...]
     links: tuple[str, ...]
@@ -53,6 +62,20 @@ class ScenarioFinished:
     actual: str = ""
     traffic: tuple[Traffic, ...] = ()
     reproduce: str = ""
+
+    @classmethod
+    def from_json(cls, text: str) -> "ScenarioFinished":
+        """Make an event again from what ``as_json`` made of it in another process."""
+        fields = json.loads(text)
+        return cls(
+            **{
+                **fields,
+                "requirements": tuple(fields["requirements"]),
+                "links": tuple(fields["links"]),
+                "verdict": Verdict(fields["verdict"]),
+                "traffic": _traffic(fields["traffic"]),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +91,12 @@ class FindingBooked:
     actual: str
     traffic: tuple[Traffic, ...]
 
+    @classmethod
+    def from_json(cls, text: str) -> "FindingBooked":
+        """Make an event again from what ``as_json`` made of it in another process."""
+        fields = json.loads(text)
+        return cls(**{**fields, "verdict": Verdict(fields["verdict"]), "traffic": _traffic(fields["traffic"])})
+
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
@@ -81,6 +110,15 @@ class RunFinished:
 
 
 Event = RunStarted | ScenarioFinished | FindingBooked | RunFinished
+
+
+def as_json(event: Event) -> str:
+    """Write an event so that another process can read it."""
+    return json.dumps(asdict(event))
+
+
+def _traffic(entries: list[dict[str, Any]]) -> tuple[Traffic, ...]:
+    return tuple(Traffic(**entry) for entry in entries)
 
 
 class Listener(Protocol):

@@ -1,77 +1,106 @@
-"""One run of the suite against one target, under way: what is shared by its scenarios, and who listens."""
+"""The part of a run that one process carries out: what its scenarios share, and how they are judged."""
 
+import json
 import shlex
-import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
-from opamp_conformance import __version__
-from opamp_conformance.catalogue import Scenario
-from opamp_conformance.client import Client
+from opamp_conformance.catalogue import Case, Scenario
+from opamp_conformance.client import Client, Notes
 from opamp_conformance.enrollment import Enrollment
 from opamp_conformance.errors import Breach
-from opamp_conformance.events import Event, FindingBooked, Listener, RunFinished, RunStarted, ScenarioFinished
+from opamp_conformance.events import FindingBooked, ScenarioFinished
 from opamp_conformance.exchange import Exchange
-from opamp_conformance.ledger import Contract, Ledger, load
+from opamp_conformance.guests import LeftBehind
+from opamp_conformance.ledger import Ledger, load
+from opamp_conformance.operator import Operator
 from opamp_conformance.redaction import Redactor, printable
 from opamp_conformance.scene import Scene
-from opamp_conformance.targets import Endpoint, Target
+from opamp_conformance.targets import Endpoint, Tls
 from opamp_conformance.traffic import shown
-from opamp_conformance.verdicts import ExitCode, Verdict, exit_code, judge, of_breach
-from opamp_proto import SPECIFICATION_VERSION
+from opamp_conformance.transports import Transport
+from opamp_conformance.verdicts import Verdict, judge, of_breach
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """All that a process has to know to take part in a run; a worker gets it as JSON.
+
+    ``arguments`` are the options of ``run`` that choose the target, ``contracts`` what it is graded by
+    unless told otherwise. ``cases`` are names and transports, None for all.
+    """
+
+    endpoint: Endpoint
+    run: str
+    timeout: float
+    served: tuple[Transport, ...]
+    contracts: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    strict: bool = False
+    cases: tuple[tuple[str, str], ...] | None = None
+
+    def has(self, name: str, transport: str) -> bool:
+        return self.cases is None or (name, transport) in self.cases
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Briefing":
+        fields: dict[str, Any] = json.loads(text)
+        endpoint = fields.pop("endpoint")
+        tls = Tls(**{name: None if path is None else Path(path) for name, path in endpoint.pop("tls").items()})
+        served = tuple(Transport(transport) for transport in fields.pop("served"))
+        cases = tuple((name, transport) for name, transport in fields.pop("cases"))
+        return cls(Endpoint(**endpoint, tls=tls), served=served, cases=cases, **fields)
+
+
+@contextmanager
+def open_examination(briefing: Briefing) -> Iterator["Examination"]:
+    """Connect to the target; raises CannotTell for certificates that cannot be used."""
+    notes = Notes()
+    with ExitStack() as stack:
+        clients = {
+            transport: stack.enter_context(Client(briefing.endpoint, briefing.timeout, transport, notes))
+            for transport in Transport
+        }
+        yield Examination(briefing, clients, notes)
 
 
 @dataclass
 class Examination:
-    """A run: scenarios use its ``scene``, the pytest plugin tells it how they ended, listeners hear of it."""
+    """Scenarios use its ``scenes``; the pytest plugin tells it how they ended."""
 
-    target: Target
-    endpoint: Endpoint
-    client: Client
-    run: str
-    strict: bool = False
-    listeners: list[Listener] = field(default_factory=list)
+    briefing: Briefing
+    clients: dict[Transport, Client]
+    notes: Notes
     ledger: Ledger = field(default_factory=load)
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    unwritten: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.scene = Scene(self.client, self.run, Enrollment(self.client, self.run))
-        self.redactor = Redactor(self.endpoint.headers)
-        self._began = time.monotonic()
-
-    def start(self, contracts: Sequence[Contract], scenarios: int) -> None:
-        self._emit(
-            RunStarted(
-                suite_version=__version__,
-                specification=SPECIFICATION_VERSION,
-                target=self.target.name,
-                url=self.endpoint.url,
-                contracts=tuple(contracts),
-                scenarios=scenarios,
-                run=self.run,
-            )
-        )
+        run = self.briefing.run
+        self.scenes = {
+            transport: Scene(client, run, Enrollment(client, run), Operator(client, run))
+            for transport, client in self.clients.items()
+        }
+        self.redactor = Redactor(self.briefing.endpoint.headers)
 
     def conclude(
-        self,
-        scenario: Scenario,
-        name: str,
-        error: BaseException | None,
-        step: str,
-        exchanges: Sequence[Exchange],
-        seconds: float,
+        self, case: Case, error: BaseException | None, step: str, exchanges: Sequence[Exchange], seconds: float
     ) -> ScenarioFinished:
         """Judge how a scenario ended: ``error`` ended it in ``step``, of which the keyword comes first."""
-        verdict = judge(error, step.startswith("Given"), scenario.requirements, self.ledger, strict=self.strict)
-        self.verdicts[verdict] += 1
+        scenario = case.scenario
+        in_given = step.startswith("Given")
+        verdict = judge(error, in_given, scenario.requirements, self.ledger, strict=self.briefing.strict)
         is_clean = verdict is Verdict.PASSED
         expected, actual = _sides(error)
-        event = ScenarioFinished(
-            name=name,
+        return ScenarioFinished(
+            name=case.name,
             chapter=scenario.chapter,
             contract=scenario.contract,
+            transport=case.transport,
             level=scenario.level,
             requirements=tuple(requirement.id for requirement in scenario.requirements),
             links=tuple(requirement.link for requirement in scenario.requirements),
@@ -81,41 +110,20 @@ class Examination:
             expected=self.redactor.text(expected),
             actual=self.redactor.text(actual),
             traffic=() if is_clean or verdict is Verdict.NOT_APPLICABLE else shown(exchanges, self.redactor),
-            reproduce="" if is_clean else self._reproduce(scenario, name),
+            reproduce="" if is_clean else self._reproduce(scenario, case),
         )
-        self._emit(event)
-        return event
-
-    def finish(self) -> ExitCode:
-        """Book the findings, take leave of the target, and sum up."""
-        for finding in self.findings():
-            self.verdicts[finding.verdict] += 1
-            self._emit(finding)
-        left_behind = self.client.leave()
-        code = exit_code(self.verdicts)
-        self._emit(
-            RunFinished(
-                exit_code=code,
-                verdicts={verdict: self.verdicts[verdict] for verdict in Verdict if self.verdicts[verdict]},
-                agents=left_behind.agents,
-                still_connected=left_behind.still_connected,
-                seconds=round(time.monotonic() - self._began, 3),
-            )
-        )
-        return code
 
     def findings(self) -> list[FindingBooked]:
         """Give each requirement that replies broke, beside the scenarios, its own verdict."""
         booked = []
-        for finding in self.client.findings:
+        for finding in self.notes.findings:
             requirement = self.ledger[finding.requirement]
-            verdict = of_breach(requirement.is_binding, strict=self.strict)
             booked.append(
                 FindingBooked(
                     requirement=requirement.id,
                     level=requirement.level,
                     link=requirement.link,
-                    verdict=verdict,
+                    verdict=of_breach(requirement.is_binding, strict=self.briefing.strict),
                     count=finding.count,
                     expected=finding.breach.expected,
                     actual=self.redactor.text(finding.breach.actual),
@@ -124,20 +132,19 @@ class Examination:
             )
         return booked
 
-    def _emit(self, event: Event) -> None:
-        """Tell the listeners; one that cannot write is left out from then on, and the run goes on."""
-        for listener in list(self.listeners):
-            try:
-                listener.handle(event)
-            except (OSError, ValueError) as error:
-                self.listeners.remove(listener)
-                self.unwritten.append(str(error) or type(error).__name__)
+    def leave(self) -> LeftBehind:
+        """Take leave of the target."""
+        for client in self.clients.values():
+            client.hang_up()
+        return self.clients[self.briefing.served[0]].leave()
 
-    def _reproduce(self, scenario: Scenario, name: str) -> str:
-        arguments = list(self.target.arguments)
-        if scenario.contract not in self.target.contracts:
+    def _reproduce(self, scenario: Scenario, case: Case) -> str:
+        arguments = list(self.briefing.arguments)
+        if scenario.contract not in self.briefing.contracts:
             arguments += ["--contract", scenario.contract]
-        return " ".join(["opamp-conformance run", *arguments, "--only", shlex.quote(name)])
+        if len(scenario.transports) > 1:
+            arguments += ["--transport", case.transport]
+        return " ".join(["opamp-conformance run", *arguments, "--only", shlex.quote(case.name)])
 
 
 def _sides(error: BaseException | None) -> tuple[str, str]:

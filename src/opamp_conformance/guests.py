@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from opamp_conformance.errors import Breach
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.transports.websocket import Frame
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -21,27 +22,32 @@ class Guests:
 
     def __init__(self) -> None:
         self._last: dict[bytes, pb.AgentToServer] = {}
-        self._connected: set[bytes] = set()
+        # On which WebSocket each connected agent lives, None if on none.
+        self._connected: dict[bytes, bytes | None] = {}
         self.handed_out: Counter[bytes] = Counter()
 
     def note(self, exchange: Exchange) -> None:
         """Take note of what one exchange changes."""
         sent, reply = exchange.request.message, exchange.message
-        if sent is None or isinstance(reply, Breach) or reply.HasField("error_response"):
+        if sent is None or isinstance(reply, Breach) or reply.HasField("error_response") or exchange.is_push:
             return
         announced = reply.agent_identification.new_instance_uid
         instance_uid = announced or sent.instance_uid
         if announced:
             self.handed_out[announced] += 1
         elif sent.HasField("agent_disconnect"):
-            self._connected.discard(instance_uid)
+            self._connected.pop(instance_uid, None)
             return
         self._last[instance_uid] = sent
-        self._connected.add(instance_uid)
+        self._connected[instance_uid] = exchange.request.lane if isinstance(exchange.request, Frame) else None
 
-    def farewells(self) -> list[pb.AgentToServer]:
-        """Compose an agent_disconnect for every agent that has not sent one."""
-        return [self._farewell(instance_uid) for instance_uid in sorted(self._connected)]
+    def closed(self, lane: bytes) -> None:
+        """Take note that a WebSocket is closed: whoever lived on it is disconnected."""
+        self._connected = {agent: on for agent, on in self._connected.items() if on != lane}
+
+    def farewells(self, lane: bytes | None = None) -> list[pb.AgentToServer]:
+        """Compose an agent_disconnect for every agent that has sent none, on a WebSocket or on none."""
+        return [self._farewell(agent) for agent, on in self._connected.items() if on == lane]
 
     def left_behind(self) -> LeftBehind:
         return LeftBehind(len(self._last), len(self._connected))

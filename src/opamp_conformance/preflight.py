@@ -1,35 +1,59 @@
-"""The first exchange: whether there is anything at the URL that speaks OpAMP at all."""
+"""The first exchanges: whether there is anything at the URL that speaks OpAMP at all, and over what."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from opamp_conformance.agent import Agent
-from opamp_conformance.client import Client
+from opamp_conformance.client import Client, Notes
 from opamp_conformance.errors import Breach, CannotTell
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.guests import LeftBehind
 from opamp_conformance.redaction import Redactor, printable
 from opamp_conformance.targets import Endpoint
+from opamp_conformance.transports import Transport
+from opamp_conformance.transports.http import Response
 
 
-@contextmanager
-def open_client(endpoint: Endpoint, run: str, timeout: float) -> Iterator[Client]:
-    """Connect to an endpoint for a run; raises CannotTell if its first response is no ServerToAgent."""
-    with Client(endpoint, timeout) as client:
+@dataclass(frozen=True)
+class Found:
+    """What was found: the transports that the target serves, and how long it takes to enroll an agent, in seconds."""
+
+    served: tuple[Transport, ...]
+    seconds: float
+    left_behind: LeftBehind
+
+
+def explore(endpoint: Endpoint, asked: Sequence[Transport], run: str, timeout: float) -> Found:
+    """Report as a new agent over each transport; raises CannotTell if no answer is a ServerToAgent.
+
+    A transport that was asked for by itself has to be there; of all, one is enough.
+    """
+    notes = Notes()
+    exchanges = {transport: _first_exchange(endpoint, transport, run, timeout, notes) for transport in asked}
+    served = tuple(t for t, exchange in exchanges.items() if not isinstance(exchange.message, Breach))
+    if not served:
+        exchange = exchanges[asked[0]]
+        problem = printable(Redactor(endpoint.headers).text(_explain(exchange)))
+        over = "" if asked[0] is Transport.HTTP else " over WebSocket"
+        raise CannotTell(f"{endpoint.url} does not answer as an OpAMP server{over}: {problem}")
+    return Found(served, max(exchanges[t].seconds for t in served), notes.guests.left_behind())
+
+
+def _first_exchange(endpoint: Endpoint, transport: Transport, run: str, timeout: float, notes: Notes) -> Exchange:
+    with Client(endpoint, timeout, transport, notes) as client:
         exchange = client.send(Agent(run).full_status())
-        if isinstance(exchange.message, Breach):
-            problem = printable(Redactor(endpoint.headers).text(_explain(exchange, exchange.message)))
-            raise CannotTell(f"{endpoint.url} does not answer as an OpAMP server: {problem}")
-        client.exchanges.clear()
-        yield client
+        client.hang_up()
+        client.leave()
+        return exchange
 
 
-def _explain(exchange: Exchange, breach: Breach) -> str:
+def _explain(exchange: Exchange) -> str:
     response = exchange.response
-    if response is None:
-        return breach.actual
-    if response.status in (401, 403):
+    if isinstance(response, Response) and response.status in (401, 403):
         return f"it refuses the credentials ({response.status}); give some with --header or --header-env"
-    if 300 <= response.status < 400:
+    if isinstance(response, Response) and 300 <= response.status < 400:
         where = response.headers.get("location", "nowhere")
         return f"it redirects to {where}; redirects are not followed, give the final URL"
+    if response is None:
+        return exchange.failure or "no response"
     return f"{response} is no ServerToAgent; check the path of the URL"

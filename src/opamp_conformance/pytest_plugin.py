@@ -1,12 +1,14 @@
 """The suite under pytest: options, the ``scene`` fixture, and what becomes of a scenario's end.
 
 In a session that does not collect the suite it adds its options, markers and fixtures, and nothing else.
+In one that ``opamp-conformance run`` has begun, and in each of its workers, it goes by the Briefing of that run.
 """
 
+import json
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +16,28 @@ import pytest
 import uuid6
 from pytest_bdd.parser import Step
 
-from opamp_conformance.catalogue import Scenario
-from opamp_conformance.errors import CannotTell
-from opamp_conformance.events import ScenarioFinished
-from opamp_conformance.examination import Examination
+from opamp_conformance.catalogue import Case, Scenario, with_values
+from opamp_conformance.errors import CannotTell, NotApplicable
+from opamp_conformance.events import ScenarioFinished, as_json
+from opamp_conformance.examination import Briefing, Examination, open_examination
 from opamp_conformance.ledger import Contract, Level, load
 from opamp_conformance.options import headers_from_environment, merged, parse_headers
-from opamp_conformance.preflight import open_client
+from opamp_conformance.preflight import explore
 from opamp_conformance.scene import Scene
 from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.targets.url import UrlTarget
+from opamp_conformance.transports import Transport
 from opamp_conformance.verdicts import Verdict
 
-EXAMINATION = pytest.StashKey[Examination]()
-"""Where the run that a session belongs to is kept; ``opamp-conformance run`` puts its own there."""
+BRIEFING = pytest.StashKey[Briefing]()
+"""What a session of ``opamp-conformance run`` is to do."""
+ENDING = pytest.StashKey[str]()
+"""What such a session has to say at its end, as JSON: findings, and what it left behind."""
+WORKER_INPUT = "opamp_briefing"
+WORKER_OUTPUT = "opamp_ending"
+
+_EXAMINATION = pytest.StashKey[Examination]()
 
 
 class OpampWarning(UserWarning):
@@ -68,6 +77,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     ):
         group.addoption(f"--opamp-{option}", type=Path, metavar="FILE", help=f"PEM file of {names}")
     group.addoption("--opamp-contract", choices=[*Contract, "all"], help="what to grade by (default: by the target)")
+    group.addoption("--opamp-transport", choices=[*Transport, "all"], default="all", help="over what to grade")
+    group.addoption("--opamp-control", metavar="URL", help="its control plane")
+    group.addoption("--opamp-disruptive", action="store_true", help="also what could hurt a shared server")
     group.addoption("--opamp-timeout", type=_seconds, default=10.0, metavar="SECONDS", help="limit of each exchange")
     group.addoption("--opamp-strict", action="store_true", help="a broken SHOULD fails its scenario")
 
@@ -79,55 +91,80 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{level}: scenarios of this level")
     for contract in Contract:
         config.addinivalue_line("markers", f"contract.{contract}: scenarios of this contract")
+    for transport in Transport:
+        config.addinivalue_line("markers", f"transport.{transport}: scenarios of this transport only")
+    config.addinivalue_line("markers", "disruptive: scenarios that could hurt a shared server")
     for requirement in load().values():
         config.addinivalue_line("markers", f"{requirement.id}: {requirement.statement}")
+    if WORKER_INPUT in getattr(config, "workerinput", {}):
+        config.stash[BRIEFING] = Briefing.from_json(config.workerinput[WORKER_INPUT])  # type: ignore[attr-defined]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each transport that a scenario runs over."""
+    marker = metafunc.definition.get_closest_marker("opamp_scenario")
+    if marker is not None:
+        metafunc.parametrize("transport", marker.args[0].transports, ids=str)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the scenarios of a contract that was not asked for."""
-    if EXAMINATION in config.stash or not any(scenario_of(item) for item in items):
+    """Leave out the scenarios that were not asked for."""
+    cases = [case_of(item) for item in items]
+    if not any(cases):
         return
-    asked = config.getoption("opamp_contract")
-    contracts = _target(config).contracts if asked is None else list(Contract) if asked == "all" else [asked]
-    kept: list[pytest.Item] = []
-    out: list[pytest.Item] = []
-    for item in items:
-        scenario = scenario_of(item)
-        (kept if scenario is None or scenario.contract in contracts else out).append(item)
+    is_asked = _asked(config)
+    kept = [item for item, case in zip(items, cases, strict=True) if case is None or is_asked(case)]
+    out = [item for item, case in zip(items, cases, strict=True) if case is not None and not is_asked(case)]
     config.hook.pytest_deselected(items=out)
     items[:] = kept
 
 
+def _asked(config: pytest.Config) -> Callable[[Case], bool]:
+    if BRIEFING in config.stash:
+        chosen = set(config.stash[BRIEFING].cases or ())
+        return lambda case: (case.name, str(case.transport)) in chosen
+    target, contract, transport = (_target(config), *map(config.getoption, ("opamp_contract", "opamp_transport")))
+    contracts = target.contracts if contract is None else list(Contract) if contract == "all" else [contract]
+    disruptive = config.getoption("opamp_disruptive") or not target.is_shared
+    return lambda case: (
+        case.scenario.contract in contracts
+        and transport in ("all", case.transport)
+        and (disruptive or not case.scenario.is_disruptive)
+    )
+
+
 @pytest.fixture(scope="session")
 def examination(request: pytest.FixtureRequest) -> Iterator[Examination]:
-    """The run of this session, against the target of the options."""
+    """The part of a run that this session carries out: as it was briefed, or against the target of its options."""
     config = request.config
-    if EXAMINATION in config.stash:
-        yield config.stash[EXAMINATION]
-        return
-    target, run = _target(config), uuid6.uuid7().hex
     with ExitStack() as stack:
         try:
-            endpoint = stack.enter_context(target.start())
-            client = stack.enter_context(open_client(endpoint, run, config.getoption("opamp_timeout")))
+            briefing = config.stash[BRIEFING] if BRIEFING in config.stash else _brief(config, stack)
+            examination = stack.enter_context(open_examination(briefing))
         except CannotTell as error:
             pytest.exit(str(error), returncode=2)
-        examination = Examination(target, endpoint, client, run, strict=config.getoption("opamp_strict"))
-        config.stash[EXAMINATION] = examination
+        config.stash[_EXAMINATION] = examination
         yield examination
-        client.leave()
+        left_behind = examination.leave()
+        config.stash[ENDING] = json.dumps(
+            {"findings": [as_json(finding) for finding in examination.findings()], **asdict(left_behind)}
+        )
 
 
 @pytest.fixture
-def scene(examination: Examination) -> Scene:
-    """What a scenario can do on the target."""
-    return examination.scene
+def scene(examination: Examination, transport: Transport, request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """What a scenario can do on the target, over the transport it runs on."""
+    case, served = case_of(request.node), examination.briefing.served
+    if transport not in served and case is not None and not case.scenario.is_about_being_there:
+        raise NotApplicable(f"the target does not serve the transport {transport}")
+    yield examination.scenes[transport]
+    examination.clients[transport].hang_up()
 
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest) -> None:
-    examination = request.config.stash.get(EXAMINATION, None)
-    exchanges = 0 if examination is None else len(examination.client.exchanges)
+    examination = request.config.stash.get(_EXAMINATION, None)
+    exchanges = 0 if examination is None else len(examination.notes.exchanges)
     request.node.stash[_PROGRESS] = _Progress(exchanges, time.monotonic())
 
 
@@ -140,27 +177,37 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    scenario, examination = scenario_of(item), item.config.stash.get(EXAMINATION, None)
+    case, examination = case_of(item), item.config.stash.get(_EXAMINATION, None)
     ended = call.when == "call" or (call.when == "setup" and call.excinfo is not None)
-    if scenario is None or examination is None or not ended:
+    if case is None or examination is None or not ended:
         return report
     error = call.excinfo.value if call.excinfo else None
     progress = item.stash.get(_PROGRESS, _Progress(0, time.monotonic()))
-    exchanges = examination.client.exchanges[progress.first_exchange :]
-    seconds = time.monotonic() - progress.began
-    event = examination.conclude(scenario, name_of(item), error, progress.step, exchanges, seconds)
-    del examination.client.exchanges[:]
-    if item.config.pluginmanager.has_plugin("terminalreporter"):
+    exchanges = examination.notes.exchanges[progress.first_exchange :]
+    event = examination.conclude(case, error, progress.step, exchanges, time.monotonic() - progress.began)
+    del examination.notes.exchanges[:]
+    if BRIEFING in item.config.stash:
+        report.user_properties.append((EVENT, as_json(event)))
+        report.longrepr = None
+    else:
         _tell_pytest(event, item, report)
     return report
+
+
+EVENT = "opamp_event"
+"""The property of a report that carries the event of its scenario, as JSON, also from a worker."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let findings fail a session; a worker of pytest-xdist hands them to the session it works for."""
     config = session.config
-    if EXAMINATION in config.stash:
-        config.stash[_SUMMARY].append(_summary(config.stash[EXAMINATION]))
+    if BRIEFING in config.stash:
+        if hasattr(config, "workeroutput"):
+            config.workeroutput[WORKER_OUTPUT] = config.stash.get(ENDING, "")
+        return
+    if _EXAMINATION in config.stash:
+        config.stash[_SUMMARY].append(_summary(config.stash[_EXAMINATION]))
     if hasattr(config, "workeroutput"):
         config.workeroutput["opamp"] = config.stash[_SUMMARY]
     failed = any(findings_fail for findings_fail, _ in config.stash[_SUMMARY])
@@ -183,20 +230,33 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.line(line)
 
 
-def scenario_of(item: pytest.Item) -> Scenario | None:
-    """Return the entry of the catalogue that a test stands for, None for a test of somebody else's."""
+def case_of(item: pytest.Item) -> Case | None:
+    """Return what a test runs, None for a test of somebody else's."""
     marker = item.get_closest_marker("opamp_scenario")
-    return None if marker is None else marker.args[0]
+    if marker is None:
+        return None
+    scenario: Scenario = marker.args[0]
+    parameters = item.callspec.params  # type: ignore[attr-defined]
+    name = with_values(scenario.name, parameters.get("_pytest_bdd_example", {}))
+    return Case(scenario, name, parameters["transport"])
 
 
-def name_of(item: pytest.Item) -> str:
-    """Name a test as its scenario, with the values of its example."""
-    scenario = scenario_of(item)
-    name = item.name if scenario is None else scenario.name
-    callspec = getattr(item, "callspec", None)
-    for key, value in (callspec.params["_pytest_bdd_example"] if callspec else {}).items():
-        name = name.replace(f"<{key}>", value)
-    return name
+def _brief(config: pytest.Config, stack: ExitStack) -> Briefing:
+    """Start the target of the options, and see what it serves; raises CannotTell."""
+    target, run = _target(config), uuid6.uuid7().hex
+    endpoint, timeout = stack.enter_context(target.start()), config.getoption("opamp_timeout")
+    transport = config.getoption("opamp_transport")
+    asked = tuple(Transport) if transport == "all" else (Transport(transport),)
+    found = explore(endpoint, asked, run, timeout)
+    return Briefing(
+        endpoint,
+        run,
+        timeout,
+        found.served,
+        tuple(target.contracts),
+        tuple(target.arguments),
+        strict=config.getoption("opamp_strict"),
+    )
 
 
 def _seconds(text: str) -> float:
@@ -215,7 +275,7 @@ def _target(config: pytest.Config) -> Target:
             headers_from_environment(config.getoption("opamp_header_env")),
         )
         if url is not None:
-            return UrlTarget(url, headers, tls)
+            return UrlTarget(url, headers, tls, control=config.getoption("opamp_control"))
         if headers or tls != Tls():
             raise CannotTell("headers and certificates are for a server at a URL; add --opamp-url")
         return MockTarget()
@@ -226,13 +286,15 @@ def _target(config: pytest.Config) -> Target:
 def _summary(examination: Examination) -> tuple[bool, list[str]]:
     """Tell whether findings fail the session, and what there is to say at its end."""
     findings = examination.findings()
-    left = examination.client.guests.left_behind()
+    left = examination.notes.guests.left_behind()
     lines = [
         f"{finding.verdict}: {finding.requirement}, in {finding.count} replies: "
         f"expected {finding.expected}; got {finding.actual} ({finding.link})"
         for finding in findings
     ]
-    lines.append(f"run {examination.run} left {left.agents} agents behind, {left.still_connected} not disconnected")
+    lines.append(
+        f"run {examination.briefing.run} left {left.agents} agents behind, {left.still_connected} not disconnected"
+    )
     return any(finding.verdict is Verdict.FAILED for finding in findings), lines
 
 

@@ -1,78 +1,192 @@
 """A run from its beginning to its exit code: the suite under pytest, apart from whatever else pytest is used for."""
 
+import json
 import os
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uuid6
 
 import opamp_conformance.suite
+from opamp_conformance import __version__
+from opamp_conformance.catalogue import load_catalogue
 from opamp_conformance.errors import CannotTell
-from opamp_conformance.events import Listener
-from opamp_conformance.examination import Examination
-from opamp_conformance.preflight import open_client
-from opamp_conformance.pytest_plugin import EXAMINATION, name_of, scenario_of
+from opamp_conformance.events import (
+    Event,
+    FindingBooked,
+    Listener,
+    RunFinished,
+    RunStarted,
+    ScenarioFinished,
+)
+from opamp_conformance.examination import Briefing
+from opamp_conformance.guests import LeftBehind
+from opamp_conformance.preflight import explore
+from opamp_conformance.pytest_plugin import BRIEFING, ENDING, EVENT, WORKER_INPUT, WORKER_OUTPUT
 from opamp_conformance.selection import Selection
 from opamp_conformance.targets import Target
-from opamp_conformance.verdicts import ExitCode
+from opamp_conformance.validation import MAX_SAMPLES
+from opamp_conformance.verdicts import ExitCode, Verdict, exit_code
+from opamp_proto import SPECIFICATION_VERSION
+
+_SLOW_SECONDS = 0.1
+_WORKERS_FOR_A_SLOW_SERVER = 16
+"""Scenarios of a slow server wait side by side: it is their waiting that takes time, not their work."""
 
 
 def examine(
-    target: Target, selection: Selection, *, timeout: float, strict: bool = False, listeners: Sequence[Listener] = ()
+    target: Target,
+    selection: Selection,
+    *,
+    timeout: float,
+    strict: bool = False,
+    workers: int | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> ExitCode:
     """Grade a target by the selected scenarios; raises CannotTell if that cannot even begin.
 
-    ``timeout`` bounds each exchange, in seconds. Interrupted, it still takes leave of the target.
+    ``timeout`` bounds each exchange, in seconds. ``workers`` are processes side by side; by default as many
+    as the target's first answers call for. Interrupted, it still takes leave of the target.
     """
     run = uuid6.uuid7().hex
-    with target.start() as endpoint, open_client(endpoint, run, timeout) as client:
-        examination = Examination(target, endpoint, client, run, strict=strict, listeners=list(listeners))
-        session = _Session(examination, selection)
+    with target.start() as endpoint:
+        found = explore(endpoint, selection.transports, run, timeout)
+        cases = selection.choose(load_catalogue().cases(), found.served)
+        briefing = Briefing(
+            endpoint,
+            run,
+            timeout,
+            found.served,
+            tuple(target.contracts),
+            tuple(target.arguments),
+            strict,
+            tuple((case.name, str(case.transport)) for case in cases),
+        )
+        workers = min(len(cases), workers or (_WORKERS_FOR_A_SLOW_SERVER if found.seconds > _SLOW_SECONDS else 1))
+        session = _Session(briefing, listeners, found.left_behind)
+        session.start(target, selection, workers)
         with _nothing_of_the_users() as arguments:
-            pytest.main(arguments, plugins=[session])
-        code = examination.finish()
-        if session.problem:
-            raise CannotTell(session.problem)
-        if examination.unwritten:
-            raise CannotTell(f"the outcome could not be written: {examination.unwritten[0]}")
-        return code
+            side_by_side = ["-p", "xdist.plugin", "-n", str(workers)] if workers > 1 else []
+            pytest.main([*arguments, *side_by_side], plugins=[session])
+        return session.finish()
 
 
 class _Session:
-    """Our part in the pytest session: it carries the examination in, and what went wrong out."""
+    """Our part in the pytest session: it carries the briefing in, and tells the listeners what comes out."""
 
-    def __init__(self, examination: Examination, selection: Selection) -> None:
-        self._examination = examination
-        self._selection = selection
-        self.problem = ""
+    def __init__(self, briefing: Briefing, listeners: Sequence[Listener], left_behind: LeftBehind) -> None:
+        self._briefing = briefing
+        self._listeners = list(listeners)
+        self._left_behind = [left_behind]
+        self._findings: dict[str, FindingBooked] = {}
+        self._verdicts: Counter[Verdict] = Counter()
+        self._unwritten: list[str] = []
+        self._problem = ""
+        self._began = time.monotonic()
+
+    def start(self, target: Target, selection: Selection, workers: int) -> None:
+        """Say what begins."""
+        self._emit(
+            RunStarted(
+                suite_version=__version__,
+                specification=SPECIFICATION_VERSION,
+                target=target.name,
+                url=self._briefing.endpoint.url,
+                contracts=tuple(selection.contracts),
+                transports=self._briefing.served,
+                scenarios=len(self._briefing.cases or ()),
+                workers=workers,
+                run=self._briefing.run,
+            )
+        )
+
+    def finish(self) -> ExitCode:
+        """Book the findings and sum up; raises CannotTell if the run did not come to its end."""
+        for finding in self._findings.values():
+            self._verdicts[finding.verdict] += 1
+            self._emit(finding)
+        code = exit_code(self._verdicts)
+        self._emit(
+            RunFinished(
+                exit_code=code,
+                verdicts={verdict: self._verdicts[verdict] for verdict in Verdict if self._verdicts[verdict]},
+                agents=sum(left.agents for left in self._left_behind),
+                still_connected=sum(left.still_connected for left in self._left_behind),
+                seconds=round(time.monotonic() - self._began, 3),
+            )
+        )
+        if self._problem:
+            raise CannotTell(self._problem)
+        if self._unwritten:
+            raise CannotTell(f"the outcome could not be written: {self._unwritten[0]}")
+        return code
+
+    # ---- hooks of pytest and pytest-xdist
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[EXAMINATION] = self._examination
+        config.stash[BRIEFING] = self._briefing
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        entries = [(scenario, name_of(item)) for item in items if (scenario := scenario_of(item))]
-        try:
-            chosen = self._selection.choose(entries)
-        except CannotTell as error:
-            self.problem = str(error)
-            chosen = [False] * len(items)
-        items[:] = [item for item, is_chosen in zip(items, chosen, strict=True) if is_chosen]
-        if items:
-            self._examination.start(self._selection.contracts, len(items))
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput[WORKER_INPUT] = self._briefing.as_json()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == EVENT and report.when != "teardown":
+                event = ScenarioFinished.from_json(str(value))
+                self._verdicts[event.verdict] += 1
+                self._emit(event)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._take_leave(session.config.stash.get(ENDING, ""))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        self._take_leave(getattr(node, "workeroutput", {}).get(WORKER_OUTPUT, ""))
+        if error:
+            self._problem = self._problem or f"a worker ended before its time: {error}"
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.problem = f"the suite cannot be loaded: {report.longrepr}"
+            self._problem = f"the suite cannot be loaded: {report.longrepr}"
 
     def pytest_internalerror(self, excrepr: object) -> None:
-        self.problem = f"the suite failed: {excrepr}"
+        self._problem = f"the suite failed: {excrepr}"
 
-    def pytest_keyboard_interrupt(self) -> None:
-        self.problem = "interrupted"
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        is_exit = isinstance(excinfo.value, pytest.exit.Exception)
+        self._problem = str(excinfo.value) if is_exit else "interrupted"
+
+    def _take_leave(self, ending: str) -> None:
+        """Add what one process has to say at its end."""
+        if not ending:
+            return
+        said = json.loads(ending)
+        self._left_behind.append(LeftBehind(said["agents"], said["still_connected"]))
+        for text in said["findings"]:
+            finding = FindingBooked.from_json(text)
+            known = self._findings.get(finding.requirement)
+            if known is not None:
+                traffic = (*known.traffic, *finding.traffic)[:MAX_SAMPLES]
+                finding = replace(known, count=known.count + finding.count, traffic=traffic)
+            self._findings[finding.requirement] = finding
+
+    def _emit(self, event: Event) -> None:
+        """Tell the listeners; one that cannot write is left out from then on, and the run goes on."""
+        for listener in list(self._listeners):
+            try:
+                listener.handle(event)
+            except (OSError, ValueError) as error:
+                self._listeners.remove(listener)
+                self._unwritten.append(str(error) or type(error).__name__)
 
 
 @contextmanager

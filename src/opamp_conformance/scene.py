@@ -8,11 +8,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
+from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent, capability
 from opamp_conformance.client import Client
 from opamp_conformance.enrollment import Enrollment
 from opamp_conformance.errors import Breach, NotApplicable, Unmet
-from opamp_conformance.exchange import Exchange, Request
+from opamp_conformance.exchange import Exchange
+from opamp_conformance.operator import Operator
+from opamp_conformance.transports.http import Request
+from opamp_conformance.transports.websocket import HEADER, Frame
 from opamp_conformance.validation import name_of_error
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
@@ -28,6 +31,7 @@ class Scene:
     client: Client
     run: str
     enrollment: Enrollment
+    operator: Operator
 
     def unknown_agent(self) -> Agent:
         return Agent(self.run)
@@ -38,8 +42,25 @@ class Scene:
     def reported_agent(self) -> Agent:
         """An agent that the target has seen in full (the specification knows no enrollment)."""
         agent = self.unknown_agent()
-        self.require_accepted(self.client.send(agent.full_status()))
+        self.report(agent)
         return agent
+
+    def able_agent(self, *without: str) -> Agent:
+        """An agent with every capability that the specification knows, but for some."""
+        missing = sum(capability(name) for name in without)
+        return Agent(self.run, capabilities=EVERY_CAPABILITY & ~missing)
+
+    def plain_agent(self) -> Agent:
+        """An agent that does nothing but report that it is there."""
+        return Agent(self.run, capabilities=capability("ReportsStatus"))
+
+    def report(self, agent: Agent) -> Exchange:
+        """Have the agent report its full status."""
+        return self.require_accepted(self.client.send(agent.full_status()))
+
+    def hear(self, agent: Agent) -> Exchange:
+        """Return what the server says next: of its own accord over WebSocket, or when the agent checks in."""
+        return self.client.hear(agent.check_in, agent.instance_uid)
 
     def enrolled_agent(self) -> Agent:
         self.enrollment.require_auto_enrollment()
@@ -132,18 +153,26 @@ class Scene:
         request = Request.of(agent.full_status()).with_headers(headers, authorized=authorized)
         return self.client.deliver(request)
 
-    def deliver_not_protobuf(self, *, authorized: bool = True) -> Exchange:
-        return self.client.deliver(Request(NOT_PROTOBUF, authorized=authorized))
+    def deliver_not_protobuf(self) -> Exchange:
+        return self.client.send_bytes(NOT_PROTOBUF)
+
+    def deliver_not_protobuf_unauthorized(self) -> Exchange:
+        return self.client.deliver(Request(NOT_PROTOBUF, authorized=False))
 
     def deliver_under_malformed_uid(self, agent: Agent, length: int, *, flags: int = 0) -> Exchange:
         """Send a full report that is right but for the length of its instance_uid."""
         message = agent.full_status(flags=flags)
         message.instance_uid = (message.instance_uid * 2)[:length]
-        return self.client.deliver(Request.of(message))
+        return self.client.send_bytes(message.SerializeToString(), message)
 
     def deliver_cut_short(self, agent: Agent) -> Exchange:
-        request = Request.of(agent.full_status())
-        return self.client.deliver(request.malformed(request.body[:-1]))
+        return self.client.send_bytes(agent.full_status().SerializeToString()[:-1])
+
+    def open_with(self, agent: Agent, headers: dict[str, str]) -> Exchange:
+        """Open a WebSocket with headers of its own, no others' credentials among them, and report on it."""
+        message = agent.full_status()
+        lane = message.instance_uid + b"opened apart"
+        return self.client.deliver(Frame(HEADER + message.SerializeToString(), message, lane, headers))
 
     def deliver_broken_gzip(self, agent: Agent) -> Exchange:
         """Send a body that says gzip and is none: its checksum and its blocks are overwritten."""

@@ -1,48 +1,62 @@
 """Which scenarios a run is to consist of."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from opamp_conformance.catalogue import Scenario
+from opamp_conformance.catalogue import Case
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.ledger import Contract
+from opamp_conformance.transports import Transport
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Contracts, and globs over requirement ids and scenario names: ``only`` these, and ``skip`` those."""
+    """Contracts, transports, and globs over requirement ids and scenario names: ``only`` these, and ``skip`` those.
+
+    ``disruptive`` says whether scenarios that could hurt a shared server are among them.
+    """
 
     contracts: Sequence[Contract]
     only: Sequence[str] = ()
     skip: Sequence[str] = ()
+    transports: Sequence[Transport] = tuple(Transport)
+    disruptive: bool = True
 
-    def choose(self, names: Iterable[tuple[Scenario, str]]) -> list[bool]:
-        """Tell for each scenario and its full name whether it is to run; raises CannotTell.
+    def choose(self, cases: Iterable[Case], served: Collection[Transport]) -> list[Case]:
+        """Choose from all cases, given the transports that the target serves; raises CannotTell.
 
-        A pattern that matches nothing, or a selection that leaves nothing, tells nothing of a target.
+        Over a transport that it does not serve, all there is to ask is whether it does. A pattern that
+        matches nothing, or a selection that leaves nothing, tells nothing of a target.
         """
-        offered = list(names)
-        of_contract = [(scenario, name) for scenario, name in offered if scenario.contract in self.contracts]
+        everything = list(cases)
+        offered = [case for case in everything if case.scenario.contract in self.contracts]
         for pattern in (*self.only, *self.skip):
-            if not any(_matches(pattern, *entry) for entry in of_contract):
-                raise CannotTell(self._nothing_matches(pattern, offered))
-        chosen = [
-            scenario.contract in self.contracts
-            and (not self.only or any(_matches(pattern, scenario, name) for pattern in self.only))
-            and not any(_matches(pattern, scenario, name) for pattern in self.skip)
-            for scenario, name in offered
-        ]
-        if not any(chosen):
-            raise CannotTell("nothing is selected: what --only asks for, --skip leaves out")
+            if not any(_matches(pattern, case) for case in offered):
+                raise CannotTell(self._nothing_matches(pattern, everything))
+        chosen = [case for case in offered if self._is_meant(case) and self._can_run(case, served)]
+        if not chosen:
+            raise CannotTell("nothing is selected: what --only asks for, other options leave out")
         return chosen
 
-    def _nothing_matches(self, pattern: str, offered: list[tuple[Scenario, str]]) -> str:
-        elsewhere = {scenario.contract for scenario, name in offered if _matches(pattern, scenario, name)}
+    def _is_meant(self, case: Case) -> bool:
+        return (not self.only or any(_matches(pattern, case) for pattern in self.only)) and not any(
+            _matches(pattern, case) for pattern in self.skip
+        )
+
+    def _can_run(self, case: Case, served: Collection[Transport]) -> bool:
+        return (
+            case.transport in self.transports
+            and (case.transport in served or case.scenario.is_about_being_there)
+            and (self.disruptive or not case.scenario.is_disruptive)
+        )
+
+    def _nothing_matches(self, pattern: str, cases: list[Case]) -> str:
+        elsewhere = {case.scenario.contract for case in cases if _matches(pattern, case)}
         if elsewhere:
             return f"{pattern!r} matches nothing in this contract; add --contract {elsewhere.pop()}"
-        known = {name for _, name in offered} | {r.id for scenario, _ in offered for r in scenario.requirements}
+        known = {case.name for case in cases} | {r.id for case in cases for r in case.scenario.requirements}
         return f"{pattern!r} matches no requirement and no scenario{nearest(pattern, known)}"
 
 
@@ -52,6 +66,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _matches(pattern: str, scenario: Scenario, name: str) -> bool:
-    texts = (name, scenario.name, *(requirement.id for requirement in scenario.requirements))
+def _matches(pattern: str, case: Case) -> bool:
+    texts = (case.name, case.scenario.name, *(requirement.id for requirement in case.scenario.requirements))
     return any(text == pattern or fnmatchcase(text, pattern) for text in texts)

@@ -7,8 +7,10 @@ from google.protobuf.message import Message
 
 from opamp_conformance.errors import Breach
 from opamp_conformance.events import Traffic
-from opamp_conformance.exchange import Exchange, Response
+from opamp_conformance.exchange import Exchange
 from opamp_conformance.redaction import Redactor, printable
+from opamp_conformance.transports.http import Request, Response
+from opamp_conformance.transports.websocket import Received
 from opamp_proto.anyvalue_pb2 import KeyValue
 
 MAX_SHOWN_BYTES: Final = 1024
@@ -30,15 +32,24 @@ def _shown(exchange: Exchange, redactor: Redactor) -> Traffic:
     return Traffic(
         sent_at=round(exchange.sent_at, 6),
         seconds=round(exchange.seconds, 6),
-        method=request.method,
-        request_headers=redactor.headers(request.headers),
+        method=request.method if isinstance(request, Request) else "WebSocket",
+        outcome=_outcome(exchange),
+        request_headers=redactor.headers(request.headers or {}),
         request_bytes=_hex(redactor.data(request.body)),
         request_message=sent,
-        status=None if response is None else response.status,
-        response_headers={} if response is None else redactor.headers(response.headers),
+        status=exchange.status,
+        response_headers=redactor.headers(response.headers) if isinstance(response, Response) else {},
         response_bytes="" if response is None else _hex(_bytes(response, redactor)),
         response_message=received,
     )
+
+
+def _outcome(exchange: Exchange) -> str:
+    if exchange.status is not None:
+        return f"status {exchange.status}"
+    if exchange.response is None:
+        return "no response" if exchange.close_code is None else f"closed with the code {exchange.close_code}"
+    return "of its own accord" if exchange.is_push else "answered"
 
 
 def _hex(data: bytes) -> str:
@@ -46,7 +57,7 @@ def _hex(data: bytes) -> str:
     return data[:MAX_SHOWN_BYTES].hex() + cut
 
 
-def _bytes(response: Response, redactor: Redactor) -> bytes:
+def _bytes(response: Response | Received, redactor: Redactor) -> bytes:
     """Return the body as it came, or, if compression hides a secret in it, decompressed and blotted."""
     try:
         blotted = redactor.data(response.data)

@@ -10,6 +10,8 @@ from typing import Final
 
 from opamp_conformance.errors import Breach, HarnessFault
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.offers import OFFER_CHECKS
+from opamp_conformance.transports.http import Request
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
@@ -17,6 +19,12 @@ DEFINED_SERVER_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
 """All bits of ServerCapabilities that v0.18.0 defines."""
 MAX_SAMPLES: Final = 3
 """How many exchanges a finding keeps."""
+
+_USED_WITH: Final = {
+    "remote_config": pb.ServerCapabilities_OffersRemoteConfig,
+    "packages_available": pb.ServerCapabilities_OffersPackages,
+    "connection_settings": pb.ServerCapabilities_OffersConnectionSettings,
+}
 
 
 def _length_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | None:
@@ -58,14 +66,34 @@ def _defined_capabilities(sent: pb.AgentToServer | None, reply: pb.ServerToAgent
     return Breach("no capability bits but the defined ones", f"{reply.capabilities:#x}, of which {undefined:#x} is not")
 
 
+def _command_alone(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | None:
+    beside = [
+        name.name for name, _ in reply.ListFields() if name.name not in ("instance_uid", "capabilities", "command")
+    ]
+    if not reply.HasField("command") or not beside:
+        return None
+    return Breach("a command with nothing beside it but instance_uid and capabilities", f"also {', '.join(beside)}")
+
+
 CHECKS: Final[dict[str, Callable[[pb.AgentToServer | None, pb.ServerToAgent], Breach | None]]] = {
     "identification.new-instance-uid.length": _length_of_new_instance_uid,
     "identification.s2a-matches": _echo,
     "error.excludes-other-fields": _error_alone,
     "error.retry-info-only-unavailable": _retry_info,
     "capabilities.server.undefined-bits-zero": _defined_capabilities,
+    "command.alone": _command_alone,
+    **OFFER_CHECKS,
 }
 """One check a requirement; each is given the message sent, None if it was no message, and the reply."""
+
+TRUTHFUL: Final = "capabilities.server.bits-truthful"
+"""The one check that needs to know more than one reply: what the server has said of itself."""
+
+
+def undeclared_use(announced: int, reply: pb.ServerToAgent) -> Breach | None:
+    """Return the breach of a server that uses what is not among its ``announced`` capabilities."""
+    used = [name for name, bit in _USED_WITH.items() if reply.HasField(name) and not announced & bit]
+    return Breach("no use of capabilities that the server lacks", ", ".join(used)) if used else None
 
 
 @dataclass
@@ -83,6 +111,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._findings: dict[str, Finding] = {}
+        self._announced = 0
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._findings.values())
@@ -92,15 +121,22 @@ class Findings:
         if isinstance(exchange.message, Breach):
             return
         sent = exchange.request.message
-        if exchange.message.HasField("error_response") and "Content-Encoding" in exchange.request.headers:
+        is_encoded = isinstance(exchange.request, Request) and "Content-Encoding" in exchange.request.headers
+        if exchange.message.HasField("error_response") and is_encoded:
             sent = None  # A server that cannot decompress a message cannot know whose it is.
         for requirement, check in CHECKS.items():
-            breach = check(sent, exchange.message)
-            if breach is not None:
-                finding = self._findings.setdefault(requirement, Finding(requirement, breach))
-                finding.count += 1
-                if finding.count <= MAX_SAMPLES:
-                    finding.samples.append(exchange)
+            self._book(requirement, check(sent, exchange.message), exchange)
+        self._announced |= exchange.message.capabilities
+        if self._announced:
+            self._book(TRUTHFUL, undeclared_use(self._announced, exchange.message), exchange)
+
+    def _book(self, requirement: str, breach: Breach | None, exchange: Exchange) -> None:
+        if breach is None:
+            return
+        finding = self._findings.setdefault(requirement, Finding(requirement, breach))
+        finding.count += 1
+        if finding.count <= MAX_SAMPLES:
+            finding.samples.append(exchange)
 
 
 def check_own(message: pb.AgentToServer) -> None:

@@ -47,6 +47,7 @@ def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
                 "feature": scenario.feature,
                 "contract": scenario.contract,
                 "level": scenario.level,
+                "transports": list(scenario.transports),
                 "requirements": [requirement.id for requirement in scenario.requirements],
             }
             for scenario in catalogue.values()

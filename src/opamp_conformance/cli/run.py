@@ -21,6 +21,7 @@ from opamp_conformance.selection import Selection
 from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.targets.url import UrlTarget
+from opamp_conformance.transports import Transport
 from opamp_conformance.verdicts import ExitCode
 
 _FILE = click.Path(path_type=Path)
@@ -35,6 +36,14 @@ _CONTRACTS = [*(contract.value for contract in Contract), "all"]
     type=click.Choice(_CONTRACTS),
     help="Default: all for the mock, opamp for a URL.",
 )
+@click.option(
+    "--transport",
+    type=click.Choice([*(transport.value for transport in Transport), "all"]),
+    default="all",
+    show_default=True,
+    help="all: whatever the server serves.",
+)
+@click.option("--control", metavar="URL", help="The server's control plane: see docs/control-plane.md.")
 @click.option("--header", metavar="'NAME: VALUE'", multiple=True, help="A header of each request; repeatable.")
 @click.option(
     "--header-env", metavar="NAME=VARIABLE", multiple=True, help="A header whose value is in the environment."
@@ -44,9 +53,13 @@ _CONTRACTS = [*(contract.value for contract in Contract), "all"]
 @click.option("--key", type=_FILE, help="PEM file of its key, if --cert does not hold it.")
 @click.option("--only", metavar="PATTERN", multiple=True, help="Glob over requirement ids and scenario names.")
 @click.option("--skip", metavar="PATTERN", multiple=True, help="Glob of what to leave out.")
+@click.option("--disruptive", is_flag=True, help="Also what could hurt a shared server; the mock is spared nothing.")
 @click.option("--strict", is_flag=True, help="A broken SHOULD fails, too.")
 @click.option(
     "--timeout", type=click.FloatRange(0.01, 3600), default=10.0, show_default=True, help="Seconds for each exchange."
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), help="Scenarios side by side; default: by how slow the server is."
 )
 @click.option("--junit", type=_FILE, help="Write JUnit XML to this file.")
 @click.option("--jsonl", type=_FILE, help="Write the stream of events to this file, as JSON Lines.")
@@ -54,6 +67,8 @@ def run_command(
     target: str | None,
     url: str | None,
     contract: str | None,
+    transport: str,
+    control: str | None,
     header: tuple[str, ...],
     header_env: tuple[str, ...],
     ca: Path | None,
@@ -61,8 +76,10 @@ def run_command(
     key: Path | None,
     only: tuple[str, ...],
     skip: tuple[str, ...],
+    disruptive: bool,
     strict: bool,
     timeout: float,
+    workers: int | None,
     junit: Path | None,
     jsonl: Path | None,
 ) -> ExitCode:
@@ -75,34 +92,43 @@ def run_command(
     """
     if math.isnan(timeout):
         raise CannotTell("--timeout is a number of seconds")
-    chosen = _target(target, url, header, header_env, Tls(ca, cert, key))
+    chosen = _target(target, url, header, header_env, Tls(ca, cert, key), control)
+    transports = tuple(Transport) if transport == "all" else (Transport(transport),)
     with _outputs(junit, jsonl) as outputs:
         terminal = Terminal(is_terminal=sys.stdout.isatty())
         return examine(
             chosen,
-            Selection(_contracts(contract, chosen), only, skip),
+            Selection(_contracts(contract, chosen), only, skip, transports, disruptive or not chosen.is_shared),
             timeout=timeout,
             strict=strict,
+            workers=workers,
             listeners=[terminal, *outputs],
         )
 
 
 def _target(
-    target: str | None, url: str | None, header: tuple[str, ...], header_env: tuple[str, ...], tls: Tls
+    target: str | None,
+    url: str | None,
+    header: tuple[str, ...],
+    header_env: tuple[str, ...],
+    tls: Tls,
+    control: str | None,
 ) -> Target:
     if target is not None and url is not None:
         raise CannotTell("--target and --url name two targets: give one")
     url = url if url is not None else None if target in (None, "mock") else target
     headers = merged(parse_headers(header), headers_from_environment(header_env))
     if url is None:
-        if headers or tls != Tls():
-            raise CannotTell("headers and certificates are for a server at a URL: the mock makes its own; add --url")
+        if headers or tls != Tls() or control is not None:
+            raise CannotTell(
+                "headers, certificates and a control plane are for a server at a URL: the mock has its own; add --url"
+            )
         return MockTarget()
     names = [option.partition(":")[0].strip() for option in header]
     again = [f"--header '{name}: <redacted>'" for name in names] + [f"--header-env {option}" for option in header_env]
     files = {"--ca": tls.ca, "--cert": tls.cert, "--key": tls.key}
     again += [f"{option} {path}" for option, path in files.items() if path is not None]
-    return UrlTarget(url, headers, tls, again)
+    return UrlTarget(url, headers, tls, again, control)
 
 
 def _contracts(contract: str | None, target: Target) -> Sequence[Contract]:

@@ -1,4 +1,4 @@
-"""JUnit XML, as CI servers read it: a suite a chapter, a case a scenario."""
+"""JUnit XML, as CI servers read it: a suite a chapter and transport, a case a scenario."""
 
 import re
 from pathlib import Path
@@ -25,8 +25,9 @@ class JUnit:
             case RunStarted():
                 self._root.set("name", f"opamp-conformance {event.target}")
             case ScenarioFinished():
-                case = self._case(event.chapter, event.name, event.seconds)
-                self._properties(case, {"level": event.level, "contract": event.contract, "verdict": event.verdict})
+                case = self._case(f"{event.chapter}.{event.transport}", event.name, event.seconds)
+                properties = {"level": event.level, "contract": event.contract, "transport": event.transport}
+                self._properties(case, {**properties, "verdict": event.verdict})
                 for requirement, link in zip(event.requirements, event.links, strict=True):
                     self._properties(case, {"requirement": requirement, "specification": link})
                 because = f"expected {event.expected}; got {event.actual}" if event.expected else event.actual

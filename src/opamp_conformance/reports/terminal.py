@@ -42,7 +42,10 @@ class Terminal:
                 click.echo(f"opamp-conformance {event.suite_version} for OpAMP {event.specification}")
                 at = "" if event.target == event.url else f" at {event.url}"
                 click.echo(f"target {event.target}{at}; contracts: {', '.join(event.contracts)}")
-                click.echo(f"{event.scenarios} scenarios; run {event.run}\n")
+                workers = f" in {event.workers} workers" if event.workers > 1 else ""
+                click.echo(
+                    f"{event.scenarios} scenarios over {' and '.join(event.transports)}{workers}; run {event.run}\n"
+                )
             case ScenarioFinished():
                 self._scenario(event)
             case FindingBooked():
@@ -54,7 +57,9 @@ class Terminal:
         self._finished += 1
         self._clear_progress()
         if event.verdict is not Verdict.PASSED or not self._is_terminal:
-            click.echo(f"{_coloured(event.verdict)}  {event.level:<10}  {event.chapter}: {event.name}")
+            click.echo(
+                f"{_coloured(event.verdict)}  {event.level:<10}  {event.transport:<9}  {event.chapter}: {event.name}"
+            )
         if event.verdict is Verdict.NOT_APPLICABLE:
             click.echo(_indented([event.actual]))
         elif event.verdict is not Verdict.PASSED:
@@ -103,10 +108,9 @@ def _conversation(traffic: tuple[Traffic, ...]) -> Iterable[str]:
     if len(traffic) > _MAX_EXCHANGES:
         yield f"… {len(traffic) - _MAX_EXCHANGES} exchanges before these"
     for exchange in traffic[-_MAX_EXCHANGES:]:
-        status = "no response" if exchange.status is None else f"status {exchange.status}"
         yield f"at {exchange.sent_at:.3f} s  {exchange.method}{_headers(exchange.request_headers)}"
         yield from _message("-->", exchange.request_message, exchange.request_bytes)
-        yield f"after {exchange.seconds * 1000:.1f} ms  {status}{_headers(exchange.response_headers)}"
+        yield f"after {exchange.seconds * 1000:.1f} ms  {exchange.outcome}{_headers(exchange.response_headers)}"
         yield from _message("<--", exchange.response_message, exchange.response_bytes)
 
 

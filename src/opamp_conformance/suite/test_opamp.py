@@ -7,6 +7,7 @@ from pytest_bdd import scenario
 
 from opamp_conformance import resources
 from opamp_conformance.catalogue import load_catalogue
+from opamp_conformance.transports import Transport
 
 for module in resources.step_modules():
     # Steps are fixtures; as names of this module they concern no other test of the session.
@@ -16,7 +17,7 @@ for entry in load_catalogue().values():
 
     @pytest.mark.opamp_scenario(entry)
     @scenario(str(entry.path), entry.name)
-    def _test() -> None:
+    def _test(transport: Transport) -> None:
         pass
 
     globals()["test_" + re.sub(r"\W+", "_", entry.name.lower()).strip("_")] = _test

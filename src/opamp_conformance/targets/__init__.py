@@ -20,11 +20,15 @@ class Tls:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server that can be spoken to. Header values are secrets."""
+    """A server that can be spoken to. Header values are secrets.
+
+    ``control`` is the URL of its control plane (docs/control-plane.md), None if it has none.
+    """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: Tls = Tls()
+    control: str | None = None
 
 
 class Target(Protocol):
@@ -37,6 +41,10 @@ class Target(Protocol):
     @property
     def contracts(self) -> Sequence[Contract]:
         """What it is graded by unless told otherwise."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others may depend on it, so that scenarios which could hurt it need leave."""
 
     @property
     def arguments(self) -> Sequence[str]:

@@ -15,6 +15,7 @@ class MockTarget:
 
     name = "mock"
     contracts: Sequence[Contract] = tuple(Contract)
+    is_shared = False
     arguments: Sequence[str] = ()
 
     def __init__(self, settings: Settings = Settings()) -> None:
@@ -23,5 +24,5 @@ class MockTarget:
     @contextmanager
     def start(self) -> Iterator[Endpoint]:
         key = secrets.token_urlsafe(16)
-        with MockServer(replace(self._settings, enrollment_keys=(key,))) as server:
-            yield Endpoint(server.url, {"Authorization": f"ApiKey {key}"})
+        with MockServer(replace(self._settings, enrollment_keys=(key,), control=True)) as server:
+            yield Endpoint(server.url, {"Authorization": f"ApiKey {key}"}, control=server.control_url)

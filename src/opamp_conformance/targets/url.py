@@ -14,21 +14,32 @@ class UrlTarget:
     """A server at a URL. ``arguments`` are the options that describe its headers, without secrets."""
 
     contracts: Sequence[Contract] = (Contract.OPAMP,)
+    is_shared = True
 
     def __init__(
-        self, url: str, headers: Mapping[str, str] | None = None, tls: Tls = Tls(), arguments: Sequence[str] = ()
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        tls: Tls = Tls(),
+        arguments: Sequence[str] = (),
+        control: str | None = None,
     ) -> None:
-        """Check the URL; raises CannotTell."""
-        self._endpoint = Endpoint(_checked(url), headers or {}, tls)
+        """Check the URLs; raises CannotTell."""
+        self._endpoint = Endpoint(
+            _checked(url, "/v1/opamp"), headers or {}, tls, None if control is None else _checked(control, "/control")
+        )
         self.name = self._endpoint.url
         self.arguments = ("--url", shlex.quote(self.name), *arguments)
+        if control is not None:
+            self.arguments += ("--control", shlex.quote(control))
 
     @contextmanager
     def start(self) -> Iterator[Endpoint]:
         yield self._endpoint
 
 
-def _checked(url: str) -> str:
+def _checked(url: str, default_path: str) -> str:
+    """Return a URL with its path; raises CannotTell."""
     if not url.isprintable() or " " in url:
         raise CannotTell(f"{url!r} is not a URL: it has characters that no URL has")
     try:
@@ -40,4 +51,4 @@ def _checked(url: str) -> str:
         raise CannotTell(f"{url!r} is not a URL of a server: give it as http://HOST:PORT/v1/opamp, or https://…")
     if parts.username or parts.password:
         raise CannotTell("a URL must not hold credentials: give them with --header-env 'Authorization=VARIABLE'")
-    return parts.geturl() if parts.path else parts._replace(path="/v1/opamp").geturl()
+    return parts.geturl() if parts.path else parts._replace(path=default_path).geturl()

@@ -1,1 +1,18 @@
-"""How requests reach a target: one module a transport."""
+"""How messages travel: over plain HTTP or over WebSocket (Communication Model)."""
+
+from enum import StrEnum
+
+
+class Transport(StrEnum):
+    """A transport of the specification."""
+
+    HTTP = "http"
+    WEBSOCKET = "websocket"
+
+
+class NoResponse(Exception):
+    """No answer came; the message says why, for people. ``close_code`` is that of a WebSocket which was closed."""
+
+    def __init__(self, reason: str, close_code: int | None = None) -> None:
+        super().__init__(reason)
+        self.close_code = close_code

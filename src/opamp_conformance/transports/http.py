@@ -1,21 +1,95 @@
 """Plain HTTP, by aiohttp: one deadline a request, bounded bodies, no redirects, nothing added to what is sent."""
 
 import asyncio
+import gzip
 import ssl
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from types import TracebackType
 from typing import Final
 
 import aiohttp
 
-from opamp_conformance.exchange import MAX_RESPONSE_BYTES, Request, Response
+from opamp_conformance.transports import NoResponse
+from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
 
 # An idle connection is not kept for long: a server that closes it first would race with a request.
 _KEEP_ALIVE_SECONDS: Final = 1.0
 
 
-class NoResponse(Exception):
-    """No HTTP response came; the message says why, for people."""
+GZIP: Final = "gzip"
+MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
+"""A longer response counts as endless, also once decompressed."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request. ``message`` is what the body encodes, None if it encodes no message on purpose."""
+
+    body: bytes
+    message: pb.AgentToServer | None = None
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": CONTENT_TYPE})
+    authorized: bool = True
+
+    @classmethod
+    def of(cls, message: pb.AgentToServer) -> "Request":
+        """Make the ordinary request that delivers a message."""
+        return cls(message.SerializeToString(), message)
+
+    def compressed(self) -> "Request":
+        """Return the same request with its body compressed."""
+        return self.with_body(gzip.compress(self.body), {"Content-Encoding": GZIP})
+
+    def with_body(self, body: bytes, headers: Mapping[str, str] | None = None) -> "Request":
+        """Return the request with another encoding of its message, and headers that say so."""
+        return Request(body, self.message, self.method, {**self.headers, **(headers or {})}, self.authorized)
+
+    def with_headers(self, headers: Mapping[str, str | None], *, authorized: bool = True) -> "Request":
+        """Return the request with other headers; None takes one away. Unauthorized, it shows no credentials."""
+        merged: dict[str, str | None] = {**self.headers, **headers}
+        kept = {name: value for name, value in merged.items() if value is not None}
+        return Request(self.body, self.message, self.method, kept, authorized)
+
+    def malformed(self, body: bytes, headers: Mapping[str, str] | None = None) -> "Request":
+        """Return a request whose body is no message at all."""
+        return Request(body, None, self.method, {**self.headers, **(headers or {})}, self.authorized)
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP response; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @cached_property
+    def data(self) -> bytes:
+        """The body without its content encoding; raises ValueError if it is broken."""
+        if not self.is_compressed:
+            return self.body
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            data = stream.decompress(self.body, MAX_RESPONSE_BYTES + 1)
+        except zlib.error as error:
+            raise ValueError(f"the response is not the gzip that its Content-Encoding says: {error}") from error
+        if len(data) > MAX_RESPONSE_BYTES:
+            raise ValueError(f"the response has more than {MAX_RESPONSE_BYTES} bytes once decompressed")
+        if not stream.eof:
+            raise ValueError("the gzip response is cut short")
+        return data
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.headers.get("content-encoding", "").lower() == GZIP
+
+    def __str__(self) -> str:
+        content_type = self.headers.get("content-type", "no content type")
+        return f"the status {self.status} with a body of {len(self.body)} bytes ({content_type})"
 
 
 class HttpTransport:

@@ -16,19 +16,19 @@ from opamp_proto import opamp_pb2 as pb
 DAY: Final = 24 * 60 * 60
 
 
-def _that(holds: object, expected: str, actual: str) -> None:
+def that(holds: object, expected: str, actual: str) -> None:
     if not holds:
         raise Breach(expected, actual)
 
 
-def _kept(requirement: str, exchange: Exchange) -> None:
+def kept(requirement: str, exchange: Exchange) -> None:
     """Assert what every reply is checked for anyway, where a scenario is about just that."""
     breach = CHECKS[requirement](exchange.request.message, exchange.reply)
     if breach is not None:
         raise breach
 
 
-def _described(exchange: Exchange) -> str:
+def described(exchange: Exchange) -> str:
     """Say what came, whether or not it is a ServerToAgent."""
     message = exchange.message
     if isinstance(message, Breach):
@@ -39,11 +39,11 @@ def _described(exchange: Exchange) -> str:
     return f"a response with {', '.join(fields)}" if fields else "an acknowledgement"
 
 
-def _processed(exchange: Exchange) -> pb.ServerToAgent:
+def processed(exchange: Exchange) -> pb.ServerToAgent:
     """Return the reply to a report that was processed; what an error leaves out is not the error's fault."""
     reply = exchange.reply
     if reply.HasField("error_response"):
-        raise Unmet("response.no-error-on-success", _described(exchange))
+        raise Unmet("response.no-error-on-success", described(exchange))
     return reply
 
 
@@ -51,9 +51,9 @@ def _processed(exchange: Exchange) -> pb.ServerToAgent:
 
 
 def echo(exchange: Exchange) -> None:
-    sent = exchange.request.message.instance_uid if exchange.request.message else b""
+    sent = exchange.instance_uid
     got = exchange.reply.instance_uid
-    _that(got == sent, f"the instance_uid {sent.hex()}", got.hex() or "none")
+    that(got == sent, f"the instance_uid {sent.hex()}", got.hex() or "none")
 
 
 def echo_by_name(exchange: Exchange) -> None:
@@ -64,7 +64,7 @@ def echo_by_name(exchange: Exchange) -> None:
 
 
 def instance_uid_announced(exchange: Exchange) -> None:
-    _that(exchange.new_instance_uid, "agent_identification with a new_instance_uid", _described(exchange))
+    that(exchange.new_instance_uid, "agent_identification with a new_instance_uid", described(exchange))
 
 
 def new_enrollment_announced(exchange: Exchange) -> None:
@@ -74,30 +74,30 @@ def new_enrollment_announced(exchange: Exchange) -> None:
 
 def nothing_announced(exchange: Exchange) -> None:
     announced = exchange.new_instance_uid
-    _that(not announced, "no new_instance_uid", announced.hex())
+    that(not announced, "no new_instance_uid", announced.hex())
 
 
 def sixteen_bytes(exchange: Exchange) -> None:
-    _kept("identification.new-instance-uid.length", exchange)
+    kept("identification.new-instance-uid.length", exchange)
 
 
 def other_than_incoming(exchange: Exchange) -> None:
-    sent = exchange.request.message.instance_uid if exchange.request.message else b""
-    _that(exchange.new_instance_uid != sent, f"another instance_uid than {sent.hex()}", "the same")
+    sent = exchange.instance_uid
+    that(exchange.new_instance_uid != sent, f"another instance_uid than {sent.hex()}", "the same")
 
 
 def uuid_version_7(exchange: Exchange) -> None:
     """RFC 9562, sections 4.1, 4.2 and 5.7."""
     announced = uuid.UUID(bytes=exchange.new_instance_uid)
     actual = f"{announced}, of version {announced.version} and variant {announced.variant}"
-    _that(announced.version == 7 and announced.variant == uuid.RFC_4122, "a UUID of version 7", actual)
+    that(announced.version == 7 and announced.variant == uuid.RFC_4122, "a UUID of version 7", actual)
 
 
 def time_near(exchange: Exchange, now: float) -> None:
     """The first 48 bits of a UUIDv7 are milliseconds since 1970 (RFC 9562, section 5.7); ``now`` is in seconds."""
     embedded = int.from_bytes(exchange.new_instance_uid[:6], "big") / 1000
     away = embedded - now
-    _that(abs(away) <= DAY, "a time within a day of now", f"{away:+.0f} seconds from now")
+    that(abs(away) <= DAY, "a time within a day of now", f"{away:+.0f} seconds from now")
 
 
 def all_different(exchanges: Sequence[Exchange]) -> None:
@@ -105,23 +105,23 @@ def all_different(exchanges: Sequence[Exchange]) -> None:
     if not all(announced):
         raise Unmet("fleet.request-uid.unknown-agent", "not every request is answered with a new_instance_uid")
     repeated = [instance_uid.hex() for instance_uid, count in Counter(announced).items() if count > 1]
-    _that(not repeated, f"{len(announced)} different instance_uids", f"{', '.join(repeated)} more than once")
+    that(not repeated, f"{len(announced)} different instance_uids", f"{', '.join(repeated)} more than once")
 
 
 def never_handed_out_before(client: Client, exchange: Exchange) -> None:
     times = client.guests.handed_out[exchange.new_instance_uid]
-    _that(times == 1, "a new_instance_uid never handed out before", f"one handed out {times} times in this run")
+    that(times == 1, "a new_instance_uid never handed out before", f"one handed out {times} times in this run")
 
 
 # ---- enrollment
 
 
 def enrolled(enrollment: Enrollment, agent: Agent) -> None:
-    _that(enrollment.holds(agent), "an enrolled agent, whose agent_disconnect is accepted", "BadRequest")
+    that(enrollment.holds(agent), "an enrolled agent, whose agent_disconnect is accepted", "BadRequest")
 
 
 def not_enrolled(enrollment: Enrollment, agent: Agent) -> None:
-    _that(
+    that(
         not enrollment.holds(agent),
         "an agent that is not enrolled, so that its agent_disconnect is refused",
         "accepted",
@@ -134,7 +134,7 @@ def not_enrolled(enrollment: Enrollment, agent: Agent) -> None:
 def answered(exchange: Exchange) -> None:
     if isinstance(exchange.message, Breach):
         if exchange.is_answered:
-            raise Unmet("http.response-body", exchange.message)
+            raise Unmet(exchange.broken_by_no_message, exchange.message)
         raise exchange.message
 
 
@@ -146,45 +146,45 @@ def serialized_server_to_agent(exchange: Exchange) -> None:
 
 
 def accepted(exchange: Exchange) -> None:
-    _that(not exchange.reply.HasField("error_response"), "no error_response", _described(exchange))
+    that(not exchange.reply.HasField("error_response"), "no error_response", described(exchange))
 
 
 def understood(exchange: Exchange) -> None:
     message = exchange.message
     understood = not isinstance(message, Breach) and not message.HasField("error_response")
-    _that(understood, "a ServerToAgent without error_response", _described(exchange))
+    that(understood, "a ServerToAgent without error_response", described(exchange))
 
 
 def refused_as_bad_request(exchange: Exchange) -> None:
     message = exchange.message
     refused = not isinstance(message, Breach) and message.error_response.type == pb.ServerErrorResponseType_BadRequest
-    _that(refused, "error_response BadRequest", _described(exchange))
+    that(refused, "error_response BadRequest", described(exchange))
 
 
 def bare_acknowledgement(exchange: Exchange) -> None:
-    beside = {field.name for field, _ in _processed(exchange).ListFields()} - {"instance_uid", "capabilities", "flags"}
-    _that(not beside, "nothing but instance_uid, as there is nothing to say", f"also {', '.join(sorted(beside))}")
+    beside = {field.name for field, _ in processed(exchange).ListFields()} - {"instance_uid", "capabilities", "flags"}
+    that(not beside, "nothing but instance_uid, as there is nothing to say", f"also {', '.join(sorted(beside))}")
 
 
 def full_state_requested(exchange: Exchange) -> None:
-    flags = _processed(exchange).flags
-    _that(flags & pb.ServerToAgentFlags_ReportFullState, "the flag ReportFullState", f"flags {flags:#x}")
+    flags = processed(exchange).flags
+    that(flags & pb.ServerToAgentFlags_ReportFullState, "the flag ReportFullState", f"flags {flags:#x}")
 
 
 # ---- capabilities
 
 
 def capabilities_told(exchange: Exchange) -> None:
-    _that(_processed(exchange).capabilities, "capabilities", "capabilities 0")
+    that(processed(exchange).capabilities, "capabilities", "capabilities 0")
 
 
 def accepts_status(exchange: Exchange) -> None:
     told = exchange.reply.capabilities
-    _that(told & pb.ServerCapabilities_AcceptsStatus, "AcceptsStatus among the capabilities", f"capabilities {told:#x}")
+    that(told & pb.ServerCapabilities_AcceptsStatus, "AcceptsStatus among the capabilities", f"capabilities {told:#x}")
 
 
 def defined_capabilities(exchange: Exchange) -> None:
-    _kept("capabilities.server.undefined-bits-zero", exchange)
+    kept("capabilities.server.undefined-bits-zero", exchange)
 
 
 # ---- errors
@@ -193,53 +193,23 @@ def defined_capabilities(exchange: Exchange) -> None:
 def an_error(exchange: Exchange) -> None:
     message = exchange.message
     is_error = not isinstance(message, Breach) and message.HasField("error_response")
-    _that(is_error, "a ServerToAgent with error_response", _described(exchange))
+    that(is_error, "a ServerToAgent with error_response", described(exchange))
 
 
 def bad_request(exchange: Exchange) -> None:
     error = exchange.reply.error_response
     is_bad_request = error.type == pb.ServerErrorResponseType_BadRequest
-    _that(is_bad_request, "the type BadRequest", f"the type {name_of_error(error.type)}")
+    that(is_bad_request, "the type BadRequest", f"the type {name_of_error(error.type)}")
 
 
 def readable_problem(exchange: Exchange) -> None:
     text = exchange.reply.error_response.error_message
-    _that(text.strip() and text.isprintable(), "an error_message for people", repr(text))
+    that(text.strip() and text.isprintable(), "an error_message for people", repr(text))
 
 
 def error_alone(exchange: Exchange) -> None:
-    _kept("error.excludes-other-fields", exchange)
+    kept("error.excludes-other-fields", exchange)
 
 
 def no_retry(exchange: Exchange) -> None:
-    _kept("error.retry-info-only-unavailable", exchange)
-
-
-# ---- HTTP
-
-
-def status(exchange: Exchange, expected: int) -> None:
-    response = exchange.response
-    actual = exchange.failure or "no response" if response is None else f"the status {response.status}"
-    _that(response is not None and response.status == expected, f"the status {expected}", actual)
-
-
-def refused(exchange: Exchange) -> None:
-    """By HTTP or by OpAMP: the specification does not say which."""
-    message, response = exchange.message, exchange.response
-    by_opamp = not isinstance(message, Breach) and message.HasField("error_response")
-    by_http = response is not None and response.status >= 400
-    _that(by_opamp or by_http, "a status of 400 or more, or an error_response", _described(exchange))
-
-
-def not_plain_http(exchange: Exchange) -> None:
-    response = exchange.response
-    refused = response is None or response.status >= 400 or response.status == 101
-    _that(refused, "a failed WebSocket opening, so a status of 400 or more", str(response))
-
-
-def compressed(exchange: Exchange) -> None:
-    response = exchange.response
-    encoding = response.headers.get("content-encoding", "none") if response else "none"
-    is_compressed = response is not None and response.is_compressed
-    _that(exchange.reply and is_compressed, "the Content-Encoding gzip", encoding)
+    kept("error.retry-info-only-unavailable", exchange)

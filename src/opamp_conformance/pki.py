@@ -1,0 +1,81 @@
+"""Certificates for scenarios: requests, and certificates to offer. All keys are made for one run and thrown away."""
+
+import base64
+import datetime
+import uuid
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from opamp_proto import opamp_pb2 as pb
+
+_PEM: Final = serialization.Encoding.PEM
+
+
+def signing_request(instance_uid: bytes) -> bytes:
+    """Make the PEM of a CSR that names an agent (Using instance_uid in the CSR)."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(_name(str(uuid.UUID(bytes=instance_uid))))
+    return builder.sign(_key(), hashes.SHA256()).public_bytes(_PEM)
+
+
+def forged_request(instance_uid: bytes) -> bytes:
+    """Make the PEM of a CSR that is not signed with the key it holds."""
+    sound = x509.load_pem_x509_csr(signing_request(instance_uid)).public_bytes(serialization.Encoding.DER)
+    # The key is in the middle, the signature at the end: one bit in its last byte makes it another's.
+    forged = sound[:-1] + bytes([sound[-1] ^ 1])
+    lines = base64.encodebytes(forged).decode()
+    return f"-----BEGIN CERTIFICATE REQUEST-----\n{lines}-----END CERTIFICATE REQUEST-----\n".encode()
+
+
+def signed_certificate() -> pb.TLSCertificate:
+    """Make a certificate of an authority, with its private key and the authority's certificate."""
+    authority, key = _key(), _key()
+    issuer = _name("an authority for one run")
+    ca = _certificate(issuer, issuer, authority.public_key(), authority)
+    cert = _certificate(_name("an agent"), issuer, key.public_key(), authority)
+    private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return pb.TLSCertificate(cert=cert, private_key=private, ca_cert=ca)
+
+
+def is_for(certificate: bytes, request: bytes) -> bool:
+    """Tell whether a certificate holds the key of a request; both are PEM."""
+    try:
+        issued = x509.load_pem_x509_certificate(certificate)
+    except ValueError:
+        return False
+    return issued.public_key() == x509.load_pem_x509_csr(request).public_key()
+
+
+def is_issued_by(certificate: bytes, authority: bytes) -> bool:
+    """Tell whether an authority's certificate vouches for another; both are PEM."""
+    try:
+        issued = x509.load_pem_x509_certificate(certificate)
+        issued.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def is_self_signed(certificate: bytes) -> bool:
+    return is_issued_by(certificate, certificate)
+
+
+def _key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, authority: ec.EllipticCurvePrivateKey
+) -> bytes:
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(minutes=5))
+    return builder.not_valid_after(now + datetime.timedelta(days=1)).sign(authority, hashes.SHA256()).public_bytes(_PEM)
