@@ -5,6 +5,7 @@ from pytest_bdd import given, parsers, then, when
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.expect import http as expect_http
+from opamp_conformance.expect import websocket as expect_websocket
 from opamp_conformance.scene import Scene
 
 
@@ -31,6 +32,21 @@ def _(scene: Scene, agent: Agent) -> Exchange:
 @when("the agent sends bytes that are not protobuf without credentials", target_fixture="exchange")
 def _(scene: Scene) -> Exchange:
     return scene.deliver_not_protobuf_unauthorized()
+
+
+@when("the agent opens a WebSocket without credentials", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.lanes.report_opening_with(agent, {}, authorized=False)
+
+
+@when("the agent opens a WebSocket with wrong credentials", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.lanes.report_opening_with(agent, scene.wrong_credentials(), authorized=False)
+
+
+@then("no WebSocket opens")
+def _(exchange: Exchange) -> None:
+    expect_websocket.no_websocket(exchange)
 
 
 @then(parsers.parse("the request is answered with the status {status:d}"))

@@ -31,6 +31,14 @@ def _(scene: Scene, agent: Agent, length: int) -> Exchange:
     return scene.deliver_under_malformed_uid(agent, length, flags=REQUEST_INSTANCE_UID)
 
 
+@when(
+    parsers.parse("{count:d} other agents report their full status on the agent's WebSocket"),
+    target_fixture="exchanges",
+)
+def _(scene: Scene, agent: Agent, count: int) -> list[Exchange]:
+    return scene.lanes.report_beside(agent, scene.unknown_agents(count))
+
+
 @then("the response echoes the instance_uid of the request")
 def _(exchange: Exchange) -> None:
     expect.echo(exchange)

@@ -2,7 +2,7 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect
+from opamp_conformance import expect, messages
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.scene import Scene
@@ -39,6 +39,42 @@ def _(scene: Scene, agent: Agent) -> Exchange:
 def _(scene: Scene, agent: Agent, number: int) -> Exchange:
     agent.count_from(number)
     return scene.client.send(agent.check_in())
+
+
+@when("the agent reports its full status after 1 lost message", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    agent.lose(1)
+    return scene.client.send(agent.full_status())
+
+
+@when("the agent reports that it is unhealthy", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send(messages.unhealthy(agent))
+
+
+@when(parsers.parse("the agent reports the health of components nested {depth:d} deep"), target_fixture="exchange")
+def _(scene: Scene, agent: Agent, depth: int) -> Exchange:
+    return scene.client.send(messages.with_nested_health(agent, depth))
+
+
+@then("the answer is no BadRequest")
+def _(exchange: Exchange) -> None:
+    expect.not_bad_request(exchange)
+
+
+@then("the answer is not Unavailable")
+def _(exchange: Exchange) -> None:
+    expect.available(exchange)
+
+
+@then("the server knows that the agent is unhealthy")
+def _(scene: Scene, agent: Agent) -> None:
+    expect.known(scene.operator.record(agent), "health", "status", "StatusFatalError")
+
+
+@then("the server knows the description of the agent")
+def _(scene: Scene, agent: Agent) -> None:
+    expect.known(scene.operator.record(agent), "agent_description", "identifying_attributes", None)
 
 
 @then("the server answers each of them")

@@ -80,7 +80,7 @@ Feature: Malformed messages
       Given the agent's malformed instance_uid was answered with an error_response
       Then the error describes the problem
 
-    @implied @error.excludes-other-fields
+    @implied @error.excludes-other-fields @error.absent-with-other-fields
     Scenario: The error about a malformed instance_uid stands alone
       Given the agent's malformed instance_uid was answered with an error_response
       Then the error stands alone

@@ -32,3 +32,18 @@ Feature: The instance_uid of a response
       | 15     |
       | 17     |
       | 26     |
+
+  @transport.websocket @MUST @identification.s2a-matches
+  Scenario: What the server says of its own accord names the agent it is for
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    When the operator offers the agent a configuration
+    And the agent hears from the server
+    Then the response echoes the instance_uid of the request
+
+  @transport.websocket @implied @identification.multiplex
+  Scenario: Agents that share a WebSocket are each answered by name
+    Given an agent that has reported its full status
+    When 3 other agents report their full status on the agent's WebSocket
+    Then each response echoes the instance_uid of its request

@@ -27,3 +27,25 @@ Feature: Bodies of requests and responses
     Given an unknown agent
     When the agent reports its full status and takes compressed responses
     Then the response is compressed with gzip
+
+  @implied @http.respond-each
+  Scenario: Requests that follow one another are each answered
+    Given an agent that has reported its full status
+    When the agent checks in 3 times
+    Then the server answers each of them
+
+  @MUST @http.support-identity-request
+  Scenario: An agent that has compressed a report need not compress the next
+    Given an unknown agent
+    And the agent has reported its full status compressed with gzip
+    When the agent checks in
+    Then the server answers without an error
+
+  @implied @http.server-waits-for-poll
+  Scenario: What the operator wants is told with the next response
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And the operator has offered the agent a configuration
+    When the agent checks in
+    Then the agent is offered a configuration

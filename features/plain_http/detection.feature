@@ -20,3 +20,8 @@ Feature: What is not a plain HTTP request
   Scenario: A GET is not answered as plain HTTP
     When the endpoint is fetched with GET
     Then the request is not answered as plain HTTP
+
+  @SHOULD @http.detect-plain
+  Scenario: A report is plain HTTP by its content type alone
+    When the agent reports its full status with the header "Sec-WebSocket-Version: 13"
+    Then the server answers without an error

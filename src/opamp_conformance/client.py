@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as with_
 from types import TracebackType
@@ -120,17 +120,21 @@ class Client:
         """Deliver any request or frame."""
         return self.deliver_at_once([request])[0]
 
-    def deliver_once(self, request: Request | Frame) -> Exchange:
-        """Deliver without trying again, where a busy server is what is looked for."""
-        return self._noted(self._run(self._attempt(request)))
-
     def deliver_at_once(self, requests: Sequence[Request | Frame]) -> list[Exchange]:
         """Deliver any requests or frames at the same time."""
         return [self._noted(exchange) for exchange in self._run(self._exchange_all(requests))]
 
-    def receive(self, lane: bytes) -> Exchange:
-        """Wait for one more message on a WebSocket."""
-        return self._noted(self._run(self._receive(lane, self.timeout)))
+    def deliver_all(self, frames: Sequence[Frame]) -> list[Exchange]:
+        """Send frames on one WebSocket without waiting, then take as many answers, in their order."""
+        return [self._noted(exchange) for exchange in self._run(self._in_a_row(frames))]
+
+    def send_once(self, message: pb.AgentToServer) -> Exchange:
+        """Deliver a message without trying again, where a busy server is what is looked for."""
+        return self._noted(self._run(self._attempt(self._ordinary(message))))
+
+    def fetch(self, url: str, headers: Mapping[str, str]) -> Response:
+        """Fetch a file by HTTP GET, from wherever it is offered; no credentials are shown."""
+        return self._run(self._fetch(url, headers))
 
     def pong(self, lane: bytes) -> str | None:
         """Ping the server; returns why no pong came, None if it did."""
@@ -190,7 +194,8 @@ class Client:
         self.notes.guests.note(exchange)
         self.notes.findings.inspect(exchange)
         if isinstance(exchange.request, Frame) and not isinstance(exchange.message, Breach):
-            self._lanes[exchange.message.agent_identification.new_instance_uid] = exchange.request.lane
+            announced = exchange.message.agent_identification.new_instance_uid
+            self._lanes |= {announced: exchange.request.lane} if announced else {}
         return exchange
 
     async def _exchange_all(self, requests: Sequence[Request | Frame]) -> list[Exchange]:
@@ -215,6 +220,20 @@ class Client:
         if isinstance(request, Frame):
             self._last[request.lane] = request
         return await self._timed(request, self._answer_to(request))
+
+    async def _fetch(self, url: str, headers: Mapping[str, str]) -> Response:
+        try:
+            async with HttpTransport(url, {}, self.tls, self.timeout) as elsewhere:
+                return await elsewhere.send(Request(b"", method="GET", headers=headers))
+        except NoResponse as error:
+            raise Breach("a file at the offered URL", str(error)) from error
+
+    async def _in_a_row(self, frames: Sequence[Frame]) -> list[Exchange]:
+        for frame in frames[:-1]:
+            await self._websocket.post(frame)
+        first = await self._attempt(frames[-1])
+        answers = [first, *[await self._receive(frames[0].lane, self.timeout) for _ in frames[1:]]]
+        return [with_(answer, request=frame, is_push=False) for frame, answer in zip(frames, answers, strict=True)]
 
     async def _answer_to(self, request: Request | Frame) -> Response | Received:
         if isinstance(request, Request):
@@ -253,7 +272,8 @@ class Client:
     async def _hang_up(self, lane: bytes) -> None:
         farewells = self.notes.guests.farewells(lane)
         try:
-            await self._websocket.post(lane, [with_(Frame.of(message), lane=lane) for message in farewells])
+            for message in farewells:
+                await self._websocket.post(with_(Frame.of(message), lane=lane))
         except NoResponse:
             return
         finally:

@@ -15,7 +15,9 @@ from opamp_conformance.errors import Breach
 from opamp_conformance.events import FindingBooked, ScenarioFinished
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.guests import LeftBehind
+from opamp_conformance.lanes import Lanes
 from opamp_conformance.ledger import Ledger, load
+from opamp_conformance.offered import Offered
 from opamp_conformance.operator import Operator
 from opamp_conformance.redaction import Redactor, printable
 from opamp_conformance.scene import Scene
@@ -81,10 +83,7 @@ class Examination:
 
     def __post_init__(self) -> None:
         run = self.briefing.run
-        self.scenes = {
-            transport: Scene(client, run, Enrollment(client, run), Operator(client, run))
-            for transport, client in self.clients.items()
-        }
+        self.scenes = {transport: _scene(client, run) for transport, client in self.clients.items()}
         self.redactor = Redactor(self.briefing.endpoint.headers)
 
     def conclude(
@@ -145,6 +144,11 @@ class Examination:
         if len(scenario.transports) > 1:
             arguments += ["--transport", case.transport]
         return " ".join(["opamp-conformance run", *arguments, "--only", shlex.quote(case.name)])
+
+
+def _scene(client: Client, run: str) -> Scene:
+    operator = Operator(client, run)
+    return Scene(client, run, Enrollment(client, run), operator, Lanes(client), Offered(client, operator))
 
 
 def _sides(error: BaseException | None) -> tuple[str, str]:

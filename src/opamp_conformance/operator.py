@@ -16,7 +16,14 @@ PACKAGE: Final = "collector"
 """The name of the package that is offered."""
 CONNECTION: Final = "backend"
 """The name of the other connection that is offered."""
-TELEMETRY: Final = ("own_metrics", "own_traces", "own_logs")
+SETTINGS: Final = {
+    "OpAMP": "opamp",
+    "own metrics": "own_metrics",
+    "own traces": "own_traces",
+    "own logs": "own_logs",
+    "another connection": "other_connections",
+}
+"""The classes of connection settings, as scenarios call them, and their fields."""
 
 
 class Operator:
@@ -66,9 +73,12 @@ class Operator:
         """Offer settings of these classes, at some host."""
         self._control.offer_connection_settings(agent.instance_uid, settings(classes, host))
 
-    def offer_certificate(self, agent: Agent, certificate: pb.TLSCertificate) -> None:
+    def offer_certificate(self, agent: Agent) -> None:
+        """Offer a certificate of an authority, with its private key."""
+        from opamp_conformance.pki import signed_certificate  # noqa: PLC0415 - few runs come to this
+
         offer = settings(["opamp"], "first.example")
-        offer.opamp.certificate.CopyFrom(certificate)
+        offer.opamp.certificate.CopyFrom(signed_certificate())
         self._control.offer_connection_settings(agent.instance_uid, offer)
 
     def offer_proxy(self, agent: Agent) -> None:
@@ -84,7 +94,7 @@ class Operator:
     def offer_everything(self, agent: Agent) -> None:
         """Offer whatever the specification knows."""
         self.offer_configuration(agent, "receivers: {}")
-        self.offer_settings(agent, "opamp", *TELEMETRY, "other_connections")
+        self.offer_settings(agent, *SETTINGS.values())
         self.offer_package(agent)
 
     # ---- what is sent once

@@ -5,7 +5,7 @@ A Given that the target breaks raises Unmet with the requirement in its way.
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent, capability
@@ -13,9 +13,10 @@ from opamp_conformance.client import Client
 from opamp_conformance.enrollment import Enrollment
 from opamp_conformance.errors import Breach, NotApplicable, Unmet
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.lanes import Lanes
+from opamp_conformance.offered import Offered
 from opamp_conformance.operator import Operator
 from opamp_conformance.transports.http import Request
-from opamp_conformance.transports.websocket import HEADER, Frame
 from opamp_conformance.validation import name_of_error
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
@@ -32,6 +33,8 @@ class Scene:
     run: str
     enrollment: Enrollment
     operator: Operator
+    lanes: Lanes
+    offered: Offered
 
     def unknown_agent(self) -> Agent:
         return Agent(self.run)
@@ -142,16 +145,37 @@ class Scene:
             raise Unmet("bad-request.respond", "the malformed message is not answered with an error_response")
         return exchange
 
+    def agent_with_custom_capability(self, name: str) -> Agent:
+        agent = self.able_agent()
+        agent.custom_capabilities = (name,)
+        return agent
+
+    def rename(self, agent: Agent) -> None:
+        """Have the agent ask for a new instance_uid, and adopt it."""
+        agent.adopt(self.require_16_bytes(self.answered_request(agent)).new_instance_uid)
+
+    def told_custom_capabilities(self) -> Exchange:
+        exchange = self.told_capabilities()
+        if not exchange.reply.custom_capabilities.capabilities:
+            raise NotApplicable("the server announces no custom capabilities")
+        return exchange
+
     def told_capabilities(self) -> Exchange:
         exchange = self.require_accepted(self.client.send(self.unknown_agent().full_status()))
         if not exchange.reply.capabilities:
             raise Unmet("capabilities.server.first-message", "the first response carries no capabilities")
         return exchange
 
-    def deliver_full_status(self, agent: Agent, headers: dict[str, str | None], *, authorized: bool = True) -> Exchange:
+    def deliver_full_status(
+        self, agent: Agent, headers: Mapping[str, str | None], *, authorized: bool = True
+    ) -> Exchange:
         """Report with HTTP headers that differ from the ordinary ones; None takes one away."""
         request = Request.of(agent.full_status()).with_headers(headers, authorized=authorized)
         return self.client.deliver(request)
+
+    def check_in_and_close(self, agent: Agent) -> Exchange:
+        """Check in over an HTTP connection that ends with the response (RFC 9112, section 9.6)."""
+        return self.client.deliver(Request.of(agent.check_in()).with_headers({"Connection": "close"}))
 
     def deliver_not_protobuf(self) -> Exchange:
         return self.client.send_bytes(NOT_PROTOBUF)
@@ -168,12 +192,6 @@ class Scene:
     def deliver_cut_short(self, agent: Agent) -> Exchange:
         return self.client.send_bytes(agent.full_status().SerializeToString()[:-1])
 
-    def open_with(self, agent: Agent, headers: dict[str, str]) -> Exchange:
-        """Open a WebSocket with headers of its own, no others' credentials among them, and report on it."""
-        message = agent.full_status()
-        lane = message.instance_uid + b"opened apart"
-        return self.client.deliver(Frame(HEADER + message.SerializeToString(), message, lane, headers))
-
     def deliver_broken_gzip(self, agent: Agent) -> Exchange:
         """Send a body that says gzip and is none: its checksum and its blocks are overwritten."""
         request = Request.of(agent.full_status()).compressed()
@@ -189,5 +207,5 @@ class Scene:
     def fetch(self) -> Exchange:
         return self.client.deliver(Request(b"", method="GET", headers={}))
 
-    def wrong_credentials(self) -> dict[str, str | None]:
+    def wrong_credentials(self) -> dict[str, str]:
         return {"Authorization": f"ApiKey {secrets.token_urlsafe(16)}"}

@@ -2,8 +2,11 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from opamp_conformance.agent import Agent
 from opamp_conformance.client import Client
@@ -14,6 +17,7 @@ from opamp_conformance.validation import CHECKS, name_of_error
 from opamp_proto import opamp_pb2 as pb
 
 DAY: Final = 24 * 60 * 60
+MIN_RETRY_SECONDS: Final = 30
 
 
 def that(holds: object, expected: str, actual: str) -> None:
@@ -26,6 +30,12 @@ def kept(requirement: str, exchange: Exchange) -> None:
     breach = CHECKS[requirement](exchange.request.message, exchange.reply)
     if breach is not None:
         raise breach
+
+
+def unknown_fields(message: Message) -> list[tuple[int, object]]:
+    """Return number and data of the fields that a message holds and its schema does not know."""
+    fields: Any = UnknownFieldSet(message)  # Its stubs do not say that it can be iterated over.
+    return [(field.field_number, field.data) for field in fields]
 
 
 def described(exchange: Exchange) -> str:
@@ -213,3 +223,55 @@ def error_alone(exchange: Exchange) -> None:
 
 def no_retry(exchange: Exchange) -> None:
     kept("error.retry-info-only-unavailable", exchange)
+
+
+def not_bad_request(exchange: Exchange) -> None:
+    kind = exchange.reply.error_response.type
+    that(kind != pb.ServerErrorResponseType_BadRequest, "no BadRequest", described(exchange))
+
+
+def available(exchange: Exchange) -> None:
+    kind = exchange.reply.error_response.type
+    that(kind != pb.ServerErrorResponseType_Unavailable, "an answer, as nothing else is asked", described(exchange))
+
+
+def unavailable(exchange: Exchange) -> None:
+    message = exchange.message
+    kind = None if isinstance(message, Breach) else message.error_response.type
+    that(kind == pb.ServerErrorResponseType_Unavailable, "an error of the type Unavailable", described(exchange))
+
+
+def long_wait(exchange: Exchange) -> None:
+    """The shortest interval that is recommended; a server need not name any."""
+    wait = exchange.retry_after
+    that(wait is None or wait >= MIN_RETRY_SECONDS, f"a wait of {MIN_RETRY_SECONDS} seconds or more", f"{wait} seconds")
+
+
+def names_an_agent(exchange: Exchange) -> None:
+    that(exchange.reply.instance_uid, "an instance_uid", "none")
+
+
+def reachable(exchange: Exchange) -> None:
+    if isinstance(exchange.message, Breach):
+        raise exchange.message
+
+
+def no_full_state_requested(exchange: Exchange) -> None:
+    flags = processed(exchange).flags
+    that(not flags & pb.ServerToAgentFlags_ReportFullState, "no flag ReportFullState", f"flags {flags:#x}")
+
+
+# ---- what the server knows, as its operator sees it
+
+
+def connected(record: Mapping[str, Any], expected: bool) -> None:
+    word = {True: "connected", False: "disconnected"}
+    got = record.get("connected")
+    that(got is expected, f"a {word[expected]} agent", word.get(bool(got), "no such agent"))
+
+
+def known(record: Mapping[str, Any], part: str, field: str, value: object) -> None:
+    """``value`` None stands for any value at all."""
+    reported = record.get("status", {}).get(part, {})
+    got = reported.get(field)
+    that(got == value if value is not None else got, f"{part}.{field} as it was reported", repr(reported) or "nothing")

@@ -10,7 +10,7 @@ from typing import Any
 
 from opamp_proto import SPECIFICATION_VERSION
 
-_SPECIFICATION = f"https://github.com/open-telemetry/opamp-spec/blob/{SPECIFICATION_VERSION}/specification.md"
+_REPOSITORY = "https://github.com/open-telemetry/opamp-spec"
 
 
 class Contract(StrEnum):
@@ -31,23 +31,41 @@ class Level(StrEnum):
     IMPLIED = "implied"
 
 
+class Subject(StrEnum):
+    """Whose duty it is."""
+
+    SERVER = "server"
+    AGENT = "agent"
+    BOTH = "both"
+
+
 class LedgerError(Exception):
     """The ledger is wrong in itself: a defect of the suite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One statement, in our words. ``because`` says why a breach of an implied one counts as it does."""
+    """One statement, in our words. ``because`` says why a breach of an implied one counts as it does.
+
+    ``status`` is the maturity that the specification marks it with, ``since`` is ``main`` for what no release
+    has yet. ``unchecked`` says why no scenario checks it. ``sentences`` are the hashes of the specification's own,
+    ``proto_sentences`` of those in its .proto files.
+    """
 
     id: str
     level: Level
     contract: Contract
     section: str
     statement: str
+    subject: Subject = Subject.SERVER
     line: str | None = None
     status: str | None = None
+    since: str | None = None
     counts_as: Level | None = None
     because: str | None = None
+    unchecked: str | None = None
+    sentences: tuple[str, ...] = ()
+    proto_sentences: tuple[str, ...] = ()
 
     @property
     def is_binding(self) -> bool:
@@ -55,10 +73,24 @@ class Requirement:
         return (self.counts_as or self.level) in (Level.MUST, Level.MUST_NOT)
 
     @property
+    def is_of_main_only(self) -> bool:
+        """Whether no release of the specification has it: then no server of this version is held to it."""
+        return self.since == "main"
+
+    @property
+    def is_of_proto(self) -> bool:
+        """Whether it stands in a .proto file, not in the specification's text."""
+        return self.section.startswith("proto:")
+
+    @property
     def link(self) -> str:
         """Where it stands: in the specification, or in our page about the fleet contract."""
-        page = _SPECIFICATION if self.contract is Contract.OPAMP else "docs/fleet-contract.md"
-        return f"{page}#{self.section}"
+        if self.contract is Contract.FLEET:
+            return f"docs/fleet-contract.md#{self.section}"
+        version = "main" if self.is_of_main_only else SPECIFICATION_VERSION
+        if self.is_of_proto:
+            return f"{_REPOSITORY}/blob/{version}/proto/opamp.proto"
+        return f"{_REPOSITORY}/blob/{version}/specification.md#{self.section}"
 
 
 class Ledger(Mapping[str, Requirement]):
@@ -82,9 +114,10 @@ def load() -> Ledger:
     """Read the ledger that comes with the suite."""
     requirements = {}
     for contract in Contract:
-        text = resources.files(__name__).joinpath(f"{contract}.toml").read_text(encoding="utf-8")
-        for requirement, entry in tomllib.loads(text).items():
-            requirements[requirement] = _read(requirement, contract, entry)
+        folder = resources.files(__name__).joinpath(contract)
+        for file in sorted(folder.iterdir(), key=lambda file: file.name):
+            for requirement, entry in tomllib.loads(file.read_text(encoding="utf-8")).items():
+                requirements[requirement] = _read(requirement, contract, entry)
     return Ledger(requirements)
 
 
@@ -96,11 +129,17 @@ def _read(requirement: str, contract: Contract, entry: dict[str, Any]) -> Requir
             requirement,
             level,
             contract,
+            subject=Subject(entry.pop("subject", Subject.SERVER)),
             counts_as=None if counts_as is None else Level(counts_as),
+            sentences=tuple(entry.pop("sentences", ())),
+            proto_sentences=tuple(entry.pop("proto_sentences", ())),
             **entry,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise LedgerError(f"{requirement}: {error}") from error
-    if (level is Level.IMPLIED) != (read.counts_as is not None and read.because is not None):
-        raise LedgerError(f"{requirement}: counts_as and because belong to implied statements, and to all of them")
+    is_decided = read.counts_as is not None and read.because is not None
+    if is_decided and level is not Level.IMPLIED:
+        raise LedgerError(f"{requirement}: counts_as and because belong to implied statements")
+    if level is Level.IMPLIED and not is_decided and read.subject is not Subject.AGENT and not read.unchecked:
+        raise LedgerError(f"{requirement}: an implied statement that is checked needs counts_as and because")
     return read

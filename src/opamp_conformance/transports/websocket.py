@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
 from typing import Final
@@ -33,14 +33,15 @@ class Frame:
     """One WebSocket message to the server: bytes, several bytes as fragments, or a text.
 
     ``message`` is what it encodes, None if it encodes none on purpose. ``lane`` names the connection it
-    travels on, which is opened by its first frame. Unauthorized, the opening shows no credentials, or those
-    of ``headers``.
+    travels on, which is opened by its first frame, with more ``headers`` than the ordinary ones; unauthorized,
+    it shows none of the target's credentials.
     """
 
     payload: bytes | tuple[bytes, ...] | str
     message: pb.AgentToServer | None = None
     lane: bytes = b""
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    authorized: bool = True
 
     @classmethod
     def of(cls, message: pb.AgentToServer) -> "Frame":
@@ -106,6 +107,11 @@ class WebSocketTransport:
 
     async def send(self, frame: Frame) -> Response | Received:
         """Send a frame and return what comes next: the HTTP response if the opening is refused; raises NoResponse."""
+        refused = await self.post(frame)
+        return refused if refused is not None else await self.receive(frame.lane, self._timeout)
+
+    async def post(self, frame: Frame) -> Response | None:
+        """Send a frame without waiting for an answer; returns the response to a refused opening; raises NoResponse."""
         connection = self._connections.get(frame.lane)
         if connection is None:
             opened = await self._open(frame)
@@ -119,15 +125,7 @@ class WebSocketTransport:
             raise self._lost(frame.lane, error) from error
         except TimeoutError:
             raise NoResponse(f"the server takes no message within {self._timeout:g} seconds") from None
-        return await self.receive(frame.lane, self._timeout)
-
-    async def post(self, lane: bytes, frames: Iterable[Frame]) -> None:
-        """Send frames one after the other, without waiting for answers; raises NoResponse."""
-        try:
-            for frame in frames:
-                await self._connections[lane].send(frame.payload)
-        except (OSError, WebSocketException) as error:
-            raise self._lost(lane, error) from error
+        return None
 
     async def receive(self, lane: bytes, seconds: float) -> Received:
         """Return the next message on a connection; raises NoResponse."""
@@ -171,7 +169,7 @@ class WebSocketTransport:
         return lane in self._connections
 
     async def _open(self, frame: Frame) -> ClientConnection | Response:
-        headers = self._headers if frame.headers is None else {**self._without_credentials(), **frame.headers}
+        headers = {**(self._headers if frame.authorized else self._without_credentials()), **frame.headers}
         try:
             async with asyncio.timeout(self._timeout):
                 return await _Connect(

@@ -1,0 +1,35 @@
+Feature: Remote configuration is compared by its hash
+  An agent reports the hash of the configuration it was last offered. By that the server knows whether to
+  offer again.
+
+  Background:
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has taken a configuration
+
+  @MUST @remote-config.server-offers-on-mismatch
+  Scenario: An agent with another configuration is offered the right one
+    When the agent reports that it has applied another configuration
+    Then the agent is offered a configuration
+
+  @SHOULD @remote-config.server-compares-hash
+  Scenario: An agent that has lost its configuration is offered it again
+    When the agent reports that it has no configuration
+    Then the agent is offered a configuration
+
+  @SHOULD-NOT @remote-config.config-unset-if-unchanged
+  Scenario: An agent that has applied its configuration is not sent it again
+    When the agent reports that it has applied the configuration
+    Then no configuration files are sent
+
+  @SHOULD-NOT @remote-config.config-unset-if-unchanged
+  Scenario: An agent that has failed to apply its configuration is not sent it again
+    When the agent reports that it has failed to apply the configuration
+    Then no configuration files are sent
+
+  @implied @remote-config.hash-function
+  Scenario: Another configuration has another hash
+    When the operator offers the agent another configuration
+    And the agent hears from the server
+    Then the configuration has another hash than the one before

@@ -1,0 +1,47 @@
+Feature: Connection settings are complete
+  An agent connects by what it is offered, and cannot ask back.
+
+  Background:
+    Given a server that offers connection settings
+    And an agent with every capability
+    And the agent has reported its full status
+
+  @MUST @opamp-settings.endpoint-non-empty
+  Scenario: Settings for OpAMP say where to connect
+    Given the agent has been offered settings for OpAMP
+    Then the settings for OpAMP have an endpoint
+
+  @MUST @opamp-settings.endpoint-url
+  Scenario: The endpoint of settings for OpAMP is a URL
+    Given the agent has been offered settings for OpAMP
+    Then the endpoint of the settings for OpAMP is a WebSocket or HTTP URL
+
+  @MUST @telemetry-settings.endpoint-full-url
+  Scenario: The endpoint of settings for own metrics is a full URL
+    Given the agent has been offered settings for own metrics
+    Then the endpoint for telemetry is a full URL
+
+  @SHOULD @telemetry-settings.endpoint-https
+  Scenario: Own metrics are sent over TLS
+    Given the agent has been offered settings for own metrics
+    Then the endpoint for telemetry begins with https
+
+  @MUST @proxy.url-non-empty
+  Scenario: A proxy has a URL
+    Given the agent has been offered settings with a proxy
+    Then the proxy has a URL
+
+  @implied @certificate.cert-required
+  Scenario: A certificate that is offered is there
+    Given the agent has been offered a certificate
+    Then the offer has a certificate in PEM
+
+  @implied @certificate.private-key-required
+  Scenario: A certificate that is offered comes with its private key
+    Given the agent has been offered a certificate
+    Then the certificate comes with a private key
+
+  @MUST @certificate.ca-cert-if-ca-signed
+  Scenario: A certificate of an authority comes with the authority's own
+    Given the agent has been offered a certificate
+    Then the certificate comes with that of its authority

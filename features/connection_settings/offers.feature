@@ -1,0 +1,86 @@
+Feature: Connection settings are offered
+  The server says where an agent is to connect, for OpAMP, for the agent's own telemetry and for anything
+  else. It offers to each agent only what that agent can use.
+
+  Background:
+    Given a server that offers connection settings
+
+  Rule: An offer reaches its agent
+
+    @implied @opamp-offer.sent-in-opamp
+    Scenario: Settings for OpAMP are offered
+      Given an agent with every capability
+      And the agent has reported its full status
+      When the operator offers the agent settings for OpAMP
+      And the agent hears from the server
+      Then settings for OpAMP are offered
+
+    @implied @own-telemetry.offer-shape
+    Scenario Outline: Settings for <signal> are offered
+      Given an agent with every capability
+      And the agent has reported its full status
+      When the operator offers the agent settings for <signal>
+      And the agent hears from the server
+      Then settings for <signal> are offered
+
+      Examples:
+        | signal      |
+        | own metrics |
+        | own traces  |
+        | own logs    |
+
+    @implied @registration.server-offers-immediately
+    Scenario: Settings for OpAMP that wait for their agent are offered with the first answer
+      Given an agent with every capability
+      And the operator has offered the agent settings for OpAMP
+      When the agent reports its full status
+      Then settings for OpAMP are offered
+
+    @SHOULD @own-telemetry.offer-on-first
+    Scenario: Settings for own metrics that wait for their agent are offered with the first answer
+      Given an agent with every capability
+      And the operator has offered the agent settings for own metrics
+      When the agent reports its full status
+      Then settings for own metrics are offered
+
+  Rule: Agents are offered what they can use
+
+    @implied @connection-settings.capability.opamp
+    Scenario: An agent that keeps its OpAMP connection is offered no settings for it
+      Given an agent with every capability but AcceptsOpAMPConnectionSettings
+      And the agent has reported its full status
+      When the operator offers the agent settings for OpAMP
+      And the agent checks in
+      Then no settings for OpAMP are offered
+
+    @implied @connection-settings.capability.own-metrics
+    Scenario: An agent without own metrics is offered no settings for them
+      Given an agent with every capability but ReportsOwnMetrics
+      And the agent has reported its full status
+      When the operator offers the agent settings for own metrics
+      And the agent checks in
+      Then no settings for own metrics are offered
+
+    @implied @connection-settings.capability.own-traces
+    Scenario: An agent without own traces is offered no settings for them
+      Given an agent with every capability but ReportsOwnTraces
+      And the agent has reported its full status
+      When the operator offers the agent settings for own traces
+      And the agent checks in
+      Then no settings for own traces are offered
+
+    @implied @connection-settings.capability.own-logs
+    Scenario: An agent without own logs is offered no settings for them
+      Given an agent with every capability but ReportsOwnLogs
+      And the agent has reported its full status
+      When the operator offers the agent settings for own logs
+      And the agent checks in
+      Then no settings for own logs are offered
+
+    @implied @connection-settings.capability.other
+    Scenario: An agent that takes no other connections is offered none
+      Given an agent with every capability but AcceptsOtherConnectionSettings
+      And the agent has reported its full status
+      When the operator offers the agent settings for another connection
+      And the agent checks in
+      Then no settings for another connection are offered

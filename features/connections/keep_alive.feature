@@ -1,0 +1,10 @@
+@transport.http
+Feature: HTTP connections that come and go
+  Over plain HTTP a connection means nothing: an agent may keep it, or open one for each message.
+
+  @implied @disconnect.http-keepalive-neutral
+  Scenario: An agent that opens a connection for each message is served all the same
+    Given an agent that has reported its full status
+    When the agent checks in and closes the connection after it
+    Then the server answers without an error
+    And the server does not ask for the full state

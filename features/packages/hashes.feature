@@ -1,0 +1,31 @@
+Feature: Packages are compared by their hash
+  An agent reports the hash of all packages it was last offered. By that the server knows whether to offer
+  again.
+
+  Background:
+    Given a server that offers packages
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has taken a package
+
+  @SHOULD @package-status.server-offers-on-mismatch
+  Scenario: An agent with other packages is offered the right ones
+    When the agent reports that it has other packages
+    Then the package is offered
+
+  @SHOULD @package-status.server-compares-hash
+  Scenario: An agent that has lost its packages is offered them again
+    When the agent reports that it has no packages
+    Then the package is offered
+
+  @implied @packages.all-hash-aggregate
+  Scenario: Packages with another content have another hash
+    When the operator offers the agent the package with another content
+    And the agent hears from the server
+    Then all packages together have another hash than before
+
+  @SHOULD @packages.hash-inputs
+  Scenario: A package of another version has another hash
+    When the operator offers the agent the package in another version
+    And the agent hears from the server
+    Then the package has another hash than before

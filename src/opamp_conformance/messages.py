@@ -1,0 +1,61 @@
+"""Messages that are right, but out of the ordinary: from newer peers, nested deep, or with nothing in them."""
+
+from opamp_conformance.agent import Agent, components, components_hash, nested_health
+from opamp_proto import anyvalue_pb2
+from opamp_proto import opamp_pb2 as pb
+
+_NEWER_FIELD = 99
+_NEWER_VALUE = 77
+
+
+def with_newer_fields(agent: Agent) -> bytes:
+    """Encode a full status with fields that v0.18.0 does not know, at the top and inside."""
+    message = agent.full_status()
+    text = anyvalue_pb2.AnyValue(string_value="newer").SerializeToString()
+    field = bytes([_NEWER_FIELD << 3 & 0x7F | 0x80 | 2, _NEWER_FIELD >> 4, len(text)]) + text
+    message.agent_description.MergeFromString(field)
+    return message.SerializeToString() + field
+
+
+def with_newer_value(agent: Agent) -> pb.AgentToServer:
+    """Report a status of the remote configuration that v0.18.0 does not know."""
+    message = agent.check_in()
+    message.remote_config_status.last_remote_config_hash = agent.remote_config_hash
+    message.remote_config_status.status = _NEWER_VALUE  # type: ignore[assignment]
+    return message
+
+
+def with_null_attribute(agent: Agent) -> pb.AgentToServer:
+    message = agent.full_status()
+    message.agent_description.non_identifying_attributes.add(key="nothing").value.SetInParent()
+    return message
+
+
+def with_empty_lists(agent: Agent) -> pb.AgentToServer:
+    message = agent.full_status()
+    attributes = message.agent_description.non_identifying_attributes
+    attributes.add(key="no elements").value.array_value.SetInParent()
+    attributes.add(key="no keys").value.kvlist_value.SetInParent()
+    return message
+
+
+def unhealthy(agent: Agent) -> pb.AgentToServer:
+    """Report a change of health, and nothing else."""
+    message = agent.check_in()
+    message.health.healthy = False
+    message.health.status = "StatusFatalError"
+    return message
+
+
+def with_nested_health(agent: Agent, depth: int) -> pb.AgentToServer:
+    message = agent.check_in()
+    message.health.CopyFrom(nested_health(depth))
+    return message
+
+
+def with_components(agent: Agent, depth: int) -> pb.AgentToServer:
+    """Describe the components, as an agent does that was asked for them (Initial Handshake)."""
+    message = agent.check_in()
+    message.available_components.hash = components_hash()
+    message.available_components.components["extension"].CopyFrom(components(depth))
+    return message

@@ -1,0 +1,33 @@
+"""Steps about servers that are too busy, or fail."""
+
+from pytest_bdd import given, then, when
+
+from opamp_conformance import expect
+from opamp_conformance.agent import Agent
+from opamp_conformance.exchange import Exchange
+from opamp_conformance.scene import Scene
+
+
+@given("the operator has the server overloaded for the agent")
+def _(scene: Scene, agent: Agent) -> None:
+    scene.operator.overload(agent)
+
+
+@given("the operator has the next message of the agent fail")
+def _(scene: Scene, agent: Agent) -> None:
+    scene.operator.fail(agent)
+
+
+@when("the agent checks in with an overloaded server", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send_once(agent.check_in())
+
+
+@then("the error is Unavailable")
+def _(exchange: Exchange) -> None:
+    expect.unavailable(exchange)
+
+
+@then("the agent is asked to wait for 30 seconds or more")
+def _(exchange: Exchange) -> None:
+    expect.long_wait(exchange)
