@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from matrix import Record
 from opamp_conformance.ledger import Contract
 from opamp_conformance.run import examine
 from opamp_conformance.selection import Selection
 from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.verdicts import ExitCode, Verdict
 from programs import go_programs, node_programs, serving
-from test_deviations import Record
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results.md"
 

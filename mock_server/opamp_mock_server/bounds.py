@@ -1,9 +1,14 @@
-"""Bounds on what one HTTP connection may take, which uvicorn leaves to a proxy in front of it."""
+"""What a connection of uvicorn's is here: bounded in what it takes, and open to deviations."""
 
 from asyncio import TimerHandle
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, which bounds messages by itself; named, so that a deviation can break its rules."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):

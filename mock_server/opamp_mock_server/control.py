@@ -59,12 +59,13 @@ class Control:
         return _DONE
 
     async def offer_remote_config(self, instance_uid: bytes, body: bytes) -> Response:
-        offer = self._service.core.remote_config(_parsed(body, pb.AgentConfigMap()))
-        return await self._want(instance_uid, lambda plan: replace(plan, remote_config=offer))
+        files = _parsed(body, pb.AgentConfigMap())
+        return await self._want(instance_uid, lambda plan: replace(plan, remote_config=files))
 
     async def offer_connection_settings(self, instance_uid: bytes, body: bytes) -> Response:
-        offer = self._service.core.connection_settings(_parsed(body, pb.ConnectionSettingsOffers()))
-        return await self._want(instance_uid, lambda plan: replace(plan, connection_settings=offer))
+        settings = _parsed(body, pb.ConnectionSettingsOffers())
+        settings.ClearField("hash")
+        return await self._want(instance_uid, lambda plan: replace(plan, connection_settings=settings))
 
     async def offer_packages(self, instance_uid: bytes, body: bytes) -> Response:
         packages = _packages(body)

@@ -50,7 +50,7 @@ class Package:
 class Plan:
     """What the operator wants an agent to have: what to offer, and what is yet to be sent once."""
 
-    remote_config: pb.AgentRemoteConfig | None = None
+    remote_config: pb.AgentConfigMap | None = None
     connection_settings: pb.ConnectionSettingsOffers | None = None
     packages: Mapping[str, Package] = field(default_factory=dict)
     custom_messages: tuple[pb.CustomMessage, ...] = ()

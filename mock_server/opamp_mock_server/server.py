@@ -18,7 +18,7 @@ import uvicorn
 
 from opamp_mock_server.admission import Admission
 from opamp_mock_server.application import Application
-from opamp_mock_server.bounds import BoundedHttpProtocol
+from opamp_mock_server.bounds import BoundedHttpProtocol, WebSocketProtocol
 from opamp_mock_server.connections import Connections
 from opamp_mock_server.control import PREFIX, Control
 from opamp_mock_server.core import ALL_CAPABILITIES, Core, FleetCore
@@ -83,12 +83,12 @@ class Settings:
 def parts(settings: Settings) -> tuple[type[Any], ...]:
     """Choose the parts of a server, with whatever is to deviate; raises CannotDeviate."""
     core = FleetCore if settings.contract is Contract.FLEET else Core
-    return assemble((core, HttpEndpoint, WebSocketEndpoint, Downloads), settings.deviations)
+    return assemble((core, HttpEndpoint, WebSocketEndpoint, Downloads, WebSocketProtocol), settings.deviations)
 
 
-def application(settings: Settings, url: str) -> Application:
-    """Put the parts together."""
-    core, http, websocket, downloads = parts(settings)
+def application(settings: Settings, url: str) -> tuple[Application, type[WebSocketProtocol]]:
+    """Put the parts together; the protocol is for uvicorn to make, one a connection."""
+    core, http, websocket, downloads, websocket_protocol = parts(settings)
     plans = Plans()
     service = Service(
         core(settings.capabilities, settings.custom_capabilities, url),
@@ -98,7 +98,7 @@ def application(settings: Settings, url: str) -> Application:
         settings.delays,
     )
     admission = Admission(settings.enrollment_keys)
-    return Application(
+    application = Application(
         http(service, admission, settings.max_body_bytes),
         websocket(service, admission),
         downloads(plans),
@@ -106,6 +106,7 @@ def application(settings: Settings, url: str) -> Application:
         admission,
         settings.max_body_bytes,
     )
+    return application, websocket_protocol
 
 
 # uvicorn takes a WebSocket opening that is refused by an HTTP status for one that was forgotten, and says so.
@@ -124,10 +125,11 @@ class MockServer:
         origin = f"{'https' if settings.tls else 'http'}://{host}:{port}"
         self.url = f"{origin}{PATH}"
         self.control_url = f"{origin}{PREFIX}" if settings.control else None
+        served, websocket_protocol = application(settings, self.url)
         config = uvicorn.Config(
-            application(settings, self.url),
+            served,
             http=BoundedHttpProtocol,
-            ws="websockets-sansio",
+            ws=websocket_protocol,
             ws_max_size=settings.max_body_bytes,
             ws_per_message_deflate=False,
             lifespan="off",

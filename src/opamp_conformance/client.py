@@ -52,7 +52,9 @@ class Client:
         self.transport = transport
         self.timeout = timeout
         self.notes = notes or Notes()
-        self.tls = tls_context(endpoint.tls)
+        # Reading the authorities of the system takes longer than a scenario, so it is done only for https.
+        is_tls = endpoint.url.startswith("https:") or endpoint.tls != Tls()
+        self.tls = tls_context(endpoint.tls) if is_tls else None
         self._runner = asyncio.Runner()
         self._began = time.monotonic()
         self._silences = 0
@@ -192,6 +194,8 @@ class Client:
     def _noted(self, exchange: Exchange) -> Exchange:
         self.notes.exchanges.append(exchange)
         self.notes.guests.note(exchange)
+        if isinstance(exchange.request, Frame) and not self._websocket.has(exchange.request.lane):
+            self.notes.guests.closed(exchange.request.lane)
         self.notes.findings.inspect(exchange)
         if isinstance(exchange.request, Frame) and not isinstance(exchange.message, Breach):
             announced = exchange.message.agent_identification.new_instance_uid

@@ -104,7 +104,7 @@ class Control:
             async with (
                 aiohttp.ClientSession(headers=self._headers(), timeout=timeout, trust_env=False) as session,
                 session.request(
-                    method, url, data=body, headers=headers, ssl=self._client.tls, allow_redirects=False
+                    method, url, data=body, headers=headers, ssl=self._client.tls or True, allow_redirects=False
                 ) as response,
             ):
                 return response.status, await response.text(errors="replace")

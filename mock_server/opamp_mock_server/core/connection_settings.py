@@ -32,32 +32,39 @@ class ConnectionSettings(Chapter):
 
         return CertificateAuthority()
 
-    def connection_settings(self, settings: pb.ConnectionSettingsOffers) -> pb.ConnectionSettingsOffers:
-        """Make an offer: settings with the hash over all of them."""
+    def connection_settings(
+        self, settings: pb.ConnectionSettingsOffers, capabilities: int
+    ) -> pb.ConnectionSettingsOffers | None:
+        """Make the offer of those settings that an agent can take, None if it can take none."""
         offer = pb.ConnectionSettingsOffers()
         offer.CopyFrom(settings)
-        offer.ClearField("hash")
-        offer.hash = hashlib.sha256(offer.SerializeToString(deterministic=True)).digest()
+        for name in OFFERED_WITH:
+            if not self.may_offer(name, capabilities):
+                offer.ClearField(name)
+        if not offer.ListFields():
+            return None
+        offer.hash = self.settings_hash(settings)
         return offer
+
+    def settings_hash(self, settings: pb.ConnectionSettingsOffers) -> bytes:
+        """Hash all settings, also those that an agent is not offered (ConnectionSettingsOffers.hash)."""
+        return hashlib.sha256(settings.SerializeToString(deterministic=True)).digest()
 
     def may_offer(self, settings: str, capabilities: int) -> bool:
         return supports(capabilities, OFFERED_WITH[settings])
 
     def offer_connection_settings(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        """Offer, of settings that the agent has others than, those it can take; say so in its record."""
-        wanted = plan.connection_settings
-        if wanted is None or not self.can(pb.ServerCapabilities_OffersConnectionSettings):
+        """Offer settings if the agent has others; say so in its record."""
+        settings = plan.connection_settings
+        if settings is None or not self.can(pb.ServerCapabilities_OffersConnectionSettings):
             return record
-        offer = pb.ConnectionSettingsOffers()
-        offer.CopyFrom(wanted)
-        for settings in OFFERED_WITH:
-            if not self.may_offer(settings, record.capabilities):
-                offer.ClearField(settings)
-        if not any(field.name != "hash" for field, _ in offer.ListFields()):
+        settings_hash = self.settings_hash(settings)
+        offer = self.connection_settings(settings, record.capabilities)
+        if offer is None:
             return record
-        if wanted.hash != record.connection_settings_hash:
+        if settings_hash != record.connection_settings_hash:
             reply.connection_settings.CopyFrom(offer)
-        return record._replace(connection_settings_hash=wanted.hash)
+        return record._replace(connection_settings_hash=settings_hash)
 
     # ---- the agent-initiated CSR flow
 
@@ -89,7 +96,7 @@ class ConnectionSettings(Chapter):
         settings.opamp.certificate.CopyFrom(
             self.certificate(message.connection_settings_request.opamp.certificate_request.csr)
         )
-        return replace(plan, connection_settings=self.connection_settings(settings))
+        return replace(plan, connection_settings=settings)
 
     def certificate(self, csr: bytes) -> pb.TLSCertificate:
         """Issue what a CSR asks for; the private key is the agent's, and stays with it."""

@@ -11,7 +11,7 @@ class RemoteConfig(Chapter):
     """How a configuration is offered."""
 
     def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
-        """Make an offer of configuration files, by name."""
+        """Make the offer of configuration files, by name."""
         return pb.AgentRemoteConfig(config=files, config_hash=self.config_hash(files))
 
     def config_hash(self, files: pb.AgentConfigMap) -> bytes:
@@ -24,9 +24,10 @@ class RemoteConfig(Chapter):
 
     def offer_remote_config(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
         """Offer the configuration if the agent has another; say so in its record."""
-        offer = plan.remote_config
-        if offer is None or not self.may_offer_remote_config(record.capabilities):
+        files = plan.remote_config
+        if files is None or not self.may_offer_remote_config(record.capabilities):
             return record
-        if offer.config_hash != record.remote_config_hash:
-            reply.remote_config.CopyFrom(offer)
-        return record._replace(remote_config_hash=offer.config_hash)
+        config_hash = self.config_hash(files)
+        if config_hash != record.remote_config_hash:
+            reply.remote_config.CopyFrom(self.remote_config(files))
+        return record._replace(remote_config_hash=config_hash)

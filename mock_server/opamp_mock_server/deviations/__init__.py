@@ -8,10 +8,18 @@ how. Its id is the requirement it breaks, with ``:variant`` where one can be bro
 from opamp_mock_server.deviations import (  # noqa: F401
     authentication,
     bad_request,
+    communication,
+    connection_settings,
+    connections,
+    custom_messages,
     enrollment,
     identification,
+    interoperability,
+    packages,
     plain_http,
+    remote_config,
     status_reporting,
+    websocket,
 )
 from opamp_mock_server.deviations.registry import DEVIATIONS, CannotDeviate, Deviation, assemble
 

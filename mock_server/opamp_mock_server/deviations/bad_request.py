@@ -42,7 +42,7 @@ class MalformedUnexplained(Core):
         return super().bad_request(instance_uid, "" if _is_malformed(instance_uid) else problem)
 
 
-@breaks("error.excludes-other-fields")
+@breaks("error.excludes-other-fields", also=["error.absent-with-other-fields"])
 class ErrorWithCapabilities(Core):
     """Errors come with the server's capabilities."""
 

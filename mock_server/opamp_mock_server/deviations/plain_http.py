@@ -1,7 +1,7 @@
 """Ways to break what the specification says of plain HTTP."""
 
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import HttpEndpoint, RequestHeaders, Response, Unreadable
+from opamp_mock_server.http import HttpEndpoint, Receive, RequestHeaders, Response, Scope, Send, Unreadable
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -47,3 +47,42 @@ class EverythingIsPlainHttp(HttpEndpoint):
 
     def require_plain_http(self, method: str, headers: RequestHeaders) -> None:
         pass
+
+
+@breaks("http.support-identity-request")
+class CompressedForEver(HttpEndpoint):
+    """An agent that has compressed a message is expected to compress all others."""
+
+    _compressed: frozenset[bytes] = frozenset()
+
+    def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
+        data = super().decode(content_encoding, body)
+        sender = data[:18]  # The field instance_uid comes first in the encoding of every agent here.
+        if content_encoding is not None:
+            self._compressed |= {sender}
+        elif sender in self._compressed:
+            raise Unreadable("the message is not compressed")
+        return data
+
+
+@breaks("http.detect-plain")
+class WebSocketByItsHeaders(HttpEndpoint):
+    """A request with any header of WebSocket's is taken for the opening of one."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(name.startswith(b"sec-websocket-") for name, _ in scope["headers"]):
+            scope = {**scope, "method": "GET"}
+        await super().__call__(scope, receive, send)
+
+
+@breaks("http.respond-each", also=["response.must-respond", "retry.respond-to-each-duplicate"])
+class SecondUnanswered(HttpEndpoint):
+    """Of check-ins in a row, each second one is answered with an empty body."""
+
+    _last: bytes = b""
+
+    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
+        response = await super().respond(headers, body)
+        is_second = len(body) < 40 and body[:18] == self._last
+        self._last = b"" if is_second else body[:18]
+        return response._replace(body=b"") if is_second else response

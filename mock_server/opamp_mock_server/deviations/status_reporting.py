@@ -1,12 +1,16 @@
 """Ways to break what the specification says of reports and their answers."""
 
 from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.records import AgentRecord
 from opamp_proto import opamp_pb2 as pb
 
 
-@breaks("response.must-respond", also=["retry.respond-to-each-duplicate"])
+@breaks(
+    "response.must-respond",
+    also=["retry.respond-to-each-duplicate", "response.ack-when-nothing", "http.respond-each", "ws.full-duplex"],
+)
 class SilentOnCheckIns(Core):
     """Check-ins are processed, but answered with an empty body."""
 
@@ -23,7 +27,7 @@ class SilentOnDuplicates(Core):
         return outcome._replace(reply=pb.ServerToAgent()) if message.sequence_num == known.sequence_num else outcome
 
 
-@breaks("response.no-error-on-success", also=["fleet.check-in"])
+@breaks("response.no-error-on-success", also=["fleet.check-in", "http.support-identity-request"])
 class ErrorOnCheckIns(Core):
     """Check-ins are processed, but answered with an error of type Unknown."""
 
@@ -31,7 +35,9 @@ class ErrorOnCheckIns(Core):
         return super().check_in(known, message)._replace(reply=_unknown_error(message))
 
 
-@breaks("response.no-error-on-success:first-report", also=["fleet.auto-enrollment"])
+@breaks(
+    "response.no-error-on-success:first-report", also=["fleet.auto-enrollment", "capabilities.server.accepts-status"]
+)
 class ErrorOnFirstReports(Core):
     """An unknown agent's report is processed, but answered with an error of type Unknown."""
 
@@ -39,7 +45,7 @@ class ErrorOnFirstReports(Core):
         return super().enroll(message)._replace(reply=_unknown_error(message))
 
 
-@breaks("response.ack-only-instance-uid")
+@breaks("response.ack-only-instance-uid", also=["custom.only-on-change"])
 class CustomCapabilitiesEverywhere(Core):
     """Every acknowledgement carries custom_capabilities, if empty ones."""
 
@@ -76,7 +82,7 @@ class OnlyGapsAhead(Core):
         return super().missing_state(known, message)
 
 
-@breaks("capabilities.server.first-message")
+@breaks("capabilities.server.first-message", also=["interop.announce-initially"])
 class CapabilitiesUntold(Core):
     """The server never tells its capabilities."""
 
@@ -98,6 +104,96 @@ class UndefinedCapability(Core):
 
     def announced(self) -> int:
         return super().announced() | 0x80
+
+
+@breaks("error.bad-request-only-as-reply", also=["response.no-error-on-success", "fleet.check-in"])
+class CheckInsMalformed(Core):
+    """A check-in is processed, and called malformed."""
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        return super().check_in(known, message)._replace(reply=self.bad_request(message.instance_uid, "nothing new"))
+
+
+@breaks("error.unavailable-means-overload", also=["response.no-error-on-success", "fleet.check-in"])
+class CheckInsUnwelcome(Core):
+    """A check-in is processed, and called too much."""
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        reply = self.error(message.instance_uid, pb.ServerErrorResponseType_Unavailable, "not again")
+        return super().check_in(known, message)._replace(reply=reply)
+
+
+@breaks("response.error-on-failure", also=["error.set-on-failure"])
+class FailuresAcknowledged(Core):
+    """A message that could not be processed is acknowledged."""
+
+    def failure(self, instance_uid: bytes) -> pb.ServerToAgent:
+        return self.addressed_to(instance_uid)
+
+
+@breaks("throttle.ws-unavailable")
+class OverloadUnknown(Core):
+    """An overloaded server sends an error of type Unknown."""
+
+    def unavailable(self, instance_uid: bytes) -> pb.ServerToAgent:
+        return self.failure(instance_uid)
+
+
+@breaks("throttle.min-30s")
+class BackInASecond(Core):
+    """An overloaded server asks to come back in a second."""
+
+    def unavailable(self, instance_uid: bytes) -> pb.ServerToAgent:
+        reply = super().unavailable(instance_uid)
+        reply.error_response.retry_info.retry_after_nanoseconds = 1_000_000_000
+        return reply
+
+
+@breaks("message.process-fields")
+class HealthNotKept(StatusReporting):
+    """The health that an agent reports is not kept."""
+
+    def merged(self, known: bytes, message: pb.AgentToServer, reported: list[str]) -> bytes:
+        return super().merged(known, message, [part for part in reported if part != "health"])
+
+
+@breaks("compression.server-keeps-state")
+class LastReportOnly(StatusReporting):
+    """Of what an agent has reported, only the last report is kept."""
+
+    def merged(self, known: bytes, message: pb.AgentToServer, reported: list[str]) -> bytes:
+        return super().merged(b"", message, reported)
+
+
+@breaks("effective-config.server-not-expecting")
+class ConfigurationExpected(StatusReporting):
+    """A report without effective_config is not taken for full."""
+
+    def is_full_report(self, message: pb.AgentToServer) -> bool:
+        return super().is_full_report(message) and message.HasField("effective_config")
+
+
+@breaks("health.nesting")
+class ShallowHealth(Core):
+    """Health that is nested more than 10 deep is malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        return "health is nested too deep" if _depth(message.health) > 10 else super().malformed(message)
+
+
+@breaks("components.nesting")
+class ShallowComponents(Core):
+    """Components that are nested more than 10 deep are malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        deepest = max(map(_depth, message.available_components.components.values()), default=0)
+        return "components are nested too deep" if deepest > 10 else super().malformed(message)
+
+
+def _depth(component: pb.ComponentHealth | pb.ComponentDetails) -> int:
+    """Return how many levels of components are below one."""
+    inner = component.component_health_map if isinstance(component, pb.ComponentHealth) else component.sub_component_map
+    return max((_depth(part) + 1 for part in inner.values()), default=0)
 
 
 def _unknown_error(message: pb.AgentToServer) -> pb.ServerToAgent:

@@ -90,7 +90,7 @@ class Received:
 class WebSocketTransport:
     """Keeps the connections to one URL. ``timeout`` bounds the opening and each answer, in seconds."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], tls: ssl.SSLContext, timeout: float) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], tls: ssl.SSLContext | None, timeout: float) -> None:
         self._url = "ws" + url.removeprefix("http")
         self._tls = tls if urlsplit(url).scheme == "https" else None
         self._headers = headers

@@ -1,0 +1,63 @@
+"""Ways to break what the specification says of connections."""
+
+from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.deviations.registry import breaks
+from opamp_mock_server.http import HttpEndpoint, Receive, Scope, Send
+from opamp_mock_server.records import AgentRecord
+from opamp_proto import opamp_pb2 as pb
+
+
+@breaks("disconnect.server-forgets-instance")
+class DisconnectedStayConnected(Core):
+    """An agent that has sent agent_disconnect is still taken for connected."""
+
+    def disconnect(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        outcome = super().disconnect(known, message)
+        return outcome._replace(put=tuple(record._replace(connected=True) for record in outcome.put))
+
+
+@breaks("disconnect.server-forgets-on-close")
+class ClosedStayConnected(Core):
+    """An agent whose WebSocket has ended is still taken for connected."""
+
+    def left(self, known: AgentRecord) -> AgentRecord:
+        return known
+
+
+@breaks("heartbeat.any-message-counts")
+class OnlyReportsCount(Core):
+    """An agent that has left is connected again only once it describes itself."""
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        outcome = super().check_in(known, message)
+        if message.HasField("agent_description"):
+            return outcome
+        return outcome._replace(put=tuple(r._replace(connected=known.connected) for r in outcome.put))
+
+
+@breaks("duplicate.server-detects", also=["duplicate.server-new-uid"])
+class DuplicatesUnnoticed(Core):
+    """Agents of one instance_uid on several WebSockets are taken for one."""
+
+    def is_to_be_renamed(self, message: pb.AgentToServer) -> bool:
+        return False
+
+
+@breaks("duplicate.server-new-uid")
+class DuplicatesTurnedAway(Core):
+    """An agent whose instance_uid lives on another WebSocket is turned away."""
+
+    def answer(self, known: AgentRecord | None, message: pb.AgentToServer, *others, **situation) -> Outcome:  # type: ignore[no-untyped-def]
+        if situation.get("lives_elsewhere") and not self.asks_for_instance_uid(message):
+            return Outcome(self.error(message.instance_uid, pb.ServerErrorResponseType_Unknown, "there is one already"))
+        return super().answer(known, message, *others, **situation)
+
+
+@breaks("disconnect.http-keepalive-neutral")
+class KeepAliveNeeded(HttpEndpoint):
+    """A request that ends its connection is not served."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (b"connection", b"close") in scope["headers"]:
+            scope = {**scope, "path": "/nowhere"}
+        await super().__call__(scope, receive, send)

@@ -1,0 +1,77 @@
+"""Ways to break what the specification says of commands and custom messages."""
+
+from opamp_mock_server.core.commands import Commands
+from opamp_mock_server.core.custom_messages import CustomMessages
+from opamp_mock_server.core.status_reporting import StatusReporting
+from opamp_mock_server.deviations.registry import breaks
+from opamp_mock_server.records import AgentRecord, Plan
+from opamp_proto import opamp_pb2 as pb
+
+
+@breaks("command.alone")
+class CommandBesideOffers(Commands):
+    """A command comes with whatever else there is to say."""
+
+    def is_alone(self, reply: pb.ServerToAgent) -> bool:
+        return True
+
+
+@breaks("command.alone:custom-capabilities")
+class CommandWithCustomCapabilities(Commands):
+    """A command comes with empty custom_capabilities."""
+
+    def command(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> bool:
+        is_sent = super().command(record, plan, reply)
+        if is_sent:
+            reply.custom_capabilities.SetInParent()
+        return is_sent
+
+
+@breaks("interop.server-stops-unsupported")
+class EverybodyCommanded(Commands):
+    """Agents that cannot restart are commanded to."""
+
+    def may_command(self, capabilities: int) -> bool:
+        return True
+
+
+@breaks("custom.signal-support")
+class AnnouncesAnother(CustomMessages):
+    """The custom capability that the server announces is not the one it has."""
+
+    def announce_custom_capabilities(self, reply: pb.ServerToAgent) -> None:
+        reply.custom_capabilities.capabilities.append("io.example.another")
+
+
+@breaks("custom.reverse-fqdn")
+class PlainName(CustomMessages):
+    """A custom capability goes by a plain name."""
+
+    def announce_custom_capabilities(self, reply: pb.ServerToAgent) -> None:
+        super().announce_custom_capabilities(reply)
+        reply.custom_capabilities.capabilities.append("echo")
+
+
+@breaks("custom.capability-matches", also=["custom.list-replaces", "custom.none-by-default"])
+class AgentsNotAsked(CustomMessages):
+    """Custom messages are sent to whoever is there."""
+
+    def may_send(self, message: pb.CustomMessage, record: AgentRecord) -> bool:
+        return message.capability in self.custom_capabilities
+
+
+@breaks("custom.none-by-default", also=["custom.list-replaces"])
+class SilenceIsConsent(CustomMessages):
+    """An agent that announces no custom capabilities is taken to have all."""
+
+    def may_send(self, message: pb.CustomMessage, record: AgentRecord) -> bool:
+        return not record.custom_capabilities or super().may_send(message, record)
+
+
+@breaks("custom.list-replaces")
+class CustomCapabilitiesAddUp(StatusReporting):
+    """A custom capability that an agent once announced it is taken to have for ever."""
+
+    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().learn(record, message, reported)
+        return learned._replace(custom_capabilities=(*record.custom_capabilities, *learned.custom_capabilities))

@@ -1,0 +1,76 @@
+"""Ways to break what the specification says of peers that can do less, or more."""
+
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from opamp_mock_server.core import Core
+from opamp_mock_server.core.status_reporting import StatusReporting
+from opamp_mock_server.deviations.registry import breaks
+from opamp_proto import anyvalue_pb2
+from opamp_proto import opamp_pb2 as pb
+
+
+@breaks("capabilities.server.bits-truthful")
+class OffersUnannounced(StatusReporting):
+    """That the server offers packages is not announced."""
+
+    def announced(self) -> int:
+        return super().announced() & ~int(pb.ServerCapabilities_OffersPackages)
+
+
+@breaks("interop.peer-may-lack")
+class HealthExpected(Core):
+    """A message of an agent that does not report its health is malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        if not message.capabilities & pb.AgentCapabilities_ReportsHealth:
+            return "every agent reports its health"
+        return super().malformed(message)
+
+
+@breaks("interop.ignore-unknown-fields")
+class UnknownFieldsRefused(Core):
+    """A message with fields that the server does not know is malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        return "there are unknown fields" if _has_unknown_fields(message) else super().malformed(message)
+
+
+@breaks("interop.ignore-unknown-fields:values")
+class UnknownValuesRefused(Core):
+    """A message with a value of an enumeration that the server does not know is malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        if message.remote_config_status.status not in pb.RemoteConfigStatuses.values():
+            return "there is an unknown status"
+        return super().malformed(message)
+
+
+@breaks("anyvalue.null-valid")
+class NullRefused(Core):
+    """A description with an attribute that is null is malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        if any(value.WhichOneof("value") is None for value in _attributes(message)):
+            return "an attribute has no value"
+        return super().malformed(message)
+
+
+@breaks("anyvalue.empty-lists-valid")
+class EmptyListsRefused(Core):
+    """A description with an attribute that is an empty list is malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        for value in _attributes(message):
+            kind = value.WhichOneof("value")
+            if kind in ("array_value", "kvlist_value") and not getattr(value, kind).values:
+                return "an attribute is an empty list"
+        return super().malformed(message)
+
+
+def _attributes(message: pb.AgentToServer) -> list[anyvalue_pb2.AnyValue]:
+    return [attribute.value for attribute in message.agent_description.non_identifying_attributes]
+
+
+def _has_unknown_fields(message: Message) -> bool:
+    return len(UnknownFieldSet(message)) > 0

@@ -1,0 +1,30 @@
+"""Looking up the definition of a step once, not for each scenario that uses it.
+
+pytest-bdd goes through every fixture of the session for every step of every scenario, which is a third of a
+run's time. All scenarios of the suite see the same definitions, so what was found once stays right. Scenarios
+of other people, in the same session, are looked up as ever.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def remember_steps_of(suite: Path) -> None:
+    """Have the steps of one test file looked up once; without effect if pytest-bdd does it in another way."""
+    library = sys.modules.get("pytest_bdd.scenario")
+    look_up: Callable[..., Any] | None = getattr(library, "find_fixturedefs_for_step", None)
+    if look_up is None:
+        return
+    found: dict[tuple[int, str, str], list[Any]] = {}
+
+    def remembered(step: Any, fixturemanager: Any, node: Any) -> list[Any]:
+        if node.path != suite:
+            return list(look_up(step, fixturemanager, node))
+        key = (id(fixturemanager), step.type, step.name)
+        if key not in found:
+            found[key] = list(look_up(step, fixturemanager, node))
+        return found[key]
+
+    setattr(library, "find_fixturedefs_for_step", remembered)  # noqa: B010 - not a name that it exports
