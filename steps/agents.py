@@ -48,9 +48,9 @@ def _(scene: Scene) -> None:
     scene.operator.require_control()
 
 
-@given(parsers.parse("the agent has checked in {count:d} times"))
-def _(scene: Scene, agent: Agent, count: int) -> None:
-    for _ in range(count):
+@given(parsers.re(r"the agent has checked in (?P<count>\d+) times?"))
+def _(scene: Scene, agent: Agent, count: str) -> None:
+    for _ in range(int(count)):
         scene.require_accepted(scene.client.send(agent.check_in()))
 
 

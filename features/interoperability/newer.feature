@@ -11,6 +11,7 @@ Feature: Agents of a newer protocol
   Scenario: Values of an enumeration that nobody knows yet are ignored
     Given an agent with every capability
     And the agent has reported its full status
+    And the agent has checked in 1 time
     When the agent reports a remote configuration status of a newer protocol
     Then the server answers without an error
 

@@ -49,5 +49,6 @@ Feature: Reports are taken in
   @implied @health.nesting
   Scenario: Health of components in components is taken
     Given an agent that has reported its full status
+    And the agent has checked in 1 time
     When the agent reports the health of components nested 20 deep
     Then the server answers without an error

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 
 from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.transports.http import Request, Response
-from opamp_conformance.transports.websocket import Frame, Received
+from opamp_conformance.transports.websocket import HEADER, Frame, Received
 from opamp_proto import opamp_pb2 as pb
 
 DEFAULT_RETRY_SECONDS: Final = 1.0
@@ -53,8 +53,14 @@ class Exchange:
     @property
     def is_answered(self) -> bool:
         """Whether an answer came with a body: a ServerToAgent, or something in place of one."""
-        response = self.response
-        return response is not None and len(response.body) > 0 and (self.status or 200) < 400
+        if isinstance(self.response, Received):
+            return len(self.response.body) > len(HEADER)
+        return self.response is not None and len(self.response.body) > 0 and self.response.status < 400
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether an answer came that says nothing at all, and refuses nothing."""
+        return self.response is not None and not self.is_answered and (self.status or 200) < 400
 
     @property
     def reply(self) -> pb.ServerToAgent:

@@ -27,10 +27,8 @@ class Lanes:
 
     def report_behind(self, agent: Agent, header: bytes) -> Exchange:
         """Report behind a header of any kind; 0 is the only one that is right."""
-        message = agent.full_status()
-        is_zero = not any(byte & 0x7F for byte in header)
-        payload = header + message.SerializeToString()
-        return self._client.deliver(Frame(payload, message if is_zero else None, agent.instance_uid))
+        payload = header + agent.full_status().SerializeToString()
+        return self._client.deliver(Frame(payload, None, agent.instance_uid))
 
     def send_text_and_check_in(self, agent: Agent) -> Exchange:
         """Send a text, and a check-in as a fence: a server that ignores texts answers that first."""

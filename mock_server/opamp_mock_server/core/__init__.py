@@ -115,8 +115,11 @@ class Core(
         return Outcome(self.bad_request(message.instance_uid, problem))
 
     def fulfil(self, outcome: Outcome, plan: Plan) -> Outcome:
-        """Add to a reply what the agent is to have, has not, and can take."""
-        reply, record = outcome.reply, outcome.put[0]
+        """Add to a reply what the agent is to have, has not, and can take; an error says nothing else."""
+        reply = outcome.reply
+        if not outcome.put or reply.HasField("error_response"):
+            return outcome._replace(plan=plan)
+        record = outcome.put[0]
         record = self.offer_remote_config(record, plan, reply)
         record = self.offer_connection_settings(record, plan, reply)
         record = self.offer_packages(record, plan, reply)
@@ -125,9 +128,9 @@ class Core(
         return Outcome(reply, (record,), plan=replace(plan, custom_messages=messages, restart=restart))
 
     def push(self, known: AgentRecord, plan: Plan) -> Outcome | None:
-        """Make the message that the server has for an agent of its own accord, None if it has nothing to say."""
+        """Make the message that the server has for an agent of its own accord, None if it has nothing new to say."""
         outcome = self.fulfil(Outcome(self.addressed_to(known.instance_uid), (known,)), plan)
-        return None if len(outcome.reply.ListFields()) <= 1 else outcome
+        return None if outcome.put == (known,) and outcome.plan == plan else outcome
 
 
 class FleetCore(Core):

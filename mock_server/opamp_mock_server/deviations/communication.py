@@ -24,17 +24,22 @@ class PlainHttpAlone(WebSocketEndpoint):
         raise Refused(400, "no WebSockets here")
 
 
-@breaks("identification.every-message.server", also=["identification.s2a-matches", "response.must-respond"])
-class AnswersToNobody(Core):
-    """Answers without anything to say but flags and capabilities carry no instance_uid."""
+@breaks("identification.every-message.server", also=["identification.s2a-matches"])
+class FirstAnswersToNobody(Core):
+    """The first answer to an agent carries no instance_uid."""
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
-        return _to_nobody(super().enroll(message))
+        outcome = super().enroll(message)
+        outcome.reply.ClearField("instance_uid")
+        return outcome
+
+
+@breaks("identification.every-message.server:check-ins", also=["identification.s2a-matches"])
+class CheckInsToNobody(Core):
+    """The answer to a check-in carries capabilities in place of an instance_uid."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
-        return _to_nobody(super().check_in(known, message))
-
-
-def _to_nobody(outcome: Outcome) -> Outcome:
-    outcome.reply.ClearField("instance_uid")
-    return outcome
+        outcome = super().check_in(known, message)
+        outcome.reply.ClearField("instance_uid")
+        outcome.reply.capabilities = self.announced()
+        return outcome

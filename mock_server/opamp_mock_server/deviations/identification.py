@@ -4,7 +4,7 @@ import uuid
 
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.records import AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -28,6 +28,17 @@ class EchoOfAnotherOnErrors(Core):
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
         return super().bad_request(_another(instance_uid), problem)
+
+
+@breaks("identification.s2a-matches:pushes")
+class PushToAnother(Core):
+    """What the server says of its own accord carries the instance_uid of another agent."""
+
+    def push(self, known: AgentRecord, plan: Plan) -> Outcome | None:
+        outcome = super().push(known, plan)
+        if outcome is not None:
+            outcome.reply.instance_uid = _another(known.instance_uid)
+        return outcome
 
 
 @breaks(

@@ -1,7 +1,7 @@
 """Ways to break what the specification says of plain HTTP."""
 
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import HttpEndpoint, Receive, RequestHeaders, Response, Scope, Send, Unreadable
+from opamp_mock_server.http import HttpEndpoint, Receive, Refused, RequestHeaders, Response, Scope, Send, Unreadable
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -61,7 +61,7 @@ class CompressedForEver(HttpEndpoint):
         if content_encoding is not None:
             self._compressed |= {sender}
         elif sender in self._compressed:
-            raise Unreadable("the message is not compressed")
+            raise Refused(415, "the message is not compressed")
         return data
 
 

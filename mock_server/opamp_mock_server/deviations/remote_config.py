@@ -1,8 +1,5 @@
 """Ways to break what the specification says of remote configuration."""
 
-from dataclasses import replace
-from typing import Any
-
 from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
@@ -129,17 +126,3 @@ class OffersInReportsOnly(RemoteConfig):
 
     def offer_remote_config(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
         return super().offer_remote_config(record, plan, reply) if reply.capabilities else record
-
-
-@breaks("retry.server-one-message")
-class OlderOffersKept(RemoteConfig):
-    """A configuration is offered once, and the one after it with the answer after that."""
-
-    def __init__(self, *others: Any) -> None:
-        super().__init__(*others)
-        self._first: dict[bytes, pb.AgentConfigMap] = {}
-
-    def offer_remote_config(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        first = self._first.setdefault(record.instance_uid, plan.remote_config) if plan.remote_config else None
-        is_late = first is not plan.remote_config and not record.remote_config_hash
-        return super().offer_remote_config(record, replace(plan, remote_config=first) if is_late else plan, reply)

@@ -3,7 +3,7 @@
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.records import AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -16,6 +16,9 @@ class SilentOnCheckIns(Core):
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         return super().check_in(known, message)._replace(reply=pb.ServerToAgent())
+
+    def fulfil(self, outcome: Outcome, plan: Plan) -> Outcome:
+        return super().fulfil(outcome, plan) if outcome.reply.instance_uid else outcome
 
 
 @breaks("retry.respond-to-each-duplicate")

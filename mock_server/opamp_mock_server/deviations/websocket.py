@@ -66,9 +66,7 @@ class EndsWithoutClose(WebSocketProtocol):
 
 class _Textual(WebSocketConnection):
     def event(self, data: bytes) -> dict[str, Any]:
-        reply = pb.ServerToAgent.FromString(data)
-        is_acknowledgement = len(reply.ListFields()) == 1
-        return {"type": "websocket.send", "text": "ok"} if is_acknowledgement else super().event(data)
+        return {"type": "websocket.send", "text": "ok"} if _is_acknowledgement(data) else super().event(data)
 
 
 @breaks("ws.binary-frames.server")
@@ -81,8 +79,8 @@ class TextFrames(WebSocketEndpoint):
 
 class _Headed(WebSocketConnection):
     def event(self, data: bytes) -> dict[str, Any]:
-        is_acknowledgement = len(pb.ServerToAgent.FromString(data).ListFields()) == 1
-        return {"type": "websocket.send", "bytes": b"\1" + data} if is_acknowledgement else super().event(data)
+        event = super().event(data)
+        return {**event, "bytes": b"\1" + data} if _is_acknowledgement(data) else event
 
 
 @breaks("ws.header.zero.server")
@@ -95,8 +93,7 @@ class HeaderOne(WebSocketEndpoint):
 
 class _Trailing(WebSocketConnection):
     def event(self, data: bytes) -> dict[str, Any]:
-        is_acknowledgement = len(pb.ServerToAgent.FromString(data).ListFields()) == 1
-        return super().event(data + b"\n" if is_acknowledgement else data)
+        return super().event(data + b"\n" if _is_acknowledgement(data) else data)
 
 
 @breaks("ws.layout.server")
@@ -245,6 +242,10 @@ class OpenToAll(WebSocketEndpoint):
         await receive()
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.close", "code": 1008})
+
+
+def _is_acknowledgement(data: bytes) -> bool:
+    return [field.name for field, _ in pb.ServerToAgent.FromString(data).ListFields()] == ["instance_uid"]
 
 
 def _is_check_in(data: bytes) -> bool:

@@ -161,6 +161,8 @@ def accepted(exchange: Exchange) -> None:
 
 def understood(exchange: Exchange) -> None:
     message = exchange.message
+    if isinstance(message, Breach) and (exchange.is_answered or exchange.is_silent):
+        raise Unmet(exchange.broken_by_no_message, message)
     understood = not isinstance(message, Breach) and not message.HasField("error_response")
     that(understood, "a ServerToAgent without error_response", described(exchange))
 

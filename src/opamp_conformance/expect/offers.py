@@ -93,7 +93,7 @@ def another_settings_hash(exchange: Exchange, before: bytes) -> None:
 
 
 def certificate_offered(exchange: Exchange) -> None:
-    cert = processed(exchange).connection_settings.opamp.certificate.cert
+    cert = exchange.reply.connection_settings.opamp.certificate.cert
     that(cert, "connection_settings.opamp with a certificate", described(exchange))
 
 
