@@ -89,6 +89,11 @@ def _(exchange: Exchange) -> None:
     expect_websocket.not_processed(exchange)
 
 
+@then("the WebSocket goes on")
+def _(exchange: Exchange) -> None:
+    expect_websocket.goes_on(exchange)
+
+
 @then("the server answers with a pong")
 def _(problem: str | None) -> None:
     expect_websocket.pong(problem)

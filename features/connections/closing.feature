@@ -20,7 +20,7 @@ Feature: The end of a WebSocket
   Scenario: An agent that has disconnected is forgotten as connected
     Given a server that can be operated
     And an agent that has reported its full status
-    When the agent disconnects
+    And the agent has said goodbye
     Then the server takes the agent for disconnected
 
   @SHOULD @disconnect.server-forgets-on-close

@@ -3,7 +3,7 @@ Feature: Agents of a newer protocol
 
   @implied @interop.ignore-unknown-fields
   Scenario: Fields that nobody knows yet are ignored
-    Given an unknown agent
+    Given an agent that has reported its full status
     When the agent reports its full status with fields of a newer protocol
     Then the server answers without an error
 
@@ -17,12 +17,12 @@ Feature: Agents of a newer protocol
 
   @implied @anyvalue.null-valid
   Scenario: An attribute may be null
-    Given an unknown agent
+    Given an agent that has reported its full status
     When the agent describes itself by an attribute that is null
     Then the server answers without an error
 
   @implied @anyvalue.empty-lists-valid
   Scenario: Attributes may be empty lists
-    Given an unknown agent
+    Given an agent that has reported its full status
     When the agent describes itself by attributes that are empty lists
     Then the server answers without an error

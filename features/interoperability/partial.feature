@@ -9,7 +9,8 @@ Feature: Peers that can do less
 
   @implied @interop.peer-may-lack
   Scenario: An agent that does nothing but report its status is served
-    Given an agent that only reports its status
+    Given an agent that has reported its full status
+    And an agent that only reports its status
     When the agent reports its full status
     Then the server answers without an error
 

@@ -32,15 +32,15 @@ Feature: Messages on a WebSocket
 
     @implied @ws.roles
     Scenario: A message in fragments is one message
-      Given an unknown agent
+      Given an agent that has reported its full status
       When the agent reports its full status in 3 fragments
       Then the server answers without an error
 
     @implied @ws.empty-data-valid
-    Scenario: A message of nothing but the header is answered
+    Scenario: A message of nothing but the header does not end the WebSocket
       Given an unknown agent
       When the agent sends a message of nothing but the header
-      Then a ServerToAgent comes back
+      Then the WebSocket goes on
 
     @implied @ws.header.varint
     Scenario: A header of two bytes is read to its end

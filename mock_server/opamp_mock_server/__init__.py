@@ -1,5 +1,6 @@
 """The reference mock server: OpAMP as the specification has it, and as one deviation at a time breaks it."""
 
+from opamp_mock_server.core import ALL_CAPABILITIES
 from opamp_mock_server.deviations import DEVIATIONS, CannotDeviate, Deviation
 from opamp_mock_server.server import (
     DEFAULT_MAX_BODY_BYTES,
@@ -13,6 +14,7 @@ from opamp_mock_server.server import (
 from opamp_mock_server.service import Delays
 
 __all__ = [
+    "ALL_CAPABILITIES",
     "DEFAULT_MAX_BODY_BYTES",
     "DEFAULT_PORT",
     "DEVIATIONS",

@@ -42,6 +42,11 @@ class Scenario:
     is_disruptive: bool
 
     @property
+    def is_in_development(self) -> bool:
+        """Whether the specification marks what it checks as [Development]."""
+        return any(requirement.status == "Development" for requirement in self.requirements)
+
+    @property
     def is_about_being_there(self) -> bool:
         """Whether it asks if the server serves a transport at all."""
         return any(requirement.id in REACHABILITY for requirement in self.requirements)

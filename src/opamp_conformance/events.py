@@ -46,13 +46,17 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFinished:
-    """One scenario has its verdict. ``expected`` and ``actual`` are empty if it passed; ``traffic`` too."""
+    """One scenario has its verdict. ``expected`` and ``actual`` are empty if it passed; ``traffic`` too.
+
+    ``is_in_development`` says that the specification marks what it checks as [Development].
+    """
 
     name: str
     chapter: str
     contract: str
     transport: str
     level: str
+    is_in_development: bool
     requirements: tuple[str, ...]
     links: tuple[str, ...]
     verdict: Verdict
@@ -100,10 +104,14 @@ class FindingBooked:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """A run ends. ``agents`` were enrolled on the target; ``still_connected`` of them would not disconnect."""
+    """A run ends. ``agents`` were enrolled on the target; ``still_connected`` of them would not disconnect.
+
+    ``in_development`` are those of the verdicts that concern parts the specification marks so.
+    """
 
     exit_code: ExitCode
     verdicts: Mapping[str, int]
+    in_development: Mapping[str, int]
     agents: int
     still_connected: int
     seconds: float

@@ -101,6 +101,7 @@ class Examination:
             contract=scenario.contract,
             transport=case.transport,
             level=scenario.level,
+            is_in_development=scenario.is_in_development,
             requirements=tuple(requirement.id for requirement in scenario.requirements),
             links=tuple(requirement.link for requirement in scenario.requirements),
             verdict=verdict,

@@ -87,6 +87,7 @@ class _Session:
         self._left_behind = [left_behind]
         self._findings: dict[str, FindingBooked] = {}
         self._verdicts: Counter[Verdict] = Counter()
+        self._in_development: Counter[Verdict] = Counter()
         self._unwritten: list[str] = []
         self._problem = ""
         self._began = time.monotonic()
@@ -117,6 +118,7 @@ class _Session:
             RunFinished(
                 exit_code=code,
                 verdicts={verdict: self._verdicts[verdict] for verdict in Verdict if self._verdicts[verdict]},
+                in_development={v: self._in_development[v] for v in Verdict if self._in_development[v]},
                 agents=sum(left.agents for left in self._left_behind),
                 still_connected=sum(left.still_connected for left in self._left_behind),
                 seconds=round(time.monotonic() - self._began, 3),
@@ -142,6 +144,7 @@ class _Session:
             if name == EVENT and report.when != "teardown":
                 event = ScenarioFinished.from_json(str(value))
                 self._verdicts[event.verdict] += 1
+                self._in_development[event.verdict] += event.is_in_development
                 self._emit(event)
 
     @pytest.hookimpl(trylast=True)

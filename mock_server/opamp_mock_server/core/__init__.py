@@ -64,8 +64,10 @@ class Core(
             return Outcome(self.in_trouble(message.instance_uid, plan.trouble), plan=replace(plan, trouble=None))
         if message.HasField("agent_disconnect"):
             return self.disconnect(known, message)._replace(plan=plan)
-        if self.asks_for_instance_uid(message) or (lives_elsewhere and self.is_to_be_renamed(message)):
+        if self.asks_for_instance_uid(message):
             return self.enroll_anew(known, message)._replace(plan=plan)
+        if lives_elsewhere and self.is_to_be_renamed(message):
+            return self.renamed(message)._replace(plan=plan)
         outcome = self.enroll(message) if known is None else self.check_in(known, message)
         plan = self.with_certificate(plan, message)
         return outcome if plan is None else self.fulfil(outcome, plan)
@@ -84,6 +86,10 @@ class Core(
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         """Enroll an agent that asks for it under a new instance_uid, whether or not it is known."""
+        return self.renamed(message)
+
+    def renamed(self, message: pb.AgentToServer) -> Outcome:
+        """Enroll an agent under a new instance_uid; whoever has the incoming one keeps it."""
         new_instance_uid = self.new_instance_uid(message)
         reply = self.reply(message)
         self.introduce(reply)

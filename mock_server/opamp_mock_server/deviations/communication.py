@@ -24,7 +24,7 @@ class PlainHttpAlone(WebSocketEndpoint):
         raise Refused(400, "no WebSockets here")
 
 
-@breaks("identification.every-message.server", also=["identification.s2a-matches"])
+@breaks("identification.every-message.server", also=["identification.s2a-matches", "identification.multiplex"])
 class FirstAnswersToNobody(Core):
     """The first answer to an agent carries no instance_uid."""
 

@@ -288,10 +288,13 @@ class AnyFlagOfTheEnrolled(Core):
 
 @breaks("fleet.auto-enrollment")
 class UnknownAgentsNotEnrolled(FleetCore):
-    """An unknown agent that reports without the flag is acknowledged, but not enrolled."""
+    """An unknown agent that reports without the flag is acknowledged, but not enrolled, unless it can restart."""
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
-        return super().enroll(message)._replace(put=())
+        outcome = super().enroll(message)
+        return (
+            outcome if message.capabilities & pb.AgentCapabilities_AcceptsRestartCommand else outcome._replace(put=())
+        )
 
 
 @breaks("fleet.auto-enrollment:undescribed")

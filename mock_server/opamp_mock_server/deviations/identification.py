@@ -8,7 +8,7 @@ from opamp_mock_server.records import AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 
-@breaks("identification.s2a-matches", also=["fleet.disconnect.echo"])
+@breaks("identification.s2a-matches", also=["fleet.disconnect.echo", "identification.multiplex"])
 class EchoOfAnother(Core):
     """Responses that announce no new_instance_uid carry the instance_uid of another agent."""
 

@@ -75,7 +75,10 @@ class WebSocketByItsHeaders(HttpEndpoint):
         await super().__call__(scope, receive, send)
 
 
-@breaks("http.respond-each", also=["response.must-respond", "retry.respond-to-each-duplicate"])
+@breaks(
+    "http.respond-each",
+    also=["response.must-respond", "response.ack-when-nothing", "retry.respond-to-each-duplicate"],
+)
 class SecondUnanswered(HttpEndpoint):
     """Of check-ins in a row, each second one is answered with an empty body."""
 

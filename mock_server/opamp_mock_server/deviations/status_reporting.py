@@ -35,7 +35,9 @@ class ErrorOnCheckIns(Core):
     """Check-ins are processed, but answered with an error of type Unknown."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
-        return super().check_in(known, message)._replace(reply=_unknown_error(message))
+        outcome = super().check_in(known, message)
+        reply = _unknown_error(message)
+        return outcome if message.HasField("agent_description") else outcome._replace(reply=reply)
 
 
 @breaks(
@@ -114,7 +116,9 @@ class CheckInsMalformed(Core):
     """A check-in is processed, and called malformed."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
-        return super().check_in(known, message)._replace(reply=self.bad_request(message.instance_uid, "nothing new"))
+        outcome = super().check_in(known, message)
+        reply = self.bad_request(message.instance_uid, "nothing new")
+        return outcome if message.HasField("agent_description") else outcome._replace(reply=reply)
 
 
 @breaks("error.unavailable-means-overload", also=["response.no-error-on-success", "fleet.check-in"])
@@ -123,7 +127,8 @@ class CheckInsUnwelcome(Core):
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         reply = self.error(message.instance_uid, pb.ServerErrorResponseType_Unavailable, "not again")
-        return super().check_in(known, message)._replace(reply=reply)
+        outcome = super().check_in(known, message)
+        return outcome if message.HasField("agent_description") else outcome._replace(reply=reply)
 
 
 @breaks("response.error-on-failure", also=["error.set-on-failure"])

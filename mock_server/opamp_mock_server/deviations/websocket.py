@@ -253,4 +253,4 @@ def _is_check_in(data: bytes) -> bool:
         message = pb.AgentToServer.FromString(data)
     except DecodeError:
         return False
-    return not message.HasField("agent_description") and not message.HasField("agent_disconnect")
+    return {field.name for field, _ in message.ListFields()} <= {"instance_uid", "sequence_num", "capabilities"}

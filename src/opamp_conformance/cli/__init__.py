@@ -1,8 +1,9 @@
-"""The command line: ``opamp-conformance run``, ``list`` and ``serve``."""
+"""The command line: ``opamp-conformance run``, ``list``, ``ledger`` and ``serve``."""
 
 import click
 
 from opamp_conformance import __version__
+from opamp_conformance.cli.ledger import ledger_group
 from opamp_conformance.cli.listing import list_command
 from opamp_conformance.cli.run import run_command
 from opamp_conformance.cli.serve import serve_command
@@ -18,6 +19,7 @@ def cli() -> None:
 
 cli.add_command(run_command)
 cli.add_command(list_command)
+cli.add_command(ledger_group)
 cli.add_command(serve_command)
 
 

@@ -18,11 +18,15 @@ def list_command(as_json: bool) -> None:
         return
     for requirement in ledger.values():
         level = f"implied, counts as {requirement.counts_as}" if requirement.counts_as else requirement.level
-        click.echo(f"{click.style(requirement.id, bold=True)}  {level}, {requirement.contract}, {requirement.link}")
+        status = f", {requirement.status}" if requirement.status else ""
+        where = f"{requirement.contract}, {requirement.link}"
+        click.echo(f"{click.style(requirement.id, bold=True)}  {level}{status}, {where}")
         click.echo(f"  {requirement.statement}")
         for name in catalogue:
             if name in catalogue.checking(requirement.id):
                 click.echo(f"  - {name}")
+        if requirement.unchecked:
+            click.echo(f"  not checked: {requirement.unchecked}")
 
 
 def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
@@ -33,6 +37,9 @@ def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
                 "level": requirement.level,
                 "counts_as": requirement.counts_as or requirement.level,
                 "contract": requirement.contract,
+                "subject": requirement.subject,
+                "status": requirement.status,
+                "unchecked": requirement.unchecked,
                 "statement": requirement.statement,
                 "specification": requirement.link,
                 "line": requirement.line,

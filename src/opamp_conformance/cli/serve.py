@@ -1,22 +1,35 @@
 """``opamp-conformance serve``."""
 
 import logging
+from pathlib import Path
 
 import click
 
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.selection import nearest
 from opamp_mock_server import (
+    ALL_CAPABILITIES,
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_PORT,
     DEVIATIONS,
     CannotDeviate,
     CannotListen,
     Contract,
+    Delays,
     Deviation,
     MockServer,
     Settings,
+    Tls,
 )
+from opamp_proto import opamp_pb2 as pb
+
+CAPABILITIES = {name.rpartition("_")[2]: number for name, number in pb.ServerCapabilities.items() if number and name}
+"""What can be left out, by name. AcceptsStatus is every server's duty."""
+del CAPABILITIES["AcceptsStatus"]
+
+_FILE = click.Path(path_type=Path)
+_SECONDS = click.FloatRange(0, 60)
+_DELAY = (_SECONDS, _SECONDS)
 
 
 @click.command("serve")
@@ -32,6 +45,18 @@ from opamp_mock_server import (
 @click.option("--deviation", metavar="ID", multiple=True, help="Break one requirement on purpose; repeatable.")
 @click.option("--list-deviations", is_flag=True, help="List what can be broken, and end.")
 @click.option("--enrollment-key", metavar="KEY", multiple=True, help="Ask for this key (ApiKey or Bearer); repeatable.")
+@click.option(
+    "--without",
+    metavar="CAPABILITY",
+    multiple=True,
+    type=click.Choice(sorted(CAPABILITIES), case_sensitive=False),
+    help="Have the server do, and announce, one capability less: " + ", ".join(sorted(CAPABILITIES)) + "; repeatable.",
+)
+@click.option("--control", is_flag=True, help="Let whoever has a key operate it: see docs/control-plane.md.")
+@click.option("--delay", type=_DELAY, default=(0.0, 0.0), help="Seconds an enrollment and a check-in take.")
+@click.option("--cert", type=_FILE, help="PEM file of the server's certificate: serve https and wss.")
+@click.option("--key", type=_FILE, help="PEM file of its key.")
+@click.option("--client-ca", type=_FILE, help="PEM file of who must have signed the clients' certificates.")
 @click.option("--max-body-bytes", type=click.IntRange(min=1), default=DEFAULT_MAX_BODY_BYTES, show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Log a line a message, on standard error.")
 def serve_command(
@@ -41,6 +66,12 @@ def serve_command(
     deviation: tuple[str, ...],
     list_deviations: bool,
     enrollment_key: tuple[str, ...],
+    without: tuple[str, ...],
+    control: bool,
+    delay: tuple[float, float],
+    cert: Path | None,
+    key: Path | None,
+    client_ca: Path | None,
     max_body_bytes: int,
     verbose: bool,
 ) -> None:
@@ -66,6 +97,10 @@ def serve_command(
         deviations=tuple(_deviation(name) for name in dict.fromkeys(deviation)),
         enrollment_keys=enrollment_key,
         max_body_bytes=max_body_bytes,
+        capabilities=ALL_CAPABILITIES & ~sum(CAPABILITIES[name] for name in dict.fromkeys(without)),
+        control=control,
+        delays=Delays(*delay),
+        tls=_tls(cert, key, client_ca),
     )
     try:
         server = MockServer(settings)
@@ -73,7 +108,20 @@ def serve_command(
         raise CannotTell(f"{error}; choose another with --host and --port") from error
     except CannotDeviate as error:
         raise CannotTell(f"{error}; it needs --contract fleet") from error
-    server.run(when_ready=lambda: click.echo(f"OpAMP mock server at {server.url}"))
+    where = f"OpAMP mock server at {server.url}"
+    at = f"\ncontrol plane at {server.control_url}" if control else ""
+    server.run(when_ready=lambda: click.echo(f"{where}{at}"))
+
+
+def _tls(cert: Path | None, key: Path | None, client_ca: Path | None) -> Tls | None:
+    if cert is None and key is None and client_ca is None:
+        return None
+    if cert is None or key is None:
+        raise CannotTell("TLS needs a certificate and its key: give --cert and --key")
+    for path in (cert, key, client_ca):
+        if path is not None and not path.is_file():
+            raise CannotTell(f"cannot read {path}: there is no such file")
+    return Tls(cert, key, client_ca)
 
 
 def _deviation(name: str) -> Deviation:

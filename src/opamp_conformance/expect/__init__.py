@@ -204,6 +204,8 @@ def defined_capabilities(exchange: Exchange) -> None:
 
 def an_error(exchange: Exchange) -> None:
     message = exchange.message
+    if exchange.is_silent and exchange.request.message is not None and exchange.instance_uid:
+        raise Unmet("response.must-respond", "the message is answered by nothing")
     is_error = not isinstance(message, Breach) and message.HasField("error_response")
     that(is_error, "a ServerToAgent with error_response", described(exchange))
 
@@ -268,8 +270,8 @@ def no_full_state_requested(exchange: Exchange) -> None:
 
 def connected(record: Mapping[str, Any], expected: bool) -> None:
     word = {True: "connected", False: "disconnected"}
-    got = record.get("connected")
-    that(got is expected, f"a {word[expected]} agent", word.get(bool(got), "no such agent"))
+    got = bool(record.get("connected"))  # Whoever is not known at all is not connected.
+    that(got is expected, f"a {word[expected]} agent", word[got])
 
 
 def known(record: Mapping[str, Any], part: str, field: str, value: object) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from google.protobuf.empty_pb2 import Empty
 
 from opamp_conformance import operator
+from opamp_conformance.errors import NotApplicable, Unmet
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.expect import described, kept, processed, that, unknown_fields
 from opamp_conformance.validation import undeclared_use
@@ -127,7 +128,8 @@ def all_packages_hash(exchange: Exchange) -> None:
 
 def long_hashes(exchange: Exchange) -> None:
     offer = exchange.reply.packages_available
-    lengths = [len(offer.all_packages_hash), *(len(entry.hash) for entry in offer.packages.values())]
+    hashes = [offer.all_packages_hash, *(entry.hash for entry in offer.packages.values())]
+    lengths = [len(hash_) for hash_ in hashes if hash_]
     that(min(lengths) >= _MIN_HASH_BYTES, f"hashes of {_MIN_HASH_BYTES} bytes or more", f"{min(lengths)} bytes")
 
 
@@ -153,7 +155,8 @@ def another_package_hash(exchange: Exchange, before: Exchange) -> None:
 
 
 def command_alone(exchange: Exchange) -> None:
-    that(exchange.reply.HasField("command"), "a command", described(exchange))
+    if not exchange.reply.HasField("command"):
+        raise NotApplicable("the server sends no command, and need not")
     kept("command.alone", exchange)
 
 
@@ -187,6 +190,8 @@ def nothing_offered(exchange: Exchange) -> None:
 
 
 def only_announced(exchange: Exchange, announced: int) -> None:
+    if not announced:
+        raise Unmet("capabilities.server.first-message", "the first response carries no capabilities")
     breach = undeclared_use(announced, processed(exchange))
     if breach is not None:
         raise breach
@@ -197,7 +202,7 @@ def _another_hash(now: bytes, before: bytes, name: str) -> None:
 
 
 def _has_settings(exchange: Exchange, name: str) -> bool:
-    offer = exchange.reply.connection_settings
+    offer = processed(exchange).connection_settings
     return bool(offer.other_connections) if name == "other_connections" else offer.HasField(name)
 
 

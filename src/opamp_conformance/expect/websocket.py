@@ -58,8 +58,15 @@ def header_is_read(exchange: Exchange) -> None:
 def not_processed(exchange: Exchange) -> None:
     """A malformed message may be answered by an error, or by the end of the connection."""
     message = exchange.message
+    if exchange.is_silent:
+        raise Unmet("bad-request.respond", "a malformed message is answered by nothing")
     is_error = not isinstance(message, Breach) and message.HasField("error_response")
     that(is_error or exchange.close_code is not None, "an error_response, or a Close frame", described(exchange))
+
+
+def goes_on(exchange: Exchange) -> None:
+    is_open = exchange.close_code is None and exchange.response is not None
+    that(is_open, "an answer", exchange.failure or described(exchange))
 
 
 def pong(problem: str | None) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from opamp_conformance.ledger import Ledger
+from opamp_conformance.ledger import Ledger, Requirement
 
 _KEYWORD = re.compile(r"\b(MUST|SHALL|SHOULD|REQUIRED|RECOMMENDED|MAY|OPTIONAL)\b")
 _END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)\s+(?=[^a-z])")
@@ -79,19 +79,28 @@ def compare(ledger: Ledger, specification: str, protos: Iterable[str]) -> list[D
     known = {hash_ for hashes_ in wanted.values() for hash_ in hashes_}
     new = [sentence for sentence in (*found, *in_protos) if sentence.is_normative and sentence.hash not in known]
     gone = [requirement for requirement, of_it in wanted.items() if of_it - hashes]
-    changed_in = {requirement.section for requirement in gone} & {sentence.section for sentence in new}
+    rewritten = Counter(sentence.section for sentence in new)
     differences = [
-        Difference(
-            "changed" if requirement.section in changed_in else "gone", f"#{requirement.section}", requirement.id
-        )
+        Difference("changed" if rewritten[requirement.section] else "gone", f"#{requirement.section}", requirement.id)
         for requirement in gone
     ]
-    differences += [
-        Difference("new", f"#{sentence.section} line {sentence.first_line}", sentence.text[:100])
-        for sentence in new
-        if sentence.section not in changed_in
-    ]
+    # As many new sentences of a section as have gone from it are taken for those, rewritten.
+    replaced = Counter({section: len(hashes_) for section, hashes_ in _gone_from(gone, hashes).items()})
+    for sentence in new:
+        if replaced[sentence.section]:
+            replaced[sentence.section] -= 1
+        else:
+            where = f"#{sentence.section} line {sentence.first_line}"
+            differences.append(Difference("new", where, sentence.text[:100]))
     return differences
+
+
+def _gone_from(gone: Iterable[Requirement], hashes: set[str]) -> dict[str, set[str]]:
+    """Return the hashes of sentences that are not there any more, by the section they were in."""
+    sections: dict[str, set[str]] = {}
+    for requirement in gone:
+        sections.setdefault(requirement.section, set()).update(set(requirement.sentences) - hashes)
+    return sections
 
 
 def _split(block: list[tuple[int, str]], section: str) -> Iterator[Sentence]:

@@ -27,7 +27,7 @@ class JUnit:
             case ScenarioFinished():
                 case = self._case(f"{event.chapter}.{event.transport}", event.name, event.seconds)
                 properties = {"level": event.level, "contract": event.contract, "transport": event.transport}
-                self._properties(case, {**properties, "verdict": event.verdict})
+                self._properties(case, {**properties, "verdict": event.verdict, **_maturity(event)})
                 for requirement, link in zip(event.requirements, event.links, strict=True):
                     self._properties(case, {"requirement": requirement, "specification": link})
                 because = f"expected {event.expected}; got {event.actual}" if event.expected else event.actual
@@ -74,6 +74,10 @@ class JUnit:
                 suite.set(name, str(len(list(suite.iter(kind)))))
         ET.indent(self._root)
         ET.ElementTree(self._root).write(self._path, encoding="utf-8", xml_declaration=True)
+
+
+def _maturity(event: ScenarioFinished) -> dict[str, str]:
+    return {"status": "Development"} if event.is_in_development else {}
 
 
 def _clean(text: str) -> str:

@@ -75,9 +75,13 @@ class Terminal:
 
     def _finish(self, event: RunFinished) -> None:
         self._clear_progress()
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in event.verdicts.items())
+        counts = _counted(event.verdicts)
         word, colour = _SUMMARIES[event.exit_code]
         click.echo(f"\n{click.style(word, fg=colour, bold=True)}: {counts or 'nothing ran'} in {event.seconds:.1f} s")
+        if event.in_development:
+            click.echo(
+                f"of these, on parts that the specification marks [Development]: {_counted(event.in_development)}"
+            )
         click.echo(
             f"left behind on the target: {event.agents} agents"
             + (
@@ -90,6 +94,10 @@ class Terminal:
     def _clear_progress(self) -> None:
         if self._is_terminal:
             click.echo("\r\x1b[K", nl=False)
+
+
+def _counted(verdicts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
 
 
 def _explained(event: ScenarioFinished) -> Iterable[str]:

@@ -5,24 +5,30 @@ run's time. All scenarios of the suite see the same definitions, so what was fou
 of other people, in the same session, are looked up as ever.
 """
 
+import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
+@functools.cache
 def remember_steps_of(suite: Path) -> None:
     """Have the steps of one test file looked up once; without effect if pytest-bdd does it in another way."""
     library = sys.modules.get("pytest_bdd.scenario")
-    look_up: Callable[..., Any] | None = getattr(library, "find_fixturedefs_for_step", None)
+    look_up = getattr(library, "find_fixturedefs_for_step", None)
     if look_up is None:
         return
-    found: dict[tuple[int, str, str], list[Any]] = {}
+    found: dict[tuple[str, str], list[Any]] = {}
+    of_session: object = None
 
     def remembered(step: Any, fixturemanager: Any, node: Any) -> list[Any]:
+        nonlocal of_session
         if node.path != suite:
             return list(look_up(step, fixturemanager, node))
-        key = (id(fixturemanager), step.type, step.name)
+        if fixturemanager is not of_session:
+            of_session = fixturemanager
+            found.clear()
+        key = (step.type, step.name)
         if key not in found:
             found[key] = list(look_up(step, fixturemanager, node))
         return found[key]

@@ -1,0 +1,75 @@
+"""``opamp-conformance ledger``."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from opamp_conformance.catalogue import Catalogue, load_catalogue
+from opamp_conformance.errors import CannotTell
+from opamp_conformance.ledger import Contract, Requirement, Subject, load
+from opamp_conformance.ledger.sentences import compare, sentences
+from opamp_conformance.verdicts import ExitCode
+from opamp_proto import SPECIFICATION_VERSION
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group("ledger")
+def ledger_group() -> None:
+    """The statements of the specification that the suite accounts for."""
+
+
+@ledger_group.command("check")
+@click.argument("specification", type=_FILE)
+@click.argument("protos", metavar="[PROTO]...", type=_FILE, nargs=-1)
+def check_command(specification: Path, protos: tuple[Path, ...]) -> ExitCode:
+    """Compare the ledger with the text of a specification, and with its .proto files if they are given.
+
+    Tells which sentences are new, gone or changed; then the exit code is 1. What stands in .proto files only
+    is left out without them.
+    """
+    ledger, text = load(), _text(specification)
+    if not any(sentence.is_normative for sentence in sentences(text)):
+        raise CannotTell(f"{specification} is no text of the specification: it has no sentence with MUST or SHOULD")
+    differences = compare(ledger, text, [_text(path) for path in protos])
+    for difference in differences:
+        click.echo(str(difference))
+    if differences:
+        click.echo(f"\n{len(differences)} differences from the ledger of {SPECIFICATION_VERSION}")
+        return ExitCode.NOT_CONFORMANT
+    click.echo(f"no difference from the ledger of {SPECIFICATION_VERSION}")
+    return ExitCode.CONFORMANT
+
+
+@ledger_group.command("summary")
+def summary_command() -> None:
+    """Count what is checked, what cannot be, and what is the agents' side."""
+    ledger, catalogue = load(), load_catalogue()
+    specified = [r for r in ledger.values() if r.contract is Contract.OPAMP]
+    released = [r for r in specified if not r.is_of_main_only]
+    click.echo(f"{len(released)} statements of OpAMP {SPECIFICATION_VERSION}:")
+    for line, count in _counts(released, catalogue).items():
+        click.echo(f"  {count:>4}  {line}")
+    click.echo(f"{len(specified) - len(released)} statements of the specification's main branch only, not checked")
+    click.echo(f"{len(ledger) - len(specified)} statements of Fleet Server's contract, all checked")
+
+
+def _counts(requirements: Iterable[Requirement], catalogue: Catalogue) -> dict[str, int]:
+    counts = {"checked by scenarios": 0, "not to be seen from outside, with the reason": 0, "the agents' side": 0}
+    checked, unseen, agents = counts
+    for requirement in requirements:
+        if catalogue.checking(requirement.id):
+            counts[checked] += 1
+        else:
+            counts[agents if requirement.subject is Subject.AGENT else unseen] += 1
+    return counts
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CannotTell(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CannotTell(f"cannot read {path}: it is no text in UTF-8") from error

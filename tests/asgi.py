@@ -1,0 +1,79 @@
+"""A mock server without a network: requests and WebSocket messages go straight into its ASGI application."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from opamp_mock_server import Contract, Settings
+from opamp_mock_server.application import Application
+from opamp_mock_server.server import application
+from opamp_proto import CONTENT_TYPE
+
+PATH = "/v1/opamp"
+TYPED = {"content-type": CONTENT_TYPE}
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class InMemory:
+    """Runs an application; an exception in it is raised here."""
+
+    settings: Settings = field(default_factory=lambda: Settings(contract=Contract.OPAMP, max_body_bytes=64 * 1024))
+
+    def __post_init__(self) -> None:
+        self.application: Application = application(self.settings, f"http://127.0.0.1:4320{PATH}")[0]
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> "InMemory":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.close()
+
+    def request(
+        self, body: bytes, method: str = "POST", path: str = PATH, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        named = TYPED if headers is None else headers
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()],
+        }
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body}
+
+        async def send(event: dict[str, Any]) -> None:
+            sent.append(event)
+
+        self._runner.run(self.application(scope, receive, send))
+        start, *parts = sent
+        names = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Answer(start["status"], names, b"".join(part["body"] for part in parts))
+
+    def talk(self, messages: Sequence[bytes | str]) -> list[dict[str, Any]]:
+        """Open a WebSocket, say everything, close it; returns what was sent back, the acceptance first."""
+        events = [{"type": "websocket.connect"}]
+        for message in messages:
+            kind = "text" if isinstance(message, str) else "bytes"
+            events.append({"type": "websocket.receive", kind: message})  # type: ignore[dict-item]
+        events.append({"type": "websocket.disconnect", "code": 1000})  # type: ignore[dict-item]
+        waiting, sent = iter(events), []
+
+        async def receive() -> dict[str, Any]:
+            return next(waiting)
+
+        async def send(event: dict[str, Any]) -> None:
+            sent.append(event)
+
+        self._runner.run(self.application({"type": "websocket", "path": PATH, "headers": []}, receive, send))
+        return sent
