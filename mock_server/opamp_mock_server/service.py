@@ -85,6 +85,8 @@ class Service:
             if outcome is None:
                 return
             await self._keep(outcome, plan, instance_uid)
+            if _log.isEnabledFor(logging.INFO):
+                _log.info("%s <- %s", instance_uid.hex(), _said(outcome.reply))
             await connection.send(outcome.reply.SerializeToString())
 
     async def _keep(self, outcome: Outcome, plan: Plan | None, instance_uid: bytes) -> None:
@@ -113,17 +115,21 @@ class _Line:
 
     def __str__(self) -> str:
         sent = [field.name for field, _ in self._message.ListFields() if field.name not in _IN_PREFIX]
-        got = [field.name for field, _ in self._reply.ListFields() if field.name != "instance_uid"]
-        if self._reply.HasField("error_response"):
-            error = self._reply.error_response
-            got = [f"{pb.ServerErrorResponseType.Name(error.type).rpartition('_')[2]}: {error.error_message}"]
-        elif self._reply.HasField("agent_identification"):
-            new_instance_uid = self._reply.agent_identification.new_instance_uid.hex()
-            got = [f"new_instance_uid={new_instance_uid}" if g == "agent_identification" else g for g in got]
         return (
             f"{self._message.instance_uid.hex() or 'no instance_uid'} #{self._message.sequence_num} "
-            f"{' '.join(sent) or 'nothing new'} -> {' '.join(got) or 'acknowledged'}"
+            f"{' '.join(sent) or 'nothing new'} -> {_said(self._reply)}"
         )
+
+
+def _said(reply: pb.ServerToAgent) -> str:
+    if reply.HasField("error_response"):
+        error = reply.error_response
+        return f"{pb.ServerErrorResponseType.Name(error.type).rpartition('_')[2]}: {error.error_message}"
+    said = [field.name for field, _ in reply.ListFields() if field.name != "instance_uid"]
+    if reply.HasField("agent_identification"):
+        new_instance_uid = reply.agent_identification.new_instance_uid.hex()
+        said = [f"new_instance_uid={new_instance_uid}" if name == "agent_identification" else name for name in said]
+    return " ".join(said) or "acknowledged"
 
 
 _IN_PREFIX = {"instance_uid", "sequence_num"}

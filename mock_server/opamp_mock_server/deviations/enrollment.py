@@ -287,14 +287,19 @@ class AnyFlagOfTheEnrolled(Core):
 
 
 @breaks("fleet.auto-enrollment")
-class UnknownAgentsNotEnrolled(FleetCore):
-    """An unknown agent that reports without the flag is acknowledged, but not enrolled, unless it can restart."""
+class StrangersToTheEnd(FleetCore):
+    """An agent that came with its own instance_uid is not taken for enrolled when it disconnects."""
 
-    def enroll(self, message: pb.AgentToServer) -> Outcome:
-        outcome = super().enroll(message)
-        return (
-            outcome if message.capabilities & pb.AgentCapabilities_AcceptsRestartCommand else outcome._replace(put=())
-        )
+    _named: frozenset[bytes] = frozenset()
+
+    def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
+        new_instance_uid = super().new_instance_uid(message)
+        self._named |= {new_instance_uid}
+        return new_instance_uid
+
+    def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
+        is_named = message.instance_uid in self._named
+        return super().objection(known if is_named else None, message)
 
 
 @breaks("fleet.auto-enrollment:undescribed")

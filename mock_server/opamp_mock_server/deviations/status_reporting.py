@@ -111,7 +111,10 @@ class UndefinedCapability(Core):
         return super().announced() | 0x80
 
 
-@breaks("error.bad-request-only-as-reply", also=["response.no-error-on-success", "fleet.check-in"])
+@breaks(
+    "error.bad-request-only-as-reply",
+    also=["response.no-error-on-success", "fleet.check-in", "http.support-identity-request"],
+)
 class CheckInsMalformed(Core):
     """A check-in is processed, and called malformed."""
 
@@ -121,7 +124,10 @@ class CheckInsMalformed(Core):
         return outcome if message.HasField("agent_description") else outcome._replace(reply=reply)
 
 
-@breaks("error.unavailable-means-overload", also=["response.no-error-on-success", "fleet.check-in"])
+@breaks(
+    "error.unavailable-means-overload",
+    also=["response.no-error-on-success", "fleet.check-in", "http.support-identity-request"],
+)
 class CheckInsUnwelcome(Core):
     """A check-in is processed, and called too much."""
 
