@@ -4,6 +4,7 @@ import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pytest_bdd.feature import get_features
@@ -71,6 +72,14 @@ class Catalogue(Mapping[str, Scenario]):
 
     scenarios: Mapping[str, Scenario]
 
+    @cached_property
+    def _by_requirement(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for scenario in self.scenarios.values():
+            for requirement in scenario.requirements:
+                found.setdefault(requirement.id, []).append(scenario.name)
+        return found
+
     def __getitem__(self, name: str) -> Scenario:
         return self.scenarios[name]
 
@@ -89,9 +98,9 @@ class Catalogue(Mapping[str, Scenario]):
             for transport in scenario.transports
         ]
 
-    def checking(self, requirement: str) -> set[str]:
-        """Return the names of the scenarios that check a requirement."""
-        return {s.name for s in self.values() if requirement in {r.id for r in s.requirements}}
+    def checking(self, requirement: str) -> list[str]:
+        """Return the names of the scenarios that check a requirement, in their order."""
+        return self._by_requirement.get(requirement, [])
 
 
 class LintError(Exception):

@@ -36,7 +36,7 @@ def explore(endpoint: Endpoint, asked: Sequence[Transport], run: str, timeout: f
         problem = printable(Redactor(endpoint.headers).text(_explain(exchange)))
         over = "" if asked[0] is Transport.HTTP else " over WebSocket"
         raise CannotTell(f"{endpoint.url} does not answer as an OpAMP server{over}: {problem}")
-    return Found(served, max(exchanges[t].seconds for t in served), notes.guests.left_behind())
+    return Found(served, min(exchanges[t].seconds for t in served), notes.guests.left_behind())
 
 
 def _first_exchange(endpoint: Endpoint, transport: Transport, run: str, timeout: float, notes: Notes) -> Exchange:

@@ -97,7 +97,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for requirement in load().values():
         config.addinivalue_line("markers", f"{requirement.id}: {requirement.statement}")
     if WORKER_INPUT in getattr(config, "workerinput", {}):
-        config.stash[BRIEFING] = Briefing.from_json(config.workerinput[WORKER_INPUT])  # type: ignore[attr-defined]
+        brief(config, Briefing.from_json(config.workerinput[WORKER_INPUT]))  # type: ignore[attr-defined]
+
+
+def brief(config: pytest.Config, briefing: Briefing) -> None:
+    """Have a session do its part in a run of ``opamp-conformance run``."""
+    config.stash[BRIEFING] = briefing
+    # Nobody reads the tracebacks there, and the other styles take longer than a scenario.
+    config.option.tbstyle = "native"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

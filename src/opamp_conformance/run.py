@@ -29,14 +29,14 @@ from opamp_conformance.events import (
 from opamp_conformance.examination import Briefing
 from opamp_conformance.guests import LeftBehind
 from opamp_conformance.preflight import explore
-from opamp_conformance.pytest_plugin import BRIEFING, ENDING, EVENT, WORKER_INPUT, WORKER_OUTPUT
+from opamp_conformance.pytest_plugin import ENDING, EVENT, WORKER_INPUT, WORKER_OUTPUT, brief
 from opamp_conformance.selection import Selection
 from opamp_conformance.targets import Target
 from opamp_conformance.validation import MAX_SAMPLES
 from opamp_conformance.verdicts import ExitCode, Verdict, exit_code
 from opamp_proto import SPECIFICATION_VERSION
 
-_SLOW_SECONDS = 0.1
+_SLOW_SECONDS = 0.2
 _WORKERS_FOR_A_SLOW_SERVER = 16
 """Scenarios of a slow server wait side by side: it is their waiting that takes time, not their work."""
 
@@ -133,7 +133,7 @@ class _Session:
     # ---- hooks of pytest and pytest-xdist
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[BRIEFING] = self._briefing
+        brief(config, self._briefing)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

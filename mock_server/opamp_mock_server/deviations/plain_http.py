@@ -75,10 +75,7 @@ class WebSocketByItsHeaders(HttpEndpoint):
         await super().__call__(scope, receive, send)
 
 
-@breaks(
-    "http.respond-each",
-    also=["response.must-respond", "response.ack-when-nothing", "retry.respond-to-each-duplicate"],
-)
+@breaks("http.respond-each", also=["response.must-respond", "retry.respond-to-each-duplicate"])
 class SecondUnanswered(HttpEndpoint):
     """Of check-ins in a row, each second one is answered with an empty body."""
 
@@ -86,6 +83,7 @@ class SecondUnanswered(HttpEndpoint):
 
     async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
         response = await super().respond(headers, body)
-        is_second = len(body) < 40 and body[:18] == self._last
-        self._last = b"" if is_second else body[:18]
+        is_check_in = len(body) < 40
+        is_second = is_check_in and body[:18] == self._last
+        self._last = body[:18] if is_check_in and not is_second else b""
         return response._replace(body=b"") if is_second else response

@@ -22,9 +22,8 @@ def list_command(as_json: bool) -> None:
         where = f"{requirement.contract}, {requirement.link}"
         click.echo(f"{click.style(requirement.id, bold=True)}  {level}{status}, {where}")
         click.echo(f"  {requirement.statement}")
-        for name in catalogue:
-            if name in catalogue.checking(requirement.id):
-                click.echo(f"  - {name}")
+        for name in catalogue.checking(requirement.id):
+            click.echo(f"  - {name}")
         if requirement.unchecked:
             click.echo(f"  not checked: {requirement.unchecked}")
 
@@ -43,7 +42,7 @@ def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
                 "statement": requirement.statement,
                 "specification": requirement.link,
                 "line": requirement.line,
-                "scenarios": [name for name in catalogue if name in catalogue.checking(requirement.id)],
+                "scenarios": catalogue.checking(requirement.id),
             }
             for requirement in ledger.values()
         ],

@@ -14,7 +14,6 @@ from opamp_conformance.enrollment import Enrollment
 from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.validation import CHECKS, name_of_error
-from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
 DAY: Final = 24 * 60 * 60
@@ -205,8 +204,6 @@ def defined_capabilities(exchange: Exchange) -> None:
 
 def an_error(exchange: Exchange) -> None:
     message = exchange.message
-    if exchange.is_silent and len(exchange.instance_uid) == INSTANCE_UID_BYTES:
-        raise Unmet("response.must-respond", "the message is answered by nothing")
     is_error = not isinstance(message, Breach) and message.HasField("error_response")
     that(is_error, "a ServerToAgent with error_response", described(exchange))
 
