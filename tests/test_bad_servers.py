@@ -299,7 +299,7 @@ def test_a_server_that_stays_too_busy_is_not_judged(cli: Cli) -> None:
                 connection.sendall(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n")
 
     with RudeServer(behave) as server:
-        result = cli("run", "--url", server.url, "--only", "Each check-in is answered")
+        result = cli("run", "--url", server.url, "--transport", "http", "--only", "Each check-in is answered")
     assert result.returncode == 2
     assert "too busy 4 times" in result.stdout
 

@@ -37,6 +37,8 @@ class Exchange:
         expected = "a ServerToAgent"
         if self.response is None:
             return Breach(expected, self.failure or "no response")
+        if self.is_refused_opening:
+            return Breach("a WebSocket", str(self.response))
         try:
             message = pb.ServerToAgent.FromString(self.response.data)
         except (DecodeError, ValueError) as error:
@@ -51,8 +53,15 @@ class Exchange:
         return self.response.status if isinstance(self.response, Response) else None
 
     @property
+    def is_refused_opening(self) -> bool:
+        """Whether an HTTP response came where a WebSocket was to open, whatever is in it."""
+        return isinstance(self.request, Frame) and isinstance(self.response, Response)
+
+    @property
     def is_answered(self) -> bool:
         """Whether an answer came with a body: a ServerToAgent, or something in place of one."""
+        if self.is_refused_opening:
+            return False
         if isinstance(self.response, Received):
             return len(self.response.body) > len(HEADER)
         return self.response is not None and len(self.response.body) > 0 and self.response.status < 400
