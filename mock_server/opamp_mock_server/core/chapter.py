@@ -22,6 +22,9 @@ class Chapter:
         url: str = "http://127.0.0.1:4320/v1/opamp",
     ) -> None:
         self.capabilities = capabilities
+        if not self.can(pb.ServerCapabilities_OffersConnectionSettings):
+            # The answer to a request for settings would be an offer of them.
+            self.capabilities &= ~int(pb.ServerCapabilities_AcceptsConnectionSettingsRequest)
         self.custom_capabilities = tuple(custom_capabilities)
         self.url = url
 
