@@ -32,7 +32,7 @@ def main() -> None:
 
         run("python", "-m", "pip", "install", "-q", str(wheel.resolve()))
         run("python", "-m", "pip", "check")
-        sys.stdout.write(run("opamp-conformance", "run").splitlines()[-2] + "\n")
+        sys.stdout.write(run("opamp-conformance", "run").splitlines()[-3] + "\n")
         assert json.loads(run("opamp-conformance", "list", "--json"))["requirements"]
         assert "fleet.request-uid.echo" in run("opamp-conformance", "serve", "--list-deviations")
         sys.stdout.write(run("pytest", "--pyargs", "opamp_conformance", "-q").splitlines()[-1] + "\n")

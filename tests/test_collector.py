@@ -29,7 +29,9 @@ def test_a_collector_reports_survives_a_restart_and_leaves() -> None:
     first = mock_server()
     port = urlsplit(first.url).port or 0
     with listening() as messages, first, collecting(first.url, instance_uid):
-        messages.wait_for_each(uid, "agent_description", "effective_config", "health", "capabilities custom_capabilities")
+        messages.wait_for_each(
+            uid, "agent_description", "effective_config", "health", "capabilities custom_capabilities"
+        )
         messages.wait_for(uid, "capabilities -> acknowledged")
         first.stop()
         with mock_server(port=port):
