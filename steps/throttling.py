@@ -1,8 +1,8 @@
 """Steps about servers that are too busy, or fail."""
 
-from pytest_bdd import given, then, when
+from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect
+from opamp_conformance import expect, messages
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.scene import Scene
@@ -21,6 +21,16 @@ def _(scene: Scene, agent: Agent) -> None:
 @when("the agent checks in with an overloaded server", target_fixture="exchange")
 def _(scene: Scene, agent: Agent) -> Exchange:
     return scene.client.send_once(agent.check_in())
+
+
+@when(parsers.parse("the agent reports a configuration of {size:d} bytes"), target_fixture="exchange")
+def _(scene: Scene, agent: Agent, size: int) -> Exchange:
+    return scene.client.send(messages.with_large_configuration(agent, size))
+
+
+@then("the report is answered, or refused as too large")
+def _(exchange: Exchange) -> None:
+    expect.answered_unless_too_large(exchange)
 
 
 @then("the error is Unavailable")

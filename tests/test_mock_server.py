@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import uuid6
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
+from opamp_conformance.pki import signing_request
 from opamp_mock_server import DEVIATIONS, CannotDeviate, CannotListen, Contract, MockServer, Settings
 from opamp_mock_server.bounds import BoundedHttpProtocol
 from opamp_mock_server.core import Core, FleetCore
@@ -232,3 +235,61 @@ def test_capabilities_are_told_to_who_starts() -> None:
 @pytest.mark.parametrize("deviation", DEVIATIONS.values(), ids=lambda deviation: deviation.id)
 def test_every_deviation_says_what_it_does(deviation: object) -> None:
     assert deviation.summary.endswith(".")  # type: ignore[attr-defined]
+
+
+# ---- WebSocket
+
+
+def closed_by(server: MockServer, *frames: bytes | str) -> int | None:
+    """Send frames, read all answers, and return the code of the Close frame that ends them."""
+    with connect(server.url.replace("http", "ws"), max_size=None, compression=None) as websocket:
+        try:
+            for frame in frames:
+                websocket.send(frame)
+                websocket.recv(timeout=5)
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+    return None
+
+
+def test_a_websocket_message_that_is_too_large(server: MockServer) -> None:
+    report = message(sequence_num=1).SerializeToString()
+    assert closed_by(server, b"\0" + report, b"\0" * 1001) == 1009
+    assert closed_by(server, b"\0" + report, b"\0" * 1000) is None
+
+
+def test_the_control_plane_is_off_unless_asked_for(server: MockServer) -> None:
+    assert post(server, b"", "GET", f"/control/agents/{'00' * 16}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "agents/" + "00" * 16, b"", 404),
+        ("GET", "agents/xyz", b"", 400),
+        ("GET", "fleets/1", b"", 404),
+        ("PATCH", "agents/" + "00" * 16, b"", 404),
+        ("PUT", "agents/" + "00" * 16 + "/remote_config", b"{", 400),
+        ("PUT", "agents/" + "00" * 16 + "/remote_config", b'{"nonesuch": 1}', 400),
+        ("PUT", "agents/" + "00" * 16 + "/packages", b"[]", 400),
+        ("PUT", "agents/" + "00" * 16 + "/packages", b'{"p": {"type": "x", "version": "1", "content": "!"}}', 400),
+        ("POST", "agents/" + "00" * 16 + "/trouble", b'{"kind": "none"}', 400),
+        ("DELETE", "agents/" + "00" * 16 + "/connection", b"", 404),
+        ("DELETE", "agents/" + "00" * 16, b"", 204),
+        ("POST", "agents/" + "00" * 16 + "/commands", b"{}", 204),
+    ],
+)
+def test_the_control_plane(method: str, path: str, body: bytes, status: int) -> None:
+    with MockServer(Settings(control=True, enrollment_keys=(KEY,))) as server:
+        assert post(server, body, method, f"/control/{path}", Authorization=f"ApiKey {KEY}")[0] == status
+        assert post(server, body, method, f"/control/{path}")[0] == 401
+
+
+def test_a_csr_that_names_another_agent_is_refused() -> None:
+    core = Core()
+    sent = message(sequence_num=1, capabilities=0xFFFF)
+    request = sent.connection_settings_request.opamp.certificate_request
+    request.csr = signing_request(sent.instance_uid)
+    assert core.answer(None, sent).reply.connection_settings.opamp.certificate.cert
+    request.csr = signing_request(uuid6.uuid7().bytes)
+    assert core.answer(None, sent).reply.error_response.type == pb.ServerErrorResponseType_BadRequest

@@ -39,6 +39,14 @@ def with_empty_lists(agent: Agent) -> pb.AgentToServer:
     return message
 
 
+def with_large_configuration(agent: Agent, size: int) -> pb.AgentToServer:
+    """Report an effective configuration of so many bytes."""
+    message = agent.check_in()
+    message.capabilities |= pb.AgentCapabilities_ReportsEffectiveConfig
+    message.effective_config.config_map.config_map[""].body = b"#" * size
+    return message
+
+
 def unhealthy(agent: Agent) -> pb.AgentToServer:
     """Report a change of health, and nothing else."""
     message = agent.check_in()

@@ -1,5 +1,7 @@
 """Ways to break what the specification says of plain HTTP."""
 
+import asyncio
+
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.http import HttpEndpoint, Receive, Refused, RequestHeaders, Response, Scope, Send, Unreadable
 from opamp_proto import opamp_pb2 as pb
@@ -87,3 +89,28 @@ class SecondUnanswered(HttpEndpoint):
         is_second = is_check_in and body[:18] == self._last
         self._last = body[:18] if is_check_in and not is_second else b""
         return response._replace(body=b"") if is_second else response
+
+
+@breaks("response.must-respond:at-once")
+class FewAtOnce(HttpEndpoint):
+    """Of more than 40 requests that are under way at once, the others are answered with an empty body."""
+
+    _under_way = 0
+
+    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
+        self._under_way += 1
+        try:
+            await asyncio.sleep(0.02)
+            response = await super().respond(headers, body)
+            return response._replace(body=b"") if self._under_way > 40 else response
+        finally:
+            self._under_way -= 1
+
+
+@breaks("response.must-respond:large")
+class LargeUnanswered(HttpEndpoint):
+    """A body of more than half a megabyte is answered with an empty one."""
+
+    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
+        response = await super().respond(headers, body)
+        return response._replace(body=b"") if len(body) > 512 * 1024 else response

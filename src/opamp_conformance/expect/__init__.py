@@ -18,6 +18,8 @@ from opamp_proto import opamp_pb2 as pb
 
 DAY: Final = 24 * 60 * 60
 MIN_RETRY_SECONDS: Final = 30
+TOO_LARGE_STATUS: Final = 413  # RFC 9110, section 15.5.14
+TOO_LARGE_CODE: Final = 1009  # RFC 6455, section 7.4.1
 
 
 def that(holds: object, expected: str, actual: str) -> None:
@@ -146,6 +148,12 @@ def answered(exchange: Exchange) -> None:
         if exchange.is_answered:
             raise Unmet(exchange.broken_by_no_message, exchange.message)
         raise exchange.message
+
+
+def answered_unless_too_large(exchange: Exchange) -> None:
+    """By HTTP's 413, or by WebSocket's 1009; v0.18.0 knows no limits, and forbids none."""
+    if exchange.status != TOO_LARGE_STATUS and exchange.close_code != TOO_LARGE_CODE:
+        answered(exchange)
 
 
 def serialized_server_to_agent(exchange: Exchange) -> None:
