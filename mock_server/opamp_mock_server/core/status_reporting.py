@@ -72,7 +72,11 @@ class StatusReporting(Chapter):
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         """Return the record with what the reported parts say."""
-        record = record._replace(reported=self.merged(record.reported, message, reported))
+        if record.parts.issubset(reported):  # Nothing that is known was left out.
+            record = record._replace(reported=self.merged(b"", message, reported), parts=frozenset(reported))
+        else:
+            status = self.merged(record.reported, message, reported)
+            record = record._replace(reported=status, parts=record.parts.union(reported))
         for part in reported:
             match part:
                 case "remote_config_status":
@@ -92,6 +96,8 @@ class StatusReporting(Chapter):
 
     def merged(self, known: bytes, message: pb.AgentToServer, reported: list[str]) -> bytes:
         """Return the status as it is known after a message that left out what has not changed."""
+        if not known:
+            return message.SerializeToString()
         status = pb.AgentToServer.FromString(known)
         for part in reported:
             status.ClearField(part)
