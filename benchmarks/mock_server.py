@@ -1,9 +1,10 @@
-"""Requests per second of the mock server on one core, beside named peers, as ratios within one run.
+"""Messages per second of the mock server on one core, beside named peers, as ratios within one run.
 
     python benchmarks/mock_server.py [SECONDS] [ROUNDS]
 
-Needs Linux with two cores, wrk, and for the peers node, npm and go. Servers run on the first core, wrk on the
-second; rounds are interleaved, and the table has medians. The report is a full status of 454 bytes.
+Needs Linux with two cores, wrk, and for the peers node, npm and go. Servers run on the first core, clients on the
+second: wrk over plain HTTP with a full status of 454 bytes, and websocket_client.py. Rounds are interleaved, and the
+tables have medians.
 """
 
 import contextlib
@@ -28,6 +29,8 @@ from programs import go_programs, node_programs  # noqa: E402 - built as the tes
 REPORT_BYTES = 454
 CONNECTIONS = 32
 OURS = "mock server"
+LIBRARY = "opamp-go 0.23.0, bare library server"
+SPEAKS_WEBSOCKET = (OURS, LIBRARY)
 
 
 def report() -> bytes:
@@ -47,7 +50,7 @@ def servers() -> dict[str, Sequence[object]]:
         OURS: [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0"],
         "bare handler on uvicorn": [sys.executable, HERE / "bare.py"],
         "@elastic/mockopampserver 0.5.0": ["node", node_programs() / "server.js"],
-        "opamp-go 0.23.0, bare library server": [go_programs() / "server"],
+        LIBRARY: [go_programs() / "server"],
     }
 
 
@@ -73,6 +76,21 @@ def rate(url: str, seconds: int, body: Path) -> float:
     return float(found[1])
 
 
+def websocket_rate(url: str, seconds: int) -> float:
+    client = [sys.executable, HERE / "websocket_client.py", url, CONNECTIONS, seconds]
+    command = ["taskset", "-c", "1", *map(str, client)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def table(rates: dict[str, list[float]]) -> None:
+    ours = statistics.median(rates[OURS])
+    print("| server | messages/s | mock server is | rounds |\n|---|---|---|---|")
+    for name, measured in rates.items():
+        median = statistics.median(measured)
+        shown = ", ".join(f"{value:,.0f}" for value in measured)
+        print(f"| {name} | {median:,.0f} | {ours / median:.2f} × | {shown} |")
+
+
 def suite_seconds() -> float:
     began = time.monotonic()
     subprocess.run([sys.executable, "-m", "opamp_conformance", "run"], check=True, capture_output=True)
@@ -88,18 +106,19 @@ def main() -> None:
     with tempfile.NamedTemporaryFile() as body:
         body.write(report())
         body.flush()
-        rates: dict[str, list[float]] = {name: [] for name in servers()}
+        http: dict[str, list[float]] = {name: [] for name in servers()}
+        websocket: dict[str, list[float]] = {name: [] for name in SPEAKS_WEBSOCKET}
         for _ in range(rounds):
             for name, command in servers().items():
                 with serving(command) as url:
                     rate(url, 1, Path(body.name))  # to warm up
-                    rates[name].append(rate(url, seconds, Path(body.name)))
-    ours = statistics.median(rates[OURS])
-    print("| server | requests/s | mock server is | rounds |\n|---|---|---|---|")
-    for name, measured in rates.items():
-        median = statistics.median(measured)
-        shown = ", ".join(f"{value:,.0f}" for value in measured)
-        print(f"| {name} | {median:,.0f} | {ours / median:.2f} × | {shown} |")
+                    http[name].append(rate(url, seconds, Path(body.name)))
+                    if name in SPEAKS_WEBSOCKET:
+                        websocket[name].append(websocket_rate(url, seconds))
+    print("Plain HTTP\n")
+    table(http)
+    print("\nWebSocket\n")
+    table(websocket)
     print(f"\nthe whole suite on the mock server, process start included: {suite_seconds():.1f} s")
 
 

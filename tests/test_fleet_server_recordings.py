@@ -15,7 +15,9 @@ from google.protobuf import json_format
 
 from opamp_conformance import expect
 from opamp_conformance.errors import Breach, Unmet
-from opamp_conformance.exchange import Exchange, Request, Response
+from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import http as expect_http
+from opamp_conformance.transports.http import Request, Response
 from opamp_conformance.validation import Findings
 from opamp_proto import opamp_pb2 as pb
 
@@ -136,10 +138,10 @@ JUDGEMENTS: dict[str, tuple[Callable[[Exchange], None], list[str], list[str]]] =
         [*MALFORMED_UIDS, *REFUSED_DISCONNECTS, "h3", "x5"],
         [*MALFORMED_UIDS, *REFUSED_DISCONNECTS, "h3", "x5"],
     ),
-    "http.honour-content-encoding": (expect.refused, ["k4"], ["k4"]),
+    "http.honour-content-encoding": (expect_http.refused, ["k4"], ["k4"]),
     "http.support-gzip-request": (expect.understood, ["k", "k2"], []),
-    "http.detect-ws": (expect.not_plain_http, ["i"], []),
-    "auth.401": (lambda recorded: expect.status(recorded, 401), ["h", "h2", "h4"], []),
+    "http.detect-ws": (expect_http.not_plain_http, ["i"], []),
+    "auth.401": (lambda recorded: expect_http.status(recorded, 401), ["h", "h2", "h4"], []),
 }
 
 

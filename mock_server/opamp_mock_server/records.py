@@ -14,7 +14,7 @@ class AgentRecord(NamedTuple):
     ``sequence_num`` is that of the last message taken from it; ``connected`` turns false with
     agent_disconnect, or with the end of its WebSocket. A disconnected agent stays enrolled.
     ``reported`` is a serialized AgentToServer with the last known value of each part of the status, and
-    ``parts`` names those parts.
+    ``parts`` has a bit for each of them.
     The hashes are those that the agent reported last, or was offered since; ``components_hash`` is
     that of the available components it has described in full.
     """
@@ -24,7 +24,7 @@ class AgentRecord(NamedTuple):
     connected: bool = True
     capabilities: int = 0
     reported: bytes = b""
-    parts: frozenset[str] = frozenset()
+    parts: int = 0
     remote_config_hash: bytes = b""
     connection_settings_hash: bytes = b""
     packages_hash: bytes = b""

@@ -57,7 +57,10 @@ class Core(
 
         ``lives_elsewhere`` says that its instance_uid is in use on another WebSocket.
         """
-        objection = self.malformed(message) or self.objection(known, message) or self.certificate_objection(message)
+        objection = self.malformed(message) or self.objection(known, message)
+        asks_for_settings = message.HasField("connection_settings_request")
+        if asks_for_settings and not objection:
+            objection = self.certificate_objection(message)
         if objection:
             return self.refuse(known, message, objection)._replace(plan=plan)
         if plan is not None and plan.trouble is not None:
@@ -69,7 +72,8 @@ class Core(
         if lives_elsewhere and self.is_to_be_renamed(message):
             return self.renamed(message)._replace(plan=plan)
         outcome = self.enroll(message) if known is None else self.check_in(known, message)
-        plan = self.with_certificate(plan, message)
+        if asks_for_settings:
+            plan = self.with_certificate(plan, message)
         return outcome if plan is None else self.fulfil(outcome, plan)
 
     def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:

@@ -14,17 +14,19 @@ _REPORTED_WITH = (
     (int(pb.AgentCapabilities_ReportsPackageStatuses), "package_statuses"),
 )
 
-# The parts that may be left out while they do not change.
+# The parts that may be left out while they do not change, each with a bit of AgentRecord.parts.
 _PARTS = (
-    "agent_description",
-    "health",
-    "effective_config",
-    "remote_config_status",
-    "package_statuses",
-    "custom_capabilities",
-    "available_components",
-    "connection_settings_status",
+    (0x01, "agent_description"),
+    (0x02, "health"),
+    (0x04, "effective_config"),
+    (0x08, "remote_config_status"),
+    (0x10, "package_statuses"),
+    (0x20, "custom_capabilities"),
+    (0x40, "available_components"),
+    (0x80, "connection_settings_status"),
 )
+_REMEMBERED = 0xF8
+"""Of these, those that the record remembers something of by itself: hashes and names."""
 
 
 class StatusReporting(Chapter):
@@ -54,13 +56,22 @@ class StatusReporting(Chapter):
         """Return what is known of an agent after one more message of it."""
         if known is None:
             known = AgentRecord(message.instance_uid, 0)
-        reported = [part for part in _PARTS if message.HasField(part)]
-        record = known._replace(
-            sequence_num=message.sequence_num,
-            connected=True,
-            capabilities=self.capabilities_of(known, message),
-        )
-        return self.learn(record, message, reported) if reported else record
+        capabilities = self.capabilities_of(known, message)
+        record = AgentRecord(known.instance_uid, message.sequence_num, True, capabilities, *known[4:])
+        parts = 0
+        for bit, part in _PARTS:
+            if message.HasField(part):
+                parts |= bit
+        if not parts:
+            return record
+        record = record._replace(reported=self.status(known, message, parts), parts=known.parts | parts)
+        return self.learn(record, message, _names(parts)) if parts & _REMEMBERED else record
+
+    def status(self, known: AgentRecord, message: pb.AgentToServer, parts: int) -> bytes:
+        """Return the status as it is known now; where nothing that was known is left out, it is the message's."""
+        if parts & known.parts == known.parts:
+            return message.SerializeToString()
+        return self.merged(known.reported, message, _names(parts))
 
     def left(self, known: AgentRecord) -> AgentRecord:
         """Return what is known of an agent whose WebSocket has ended."""
@@ -71,12 +82,7 @@ class StatusReporting(Chapter):
         return message.capabilities or known.capabilities
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
-        """Return the record with what the reported parts say."""
-        if record.parts.issubset(reported):  # Nothing that is known was left out.
-            record = record._replace(reported=self.merged(b"", message, reported), parts=frozenset(reported))
-        else:
-            status = self.merged(record.reported, message, reported)
-            record = record._replace(reported=status, parts=record.parts.union(reported))
+        """Return the record with what it remembers of the reported parts by itself."""
         for part in reported:
             match part:
                 case "remote_config_status":
@@ -96,10 +102,12 @@ class StatusReporting(Chapter):
 
     def merged(self, known: bytes, message: pb.AgentToServer, reported: list[str]) -> bytes:
         """Return the status as it is known after a message that left out what has not changed."""
-        if not known:
-            return message.SerializeToString()
         status = pb.AgentToServer.FromString(known)
         for part in reported:
             status.ClearField(part)
             getattr(status, part).CopyFrom(getattr(message, part))
         return status.SerializeToString()
+
+
+def _names(parts: int) -> list[str]:
+    return [name for bit, name in _PARTS if parts & bit]
