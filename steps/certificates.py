@@ -91,6 +91,11 @@ def _(exchange: Exchange) -> None:
     expect_offers.only_opamp_settings(exchange)
 
 
+@then("the refusal is a BadRequest")
+def _(exchange: Exchange) -> None:
+    expect_certificates.refusal_is_bad_request(exchange)
+
+
 @then("no certificate is issued")
 def _(exchange: Exchange) -> None:
     expect_offers.no_certificate(exchange)

@@ -11,7 +11,12 @@ from opamp_conformance.scene import Scene
 
 @given("the agent has said goodbye")
 def _(scene: Scene, agent: Agent) -> None:
-    scene.require_accepted(scene.client.send(agent.disconnect()))
+    scene.say_goodbye(agent)
+
+
+@given("the agent has closed its connection")
+def _(scene: Scene, agent: Agent) -> None:
+    scene.lanes.close(agent)
 
 
 @when("the agent closes its WebSocket", target_fixture="code")
@@ -19,9 +24,10 @@ def _(scene: Scene, agent: Agent) -> int | None:
     return scene.lanes.close(agent)
 
 
-@when("the operator has the agent's WebSocket closed")
-def _(scene: Scene, agent: Agent) -> None:
+@when("the operator has the agent's WebSocket closed", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
     scene.operator.close_connection(agent)
+    return scene.client.receive(agent.instance_uid)
 
 
 @when("a clone of the agent reports its full status on a WebSocket of its own", target_fixture="exchange")
@@ -51,12 +57,12 @@ def _(exchange: Exchange) -> None:
 
 @then("the server takes the agent for disconnected")
 def _(scene: Scene, agent: Agent) -> None:
-    expect.connected(scene.operator.record(agent), False)
+    expect.connected(scene.operator.record_once(agent, connected=False), False)
 
 
 @then("the server takes the agent for connected")
 def _(scene: Scene, agent: Agent) -> None:
-    expect.connected(scene.operator.record(agent), True)
+    expect.connected(scene.operator.record_once(agent, connected=True), True)
 
 
 @then("the server does not ask for the full state")

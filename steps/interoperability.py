@@ -22,7 +22,7 @@ def _(scene: Scene, agent: Agent) -> None:
 
 @when("the agent reports its full status with fields of a newer protocol", target_fixture="exchange")
 def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send_bytes(messages.with_newer_fields(agent))
+    return scene.client.send(messages.with_newer_fields(agent))
 
 
 @when("the agent reports a remote configuration status of a newer protocol", target_fixture="exchange")

@@ -41,12 +41,6 @@ def _(scene: Scene, agent: Agent, number: int) -> Exchange:
     return scene.client.send(agent.check_in())
 
 
-@when("the agent reports its full status after 1 lost message", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    agent.lose(1)
-    return scene.client.send(agent.full_status())
-
-
 @when("the agent reports that it is unhealthy", target_fixture="exchange")
 def _(scene: Scene, agent: Agent) -> Exchange:
     return scene.client.send(messages.unhealthy(agent))

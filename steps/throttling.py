@@ -18,7 +18,12 @@ def _(scene: Scene, agent: Agent) -> None:
     scene.operator.fail(agent)
 
 
-@when("the agent checks in with an overloaded server", target_fixture="exchange")
+@when("the agent reports its full status, and does not try again", target_fixture="exchange")
+def _(scene: Scene, agent: Agent) -> Exchange:
+    return scene.client.send_once(agent.full_status())
+
+
+@when("the agent checks in, and does not try again", target_fixture="exchange")
 def _(scene: Scene, agent: Agent) -> Exchange:
     return scene.client.send_once(agent.check_in())
 

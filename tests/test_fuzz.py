@@ -57,8 +57,9 @@ def corpus() -> list[bytes]:
         messages.with_nested_health(agent, 5),
         messages.with_components(agent, 5),
         messages.unhealthy(agent),
+        messages.with_newer_fields(agent),
     ]
-    return [message.SerializeToString() for message in right] + [messages.with_newer_fields(agent)]
+    return [message.SerializeToString() for message in right]
 
 
 CORPUS = corpus()

@@ -14,6 +14,7 @@ from opamp_conformance.errors import Breach, HarnessFault, NotApplicable, Unmet
 from opamp_conformance.exchange import Exchange, Request, Response
 from opamp_conformance.ledger import Contract, Level, Subject, load
 from opamp_conformance.redaction import REDACTED, Redactor
+from opamp_conformance.traffic import shown
 from opamp_conformance.validation import CHECKS, Findings
 from opamp_conformance.verdicts import ExitCode, Verdict, exit_code, judge
 from opamp_proto import opamp_pb2 as pb
@@ -209,3 +210,15 @@ def test_redaction() -> None:
     assert redactor.data(b"..abcdef..") == b"..******.."
     headers = redactor.headers({"authorization": "x", "Set-Cookie": "y", "x-team": "blue", "Server": "abcdef"})
     assert headers == {"authorization": REDACTED, "Set-Cookie": REDACTED, "x-team": REDACTED, "Server": REDACTED}
+
+
+def test_what_is_for_the_agents_eyes_only_is_not_shown() -> None:
+    reply = pb.ServerToAgent()
+    reply.connection_settings.opamp.certificate.private_key = b"a private key"
+    reply.connection_settings.opamp.headers.headers.add(key="Authorization", value="Bearer secret")
+    reply.connection_settings.other_connections["backend"].headers.headers.add(key="X-Key", value="another")
+    [traffic] = shown([exchange(reply)], Redactor({}))
+    for secret in ("a private key", "Bearer secret", "another"):
+        assert secret not in traffic.response_message
+        assert secret.encode() not in bytes.fromhex(traffic.response_bytes)
+    assert "Authorization" in traffic.response_message

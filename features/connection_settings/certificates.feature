@@ -49,12 +49,12 @@ Feature: Client certificates on request
     @MUST @csr.failure-bad-request
     Scenario: A request that is no request is a BadRequest
       When the agent asks for a client certificate by bytes that are no request
-      Then the message is refused as a BadRequest
+      Then the refusal is a BadRequest
 
     @MUST @csr.failure-bad-request
     Scenario: A forged request is a BadRequest
       When the agent asks for a client certificate by a forged request
-      Then the message is refused as a BadRequest
+      Then the refusal is a BadRequest
 
     @SHOULD @csr.server-validates
     Scenario: A forged request is not granted

@@ -13,7 +13,6 @@ Feature: The end of a WebSocket
     Given a server that can be operated
     And an agent that has reported its full status
     When the operator has the agent's WebSocket closed
-    And the agent hears from the server
     Then the WebSocket was closed by a Close frame
 
   @SHOULD @disconnect.server-forgets-instance

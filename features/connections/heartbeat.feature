@@ -6,5 +6,6 @@ Feature: Signs of life
     Given a server that can be operated
     And an agent that has reported its full status
     And the agent has said goodbye
+    And the agent has closed its connection
     When the agent checks in
     Then the server takes the agent for connected

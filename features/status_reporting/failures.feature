@@ -8,10 +8,10 @@ Feature: Reports that fail
 
   @MUST @response.error-on-failure
   Scenario: A report that could not be processed is answered with an error
-    When the agent reports its full status
+    When the agent reports its full status, and does not try again
     Then the response is an error_response
 
   @implied @error.set-on-failure
   Scenario: A check-in that could not be processed is answered with an error
-    When the agent checks in
+    When the agent checks in, and does not try again
     Then the response is an error_response

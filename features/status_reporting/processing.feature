@@ -43,7 +43,7 @@ Feature: Reports are taken in
   Scenario: An agent that reports no configuration is not asked for one
     Given an agent with every capability but ReportsEffectiveConfig
     And the agent has reported its full status
-    When the agent reports its full status after 1 lost message
+    When the agent reports its full status
     Then the server does not ask for the full state
 
   @implied @health.nesting

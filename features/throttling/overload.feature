@@ -8,10 +8,10 @@ Feature: Servers that are too busy
 
   @transport.websocket @SHOULD @throttle.ws-unavailable
   Scenario: An overloaded server says that it is unavailable
-    When the agent checks in with an overloaded server
+    When the agent checks in, and does not try again
     Then the error is Unavailable
 
   @implied @throttle.min-30s
   Scenario: An overloaded server gives itself half a minute
-    When the agent checks in with an overloaded server
+    When the agent checks in, and does not try again
     Then the agent is asked to wait for 30 seconds or more

@@ -19,6 +19,7 @@ class Connections:
 
     def __init__(self) -> None:
         self._of_agent: dict[bytes, Connection] = {}
+        self._agents: dict[Connection, set[bytes]] = {}
 
     def of(self, instance_uid: bytes) -> Connection | None:
         """Return the connection that an agent lives on, None if it has none."""
@@ -26,12 +27,20 @@ class Connections:
 
     def bind(self, instance_uid: bytes, connection: Connection) -> None:
         """Take note that an agent has spoken on a connection."""
-        self._of_agent[instance_uid] = connection
+        if self._of_agent.get(instance_uid) is not connection:
+            self.release(instance_uid)
+            self._of_agent[instance_uid] = connection
+            self._agents.setdefault(connection, set()).add(instance_uid)
 
     def release(self, instance_uid: bytes) -> None:
         """Take note that an agent has left its connection."""
-        self._of_agent.pop(instance_uid, None)
+        connection = self._of_agent.pop(instance_uid, None)
+        if connection is not None:
+            agents = self._agents[connection]
+            agents.discard(instance_uid)
+            if not agents:
+                del self._agents[connection]
 
     def agents_on(self, connection: Connection) -> Iterable[bytes]:
         """Return the agents that live on a connection."""
-        return [instance_uid for instance_uid, other in self._of_agent.items() if other is connection]
+        return tuple(self._agents.get(connection, ()))

@@ -55,6 +55,7 @@ class Control:
 
     async def forget(self, instance_uid: bytes, body: bytes) -> Response:
         self._service.plans.delete(instance_uid)
+        self._service.connections.release(instance_uid)
         await self._service.store.delete(instance_uid)
         return _DONE
 

@@ -8,7 +8,7 @@ from opamp_mock_server.core.packages import DOWNLOADS
 from opamp_mock_server.http import Refused, Response, Scope
 from opamp_mock_server.plans import Plans
 
-_RANGE: Final = re.compile(rb"bytes=(\d*)-(\d*)")
+_RANGE: Final = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
 _OCTETS: Final = b"application/octet-stream"
 
 

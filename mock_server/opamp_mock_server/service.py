@@ -19,7 +19,7 @@ _log = logging.getLogger("opamp_mock_server.messages")
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Seconds that a message takes, as on a server that writes to a database. An error takes none."""
+    """Seconds that a message takes, as on a server that writes to a database."""
 
     enrollment: float = 0
     check_in: float = 0
@@ -43,16 +43,17 @@ class Service:
             return self.malformed("the message cannot be decoded as an AgentToServer")
         instance_uid = message.instance_uid
         known = await self.store.get(instance_uid)
+        if self._delays is not None:
+            is_new = known is None or self.core.asks_for_instance_uid(message)
+            await asyncio.sleep(self._delays.enrollment if is_new else self._delays.check_in)
+            known = await self.store.get(instance_uid)  # Much may have happened meanwhile.
         plan = self.plans.get(instance_uid)
         lives_on = self.connections.of(instance_uid) if connection is not None else None
         lives_elsewhere = lives_on is not None and lives_on is not connection
         outcome = self.core.answer(known, message, plan, lives_elsewhere=lives_elsewhere)
-        if self._delays is not None and outcome.put:
-            is_new = known is None or outcome.put[0].instance_uid != instance_uid
-            await asyncio.sleep(self._delays.enrollment if is_new else self._delays.check_in)
         await self._keep(outcome, plan, instance_uid)
-        if connection is not None and not lives_elsewhere:
-            self._settle(outcome, connection, instance_uid)
+        if connection is not None:
+            self._settle(outcome, connection)
         if _log.isEnabledFor(logging.INFO):
             _log.info("%s", _Line(message, outcome.reply))
         return outcome.reply.SerializeToString()
@@ -97,13 +98,13 @@ class Service:
         if outcome.plan is not plan and outcome.plan is not None:
             self.plans.put(instance_uid, outcome.plan)
 
-    def _settle(self, outcome: Outcome, connection: Connection, instance_uid: bytes) -> None:
+    def _settle(self, outcome: Outcome, connection: Connection) -> None:
         """Take note of who lives on a connection now."""
         for record in outcome.put:
             if record.connected:
                 self.connections.bind(record.instance_uid, connection)
-            else:
-                self.connections.release(instance_uid)
+            elif self.connections.of(record.instance_uid) is connection:
+                self.connections.release(record.instance_uid)
 
 
 class _Line:

@@ -85,22 +85,26 @@ class WebSocketEndpoint:
 
 
 class WebSocketConnection:
-    """One WebSocket, from the server's side."""
+    """One WebSocket, from the server's side. Once closed it takes nothing more."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._is_closed = False
 
     async def send(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # A peer that has gone needs no answer.
-            await self._send(self.event(data))
+        if not self._is_closed:
+            with contextlib.suppress(OSError):  # A peer that has gone needs no answer.
+                await self._send(self.event(data))
 
     def event(self, data: bytes) -> dict[str, Any]:
         """Make the WebSocket message that carries a ServerToAgent."""
         return {"type": "websocket.send", "bytes": HEADER + data}
 
     async def close(self) -> None:
-        with contextlib.suppress(OSError):
-            await self._send({"type": "websocket.close", "code": _GOING_AWAY})
+        if not self._is_closed:
+            self._is_closed = True
+            with contextlib.suppress(OSError):
+                await self._send({"type": "websocket.close", "code": _GOING_AWAY})
 
 
 async def _refuse(refused: Refused, send: Send) -> None:

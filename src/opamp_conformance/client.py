@@ -1,6 +1,7 @@
 """The client that speaks for the tester's agents: it delivers messages, and remembers what came of them."""
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -27,6 +28,9 @@ _MAX_ATTEMPTS: Final = 4
 _MAX_SILENCES: Final = 12
 # A server that pushes does so at once; one that does not is asked, and need not be waited for long.
 _PUSH_SECONDS: Final = 0.5
+_GOODBYE_SECONDS: Final = 1.0
+DEFAULT_RETRY_SECONDS: Final = 1.0
+"""The wait after a 429 or 503 that does not say how long."""
 
 
 @dataclass
@@ -109,12 +113,22 @@ class Client:
         return self.deliver(Frame(HEADER + data, message, message.instance_uid if message else b""))
 
     def hear(self, agent_sends: Callable[[], pb.AgentToServer], instance_uid: bytes) -> Exchange:
-        """Return what the server says next to an agent: of its own accord, or asked by one more message."""
-        if self._websocket.has(instance_uid):
-            push = self._run(self._await_push(instance_uid))
-            if push is not None:
-                return self._noted(push)
-        return self.send(agent_sends())
+        """Return what the server says next to an agent: of its own accord, or asked by one more message.
+
+        What it says of its own accord may come late, and then beside the acknowledgement of that message.
+        """
+        push = self._push_on(instance_uid)
+        if push is not None:
+            return push
+        answer = self.send(agent_sends())
+        late = self._push_on(instance_uid) if _says_nothing(answer) else None
+        return answer if late is None else late
+
+    def _push_on(self, lane: bytes) -> Exchange | None:
+        if not self._websocket.has(lane):
+            return None
+        push = self._run(self._await_push(lane))
+        return None if push is None else self._noted(push)
 
     # ---- anything
 
@@ -125,6 +139,10 @@ class Client:
     def deliver_at_once(self, requests: Sequence[Request | Frame]) -> list[Exchange]:
         """Deliver any requests or frames at the same time."""
         return [self._noted(exchange) for exchange in self._run(self._exchange_all(requests))]
+
+    def receive(self, lane: bytes) -> Exchange:
+        """Wait for one more message on a WebSocket, or for its end."""
+        return self._noted(self._run(self._receive(lane, self.timeout)))
 
     def deliver_all(self, frames: Sequence[Frame]) -> list[Exchange]:
         """Send frames on one WebSocket without waiting, then take as many answers, in their order."""
@@ -209,9 +227,9 @@ class Client:
         """Send a request until the server is not too busy for it; raises Throttled."""
         for _ in range(_MAX_ATTEMPTS):
             exchange = await self._attempt(request)
-            wait = exchange.retry_after
-            if wait is None:
+            if not exchange.is_busy:
                 return exchange
+            wait = DEFAULT_RETRY_SECONDS if exchange.retry_after is None else exchange.retry_after
             if wait > self.timeout:
                 raise Throttled(f"the server asks to come back in {wait:g} seconds; try again when it is less busy")
             await asyncio.sleep(wait)
@@ -228,15 +246,23 @@ class Client:
     async def _fetch(self, url: str, headers: Mapping[str, str]) -> Response:
         try:
             async with HttpTransport(url, {}, self.tls, self.timeout) as elsewhere:
-                return await elsewhere.send(Request(b"", method="GET", headers=headers))
+                return await elsewhere.send(Request(b"", method="GET", headers=headers, follows_redirects=True))
         except NoResponse as error:
             raise Breach("a file at the offered URL", str(error)) from error
 
     async def _in_a_row(self, frames: Sequence[Frame]) -> list[Exchange]:
-        for frame in frames[:-1]:
-            await self._websocket.post(frame)
-        first = await self._attempt(frames[-1])
-        answers = [first, *[await self._receive(frames[0].lane, self.timeout) for _ in frames[1:]]]
+        answers: list[Exchange] = []
+        try:
+            for frame in frames[:-1]:
+                await self._websocket.post(frame)
+        except NoResponse as error:
+            sent_at = time.monotonic() - self._began
+            answers = [Exchange(frames[0], sent_at, 0, None, str(error), close_code=error.close_code)]
+        else:
+            answers = [await self._attempt(frames[-1])]
+        while len(answers) < len(frames):  # What is missing after a silence is not waited for again.
+            silent = answers[-1].response is None
+            answers.append(answers[-1] if silent else await self._receive(frames[0].lane, self.timeout))
         return [with_(answer, request=frame, is_push=False) for frame, answer in zip(frames, answers, strict=True)]
 
     async def _answer_to(self, request: Request | Frame) -> Response | Received:
@@ -282,7 +308,17 @@ class Client:
             return
         finally:
             self.notes.guests.closed(lane)
-        await self._websocket.close(lane)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await self._websocket.close(lane)
+
+
+def _says_nothing(exchange: Exchange) -> bool:
+    """Tell whether an answer is a bare acknowledgement."""
+    message = exchange.message
+    if isinstance(message, Breach):
+        return False
+    return {field.name for field, _ in message.ListFields()} <= {"instance_uid", "capabilities", "flags"}
 
 
 def _apart(request: Request | Frame, before: Sequence[Request | Frame]) -> Request | Frame:

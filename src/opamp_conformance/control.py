@@ -38,7 +38,9 @@ class Control:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._url = client.endpoint.control
+        self._url = client.endpoint.control.rstrip("/") if client.endpoint.control else None
+        # Until a record was shown, a 404 may say as well that there are none to be shown.
+        self._has_shown = False
 
     def require(self) -> None:
         if self._url is None:
@@ -77,9 +79,10 @@ class Control:
     def record(self, instance_uid: bytes) -> Mapping[str, Any] | None:
         """Return what the server knows of an agent, None if it does not know it."""
         status, text = self._exchange("GET", instance_uid, "", None)
-        if status == 404:
+        if status == 404 and self._has_shown:
             return None
         self._check(status, "GET", "record", text)
+        self._has_shown = True
         record = json.loads(text)
         return record if isinstance(record, dict) else {}
 

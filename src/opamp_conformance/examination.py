@@ -44,9 +44,6 @@ class Briefing:
     strict: bool = False
     cases: tuple[tuple[str, str], ...] | None = None
 
-    def has(self, name: str, transport: str) -> bool:
-        return self.cases is None or (name, transport) in self.cases
-
     def as_json(self) -> str:
         return json.dumps(asdict(self), default=str)
 
@@ -144,6 +141,10 @@ class Examination:
             arguments += ["--contract", scenario.contract]
         if len(scenario.transports) > 1:
             arguments += ["--transport", case.transport]
+        if scenario.is_disruptive and arguments:
+            arguments.append("--disruptive")
+        if self.briefing.strict:
+            arguments.append("--strict")
         return " ".join(["opamp-conformance run", *arguments, "--only", shlex.quote(case.name)])
 
 

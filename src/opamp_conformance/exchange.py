@@ -1,8 +1,9 @@
 """One message and what came of it: bytes, times, and the messages in them."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Final
 
 from google.protobuf.message import DecodeError
 
@@ -10,9 +11,6 @@ from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.transports.http import Request, Response
 from opamp_conformance.transports.websocket import HEADER, Frame, Received
 from opamp_proto import opamp_pb2 as pb
-
-DEFAULT_RETRY_SECONDS: Final = 1.0
-"""The wait after a 429 or 503 that does not say how long."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +85,20 @@ class Exchange:
         return "http.response-body" if isinstance(self.response, Response) else "ws.layout.server"
 
     @property
-    def retry_after(self) -> float | None:
-        """How many seconds the server asks to wait before the same is sent again, None if it does not (Throttling)."""
-        if isinstance(self.response, Response) and self.response.status in (429, 503):
-            seconds = self.response.headers.get("retry-after", "")
-            return float(seconds) if seconds.isdecimal() else DEFAULT_RETRY_SECONDS
+    def is_busy(self) -> bool:
+        """Whether the server asks to send the same again later (Throttling)."""
+        if self.status is not None and self.status in (429, 503):
+            return True
         message = self.message
-        if isinstance(message, Breach) or message.error_response.type != pb.ServerErrorResponseType_Unavailable:
+        return not isinstance(message, Breach) and _is_unavailable(message) and self.retry_after is not None
+
+    @property
+    def retry_after(self) -> float | None:
+        """How many seconds the server asks to wait, None if it does not say (Throttling)."""
+        if isinstance(self.response, Response) and self.response.status in (429, 503):
+            return _seconds_until(self.response.headers.get("retry-after", ""))
+        message = self.message
+        if isinstance(message, Breach) or not _is_unavailable(message):
             return None
         error = message.error_response
         return error.retry_info.retry_after_nanoseconds / 1e9 if error.HasField("retry_info") else None
@@ -107,3 +112,18 @@ class Exchange:
     def instance_uid(self) -> bytes:
         """Who has sent the message, empty if it was no message."""
         return self.request.message.instance_uid if self.request.message else b""
+
+
+def _is_unavailable(message: pb.ServerToAgent) -> bool:
+    return message.error_response.type == pb.ServerErrorResponseType_Unavailable
+
+
+def _seconds_until(retry_after: str) -> float | None:
+    """Read a Retry-After header: seconds, or a date (RFC 9110, section 10.2.3)."""
+    if retry_after.isdecimal():
+        return float(retry_after)
+    try:
+        date = parsedate_to_datetime(retry_after)
+        return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None

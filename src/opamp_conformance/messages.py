@@ -8,13 +8,14 @@ _NEWER_FIELD = 99
 _NEWER_VALUE = 77
 
 
-def with_newer_fields(agent: Agent) -> bytes:
-    """Encode a full status with fields that v0.18.0 does not know, at the top and inside."""
+def with_newer_fields(agent: Agent) -> pb.AgentToServer:
+    """Report a full status with fields that v0.18.0 does not know, at the top and inside."""
     message = agent.full_status()
     text = anyvalue_pb2.AnyValue(string_value="newer").SerializeToString()
     field = bytes([_NEWER_FIELD << 3 & 0x7F | 0x80 | 2, _NEWER_FIELD >> 4, len(text)]) + text
     message.agent_description.MergeFromString(field)
-    return message.SerializeToString() + field
+    message.MergeFromString(field)
+    return message
 
 
 def with_newer_value(agent: Agent) -> pb.AgentToServer:

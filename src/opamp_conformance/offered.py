@@ -65,7 +65,9 @@ class Offered:
     def download(self, exchange: Exchange, *, first_byte: int = 0) -> Response:
         """Fetch the file of the package that is offered, from its beginning or from where a download broke off."""
         file = exchange.reply.packages_available.packages[PACKAGE].file
-        return self._client.fetch(file.download_url, {"Range": f"bytes={first_byte}-"} if first_byte else {})
+        headers = {header.key: header.value for header in file.headers.headers}
+        part = {"Range": f"bytes={first_byte}-"} if first_byte else {}
+        return self._client.fetch(file.download_url, {**headers, **part})
 
     def _heard_settings_for_opamp(self, agent: Agent) -> Exchange:
         return self._heard(

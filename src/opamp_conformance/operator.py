@@ -1,5 +1,6 @@
 """The operator of the target: what a scenario wants the server to do, by way of its control plane."""
 
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
@@ -9,6 +10,9 @@ from opamp_conformance.client import Client
 from opamp_conformance.control import Control, Package
 from opamp_conformance.errors import NotApplicable, Unmet
 from opamp_proto import opamp_pb2 as pb
+
+# How long a server may take to see that a connection has come or gone.
+_SETTLED_SECONDS: Final = 1.0
 
 FILE: Final = "collector.yaml"
 """The name of the configuration file that is offered."""
@@ -120,6 +124,13 @@ class Operator:
     def record(self, agent: Agent) -> Mapping[str, Any]:
         """Return what the server knows of an agent (docs/control-plane.md)."""
         return self._control.record(agent.instance_uid) or {}
+
+    def record_once(self, agent: Agent, *, connected: bool) -> Mapping[str, Any]:
+        """Return the record as soon as it shows an agent connected, or not; after a while as it is then."""
+        end = time.monotonic() + min(self._client.timeout, _SETTLED_SECONDS)
+        while bool((record := self.record(agent)).get("connected")) is not connected and time.monotonic() < end:
+            time.sleep(0.02)
+        return record
 
 
 def settings(classes: "tuple[str, ...] | list[str]", host: str) -> pb.ConnectionSettingsOffers:

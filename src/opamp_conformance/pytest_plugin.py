@@ -283,8 +283,8 @@ def _target(config: pytest.Config) -> Target:
         )
         if url is not None:
             return UrlTarget(url, headers, tls, control=config.getoption("opamp_control"))
-        if headers or tls != Tls():
-            raise CannotTell("headers and certificates are for a server at a URL; add --opamp-url")
+        if headers or tls != Tls() or config.getoption("opamp_control"):
+            raise CannotTell("headers, certificates and a control plane are for a server at a URL; add --opamp-url")
         return MockTarget()
     except CannotTell as error:
         raise pytest.UsageError(str(error)) from error

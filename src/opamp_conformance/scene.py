@@ -171,6 +171,10 @@ class Scene:
         request = Request.of(agent.full_status()).with_headers(headers, authorized=authorized)
         return self.client.deliver(request)
 
+    def say_goodbye(self, agent: Agent) -> None:
+        """Have the agent disconnect, and not close its WebSocket yet."""
+        self.require_accepted(self.client.send(agent.disconnect()))
+
     def check_in_and_close(self, agent: Agent) -> Exchange:
         """Check in over an HTTP connection that ends with the response (RFC 9112, section 9.6)."""
         return self.client.deliver(Request.of(agent.check_in()).with_headers({"Connection": "close"}))

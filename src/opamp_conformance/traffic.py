@@ -1,6 +1,6 @@
 """Exchanges as people read them: decoded messages beside bytes, without secrets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from google.protobuf.message import Message
@@ -11,7 +11,10 @@ from opamp_conformance.exchange import Exchange
 from opamp_conformance.redaction import Redactor, printable
 from opamp_conformance.transports.http import Request, Response
 from opamp_conformance.transports.websocket import Received
+from opamp_proto import opamp_pb2 as pb
 from opamp_proto.anyvalue_pb2 import KeyValue
+
+_SECRET: Final = {f"{pb.DESCRIPTOR.package}.TLSCertificate.private_key", f"{pb.DESCRIPTOR.package}.Header.value"}
 
 MAX_SHOWN_BYTES: Final = 1024
 """Of a longer body, so many bytes are shown."""
@@ -39,7 +42,7 @@ def _shown(exchange: Exchange, redactor: Redactor) -> Traffic:
         request_message=sent,
         status=exchange.status,
         response_headers=redactor.headers(response.headers) if isinstance(response, Response) else {},
-        response_bytes="" if response is None else _hex(_bytes(response, redactor)),
+        response_bytes="" if response is None else _hex(_without(_secrets(message), _bytes(response, redactor))),
         response_message=received,
     )
 
@@ -66,6 +69,33 @@ def _bytes(response: Response | Received, redactor: Redactor) -> bytes:
     return response.body if blotted == response.data else blotted
 
 
+def _secrets(message: Message | Breach) -> set[bytes]:
+    """Collect what the server means for the agent's eyes only: private keys, and values of headers."""
+    if isinstance(message, Breach):
+        return set()
+    found: set[bytes] = set()
+    for field, value in message.ListFields():
+        if field.full_name in _SECRET:
+            found.add(value if isinstance(value, bytes) else value.encode())
+        elif field.message_type is not None:
+            found |= {secret for item in _messages_in(value) for secret in _secrets(item)}
+    return found
+
+
+def _messages_in(value: object) -> list[Message]:
+    """Return the messages in the value of a field: one, a list or a map of them."""
+    if isinstance(value, Message):
+        return [value]
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, Iterable) else ()
+    return [item for item in items if isinstance(item, Message)]
+
+
+def _without(secrets: set[bytes], data: bytes) -> bytes:
+    for secret in secrets:
+        data = data.replace(secret, b"*" * len(secret)) if secret else data
+    return data
+
+
 def _lines(message: Message, redactor: Redactor, indent: str = "") -> Iterable[str]:
     for field, value in message.ListFields():
         for item in value if field.is_repeated else [value]:
@@ -75,6 +105,8 @@ def _lines(message: Message, redactor: Redactor, indent: str = "") -> Iterable[s
             elif isinstance(item, Message):
                 yield f"{indent}{field.name}:"
                 yield from _lines(item, redactor, indent + "  ")
+            elif field.full_name in _SECRET:
+                yield f"{indent}{field.name}: <redacted>"
             elif isinstance(item, bytes):
                 yield f"{indent}{field.name}: {redactor.data(item).hex() or '(empty)'}"
             elif field.enum_type is not None:

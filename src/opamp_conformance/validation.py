@@ -46,7 +46,9 @@ def _echo(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | No
 
 
 def _error_alone(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Breach | None:
-    beside = [name.name for name, _ in reply.ListFields() if name.name not in ("instance_uid", "error_response")]
+    # The first message of a server has capabilities, also if it is an error (docs/ambiguities.md).
+    allowed = ("instance_uid", "error_response", "capabilities")
+    beside = [field.name for field, _ in reply.ListFields() if field.name not in allowed]
     if not reply.HasField("error_response") or not beside:
         return None
     return Breach("an error_response with no field beside it but instance_uid", f"also {', '.join(beside)}")

@@ -29,11 +29,11 @@ class CertificateAuthority:
         try:
             request = x509.load_pem_x509_csr(csr)
             is_signed = request.is_signature_valid
-        except (ValueError, UnsupportedAlgorithm):
+            named = {_as_instance_uid(attribute.value) for attribute in request.subject}
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
             return "csr is not the PEM of a certificate signing request"
         if not is_signed:
             return "csr is not signed with the key it holds"
-        named = {_as_instance_uid(attribute.value) for attribute in request.subject}
         if named - {None, instance_uid}:
             return "csr names the instance_uid of another agent"
         return None

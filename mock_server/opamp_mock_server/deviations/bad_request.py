@@ -43,12 +43,12 @@ class MalformedUnexplained(Core):
 
 
 @breaks("error.excludes-other-fields", also=["error.absent-with-other-fields"])
-class ErrorWithCapabilities(Core):
-    """Errors come with the server's capabilities."""
+class ErrorWithCustomCapabilities(Core):
+    """Errors come with empty custom_capabilities."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
         reply = super().bad_request(instance_uid, problem)
-        reply.capabilities = self.capabilities
+        reply.custom_capabilities.SetInParent()
         return reply
 
 

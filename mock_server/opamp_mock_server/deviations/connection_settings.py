@@ -2,6 +2,7 @@
 
 import hashlib
 
+from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.certificates import CertificateAuthority
 from opamp_mock_server.core.connection_settings import ConnectionSettings
 from opamp_mock_server.core.status_reporting import StatusReporting
@@ -322,17 +323,16 @@ class OneCertificateAnAgent(ConnectionSettings):
 
 
 @breaks("csr.failure-bad-request")
-class FailureUnknown(ConnectionSettings):
-    """A request for a certificate that is no request is acknowledged, and nothing follows."""
+class FailureUnknown(Core):
+    """A request that is not granted is answered with an error of type Unknown."""
 
-    def certificate_objection(self, message: pb.AgentToServer) -> str | None:
-        return None
+    def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
+        if self.asks_for_certificate(message):
+            return Outcome(self.failure(message.instance_uid))
+        return super().refuse(known, message, problem)
 
-    def with_certificate(self, plan: Plan | None, message: pb.AgentToServer) -> Plan | None:
-        return plan if super().certificate_objection(message) else super().with_certificate(plan, message)
 
-
-@breaks("csr.server-validates", also=["csr.failure-bad-request"])
+@breaks("csr.server-validates")
 class ForgedRequestsGranted(ConnectionSettings):
     """The signature of a request is not looked at."""
 

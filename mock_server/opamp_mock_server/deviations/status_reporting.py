@@ -181,10 +181,12 @@ class LastReportOnly(StatusReporting):
 
 @breaks("effective-config.server-not-expecting")
 class ConfigurationExpected(StatusReporting):
-    """A report without effective_config is not taken for full."""
+    """A report of a known agent without effective_config is asked for again, if it has a description."""
 
-    def is_full_report(self, message: pb.AgentToServer) -> bool:
-        return super().is_full_report(message) and message.HasField("effective_config")
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        if known and message.HasField("agent_description") and not message.HasField("effective_config"):
+            return int(pb.ServerToAgentFlags_ReportFullState)
+        return super().missing_state(known, message)
 
 
 @breaks("health.nesting")

@@ -3,7 +3,7 @@
 from opamp_conformance import pki
 from opamp_conformance.errors import Unmet
 from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import that
+from opamp_conformance.expect import bad_request, that
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -24,6 +24,13 @@ def signed_by_its_authority(exchange: Exchange) -> None:
         raise Unmet("csr.offer-ca-cert", "no ca_cert")
     vouches = pki.is_issued_by(offered.cert, offered.ca_cert or offered.cert)
     that(vouches, "a certificate that its authority has signed", "one that another has signed")
+
+
+def refusal_is_bad_request(exchange: Exchange) -> None:
+    """That a request is looked at is only a SHOULD; that its refusal is a BadRequest is not."""
+    if not exchange.reply.HasField("error_response"):
+        raise Unmet("csr.server-validates", "the request is not refused")
+    bad_request(exchange)
 
 
 def _offered(exchange: Exchange) -> pb.TLSCertificate:

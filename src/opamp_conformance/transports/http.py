@@ -34,6 +34,7 @@ class Request:
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": CONTENT_TYPE})
     authorized: bool = True
+    follows_redirects: bool = False
 
     @classmethod
     def of(cls, message: pb.AgentToServer) -> "Request":
@@ -125,7 +126,11 @@ class HttpTransport:
             async with (
                 asyncio.timeout(self._timeout),
                 self._session.request(
-                    request.method, self._url, data=request.body or None, headers=headers, allow_redirects=False
+                    request.method,
+                    self._url,
+                    data=request.body or None,
+                    headers=headers,
+                    allow_redirects=request.follows_redirects,
                 ) as response,
             ):
                 body = await _read(response)

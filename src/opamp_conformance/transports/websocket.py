@@ -25,8 +25,6 @@ from opamp_proto import opamp_pb2 as pb
 HEADER: Final = b"\0"
 """What every message begins with: the number 0 as a varint (WebSocket Message Format)."""
 
-_GOODBYE_SECONDS: Final = 1.0
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -181,7 +179,7 @@ class WebSocketTransport:
                     proxy=None,
                     open_timeout=None,
                     ping_interval=None,
-                    close_timeout=_GOODBYE_SECONDS,
+                    close_timeout=self._timeout,
                     max_size=MAX_RESPONSE_BYTES,
                 )
         except InvalidStatus as refused:
