@@ -35,8 +35,8 @@ def names(events: Iterable[ScenarioFinished]) -> list[str]:
 
 def test_without_a_deviation_all_is_well() -> None:
     graded = grade([])
-    assert graded.code is ExitCode.CONFORMANT
     assert names(event for event in graded.record.scenarios if event.verdict is not Verdict.PASSED) == []
+    assert graded.code is ExitCode.CONFORMANT
     assert graded.findings == set()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import io
 import ssl
 import zlib
 from collections.abc import Mapping
@@ -128,7 +129,7 @@ class HttpTransport:
                 self._session.request(
                     request.method,
                     self._url,
-                    data=request.body or None,
+                    data=io.BytesIO(request.body) if request.body else None,
                     headers=headers,
                     allow_redirects=request.follows_redirects,
                 ) as response,
