@@ -17,11 +17,13 @@ def _(scene: Scene) -> None:
 
 
 @given("the operator has offered the agent a configuration")
+@when("the operator offers the agent a configuration")
 def _(scene: Scene, agent: Agent) -> None:
     scene.operator.offer_configuration(agent, FIRST)
 
 
 @given("the operator has offered the agent another configuration")
+@when("the operator offers the agent another configuration")
 def _(scene: Scene, agent: Agent) -> None:
     scene.operator.offer_configuration(agent, OTHER)
 
@@ -40,16 +42,6 @@ def _(scene: Scene, agent: Agent) -> Exchange:
 @given("the agent has taken a configuration")
 def _(scene: Scene, agent: Agent) -> None:
     scene.offered.take_configuration(agent, FIRST)
-
-
-@when("the operator offers the agent a configuration")
-def _(scene: Scene, agent: Agent) -> None:
-    scene.operator.offer_configuration(agent, FIRST)
-
-
-@when("the operator offers the agent another configuration")
-def _(scene: Scene, agent: Agent) -> None:
-    scene.operator.offer_configuration(agent, OTHER)
 
 
 @when("the agent reports that it has applied the configuration", target_fixture="exchange")

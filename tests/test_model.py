@@ -23,7 +23,7 @@ NIGHTLY = os.environ.get("OPAMP_NIGHTLY") == "1"
 PHASES = (Phase.generate, Phase.shrink) if NIGHTLY else (Phase.generate,)
 UIDS = [bytes([number]) * 16 for number in range(1, 4)]
 CAPABILITIES = [EVERY_CAPABILITY, EVERY_CAPABILITY & ~capability("AcceptsRemoteConfig"), capability("ReportsStatus")]
-WITHOUT_GAP_EVERYTHING = (  # Which parts make a report full (Agent Status Compression), by capability.
+FULL_REPORT = (  # Which parts make a report full (Agent Status Compression), by capability.
     ("ReportsHealth", "health"),
     ("ReportsEffectiveConfig", "effective_config"),
     ("ReportsRemoteConfig", "remote_config_status"),
@@ -111,7 +111,7 @@ class Model:
 
     def _is_full(self, sent: pb.AgentToServer) -> bool:
         return sent.HasField("agent_description") and all(
-            sent.HasField(part) for name, part in WITHOUT_GAP_EVERYTHING if sent.capabilities & capability(name)
+            sent.HasField(part) for name, part in FULL_REPORT if sent.capabilities & capability(name)
         )
 
 
