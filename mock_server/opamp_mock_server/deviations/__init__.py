@@ -8,6 +8,7 @@ how. Its id is the requirement it breaks, with ``:variant`` where one can be bro
 from opamp_mock_server.deviations import (  # noqa: F401
     authentication,
     bad_request,
+    commands,
     communication,
     connection_settings,
     connections,
