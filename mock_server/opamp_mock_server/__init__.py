@@ -1,5 +1,6 @@
 """The reference mock server: OpAMP as the specification has it, and as one deviation at a time breaks it."""
 
+from opamp_mock_server.admission import CannotReadKeys
 from opamp_mock_server.core import ALL_CAPABILITIES
 from opamp_mock_server.deviations import DEVIATIONS, CannotDeviate, Deviation
 from opamp_mock_server.server import (
@@ -12,6 +13,7 @@ from opamp_mock_server.server import (
     Tls,
 )
 from opamp_mock_server.service import Delays
+from opamp_mock_server.stores import CannotStore, Elasticsearch
 
 __all__ = [
     "ALL_CAPABILITIES",
@@ -20,9 +22,12 @@ __all__ = [
     "DEVIATIONS",
     "CannotDeviate",
     "CannotListen",
+    "CannotReadKeys",
+    "CannotStore",
     "Contract",
     "Delays",
     "Deviation",
+    "Elasticsearch",
     "MockServer",
     "Settings",
     "Tls",

@@ -1,23 +1,96 @@
-"""Who may speak: enrollment keys in the Authorization header (Authentication)."""
+"""Who may speak, and under which policy: enrollment keys in the Authorization header (Authentication)."""
 
 import hmac
-from collections.abc import Collection
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from opamp_mock_server.records import DEFAULT_POLICY
+
+_log = logging.getLogger("opamp_mock_server.admission")
+
+
+class CannotReadKeys(Exception):
+    """The file of enrollment keys cannot be read, or is none."""
 
 
 class Admission:
-    """Admits every request if there are no keys, else those that show one, as ``ApiKey`` or ``Bearer``."""
+    """Admits every request if there are no keys, else those that show one, as ``ApiKey`` or ``Bearer``.
 
-    def __init__(self, enrollment_keys: Collection[str] = ()) -> None:
-        self._keys = tuple(key.encode() for key in enrollment_keys)
+    ``keys`` map each key to its policy.
+    """
 
-    def admits(self, authorization: bytes | None) -> bool:
-        """Tell whether a request with this Authorization header may go on; else it gets a 401."""
+    def __init__(self, keys: Mapping[str, str] | None = None) -> None:
+        self._keys = {key.encode(): policy_id for key, policy_id in (keys or {}).items()}
+
+    def policy_of(self, authorization: bytes | None) -> str | None:
+        """Return the policy of the key in an Authorization header, None for a request that gets a 401."""
         if not self._keys:
-            return True
+            return DEFAULT_POLICY
+        return self._policy_of(authorization)
+
+    def _policy_of(self, authorization: bytes | None) -> str | None:
         if authorization is None:
-            return False
+            return None
         scheme, _, shown = authorization.partition(b" ")
         if scheme.lower() not in (b"apikey", b"bearer"):
-            return False
+            return None
         # Every key is compared, in constant time: the answer's delay must not tell which is near.
-        return any([hmac.compare_digest(shown.strip(), key) for key in self._keys])  # noqa: C419
+        shown, found = shown.strip(), None
+        for key, policy_id in self._keys.items():
+            if hmac.compare_digest(shown, key):
+                found = policy_id
+        return found
+
+
+class AdmissionByFile(Admission):
+    """Admits requests that show a key of a file, which is read again whenever it has changed.
+
+    A key a line, and after a space its policy, if it has one; lines that begin with # say nothing. To revoke a key,
+    take its line out. While the file cannot be read, nobody is admitted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file; raises CannotReadKeys."""
+        self._path = path
+        self._seen = self._signature()
+        super().__init__(_read(path))
+
+    def policy_of(self, authorization: bytes | None) -> str | None:
+        try:
+            signature = self._signature()
+            if signature != self._seen:
+                self._keys = {key.encode(): policy_id for key, policy_id in _read(self._path).items()}
+                _log.warning("the enrollment keys have changed: there are %d now", len(self._keys))
+        except CannotReadKeys as error:
+            signature = None
+            if self._seen is not None:
+                _log.warning("nobody is admitted: %s", error)
+            self._keys = {}
+        self._seen = signature
+        return self._policy_of(authorization)
+
+    def _signature(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise CannotReadKeys(f"cannot read the enrollment keys in {self._path}: {error.strerror}") from error
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except OSError as error:
+        raise CannotReadKeys(f"cannot read the enrollment keys in {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CannotReadKeys(f"the enrollment keys in {path} are no ASCII text") from error
+    keys = {}
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) > 2:
+            raise CannotReadKeys(f"{path}, line {number}: a line is a key, and its policy if it has one")
+        keys[words[0]] = words[1] if len(words) == 2 else DEFAULT_POLICY
+    return keys

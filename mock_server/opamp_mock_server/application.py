@@ -1,5 +1,8 @@
 """The server's paths: the endpoint of both transports, the files of packages, and the control plane."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
 from opamp_mock_server.admission import Admission
 from opamp_mock_server.control import PREFIX, Control
 from opamp_mock_server.core.packages import DOWNLOADS
@@ -18,6 +21,9 @@ from opamp_mock_server.http import (
 )
 from opamp_mock_server.websocket import WebSocketEndpoint
 
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+"""What is at work while the server serves."""
+
 
 class Application:
     """The ASGI application. ``control`` is None where nobody may control the server."""
@@ -30,6 +36,7 @@ class Application:
         control: Control | None,
         admission: Admission,
         max_body_bytes: int,
+        lifespan: Lifespan,
     ) -> None:
         self._http = http
         self._websocket = websocket
@@ -37,9 +44,16 @@ class Application:
         self._control = control
         self._admission = admission
         self._max_body_bytes = max_body_bytes
+        self._lifespan = lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
+        if scope["type"] == "lifespan":
+            await receive()  # lifespan.startup
+            async with self._lifespan():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()  # lifespan.shutdown
+            await send({"type": "lifespan.shutdown.complete"})
+        elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["path"].startswith((DOWNLOADS, PREFIX)):
             await send_response(await self._aside(scope, receive), send)
@@ -51,10 +65,10 @@ class Application:
         path: str = scope["path"]
         try:
             if path.startswith(DOWNLOADS):
-                return self._downloads.respond(scope)
+                return await self._downloads.respond(scope)
             if self._control is None:
                 raise Refused(404, "the control plane is off")
-            if not self._admission.admits(RequestHeaders.of(scope["headers"]).authorization):
+            if self._admission.policy_of(RequestHeaders.of(scope["headers"]).authorization) is None:
                 raise unauthorized()
             body = await read_body(receive, self._max_body_bytes)
             return await self._control.respond(scope["method"], path, body)

@@ -1,11 +1,18 @@
 """The WebSockets that are open, and which agents speak on each."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
 
 class Connection(Protocol):
-    """One WebSocket. It may carry several agents."""
+    """One WebSocket. It may carry several agents. Whoever decides what to say on it holds the ``lock``.
+
+    ``policy_id`` is that of the enrollment key it was opened with.
+    """
+
+    policy_id: str
+    lock: asyncio.Lock
 
     async def send(self, data: bytes) -> None:
         """Send a serialized ServerToAgent."""
@@ -40,6 +47,10 @@ class Connections:
             agents.discard(instance_uid)
             if not agents:
                 del self._agents[connection]
+
+    def are_any(self) -> bool:
+        """Tell whether any agent has a connection."""
+        return bool(self._of_agent)
 
     def agents_on(self, connection: Connection) -> Iterable[bytes]:
         """Return the agents that live on a connection."""

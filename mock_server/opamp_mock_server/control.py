@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from opamp_mock_server.http import Refused, Response
 from opamp_mock_server.records import AgentRecord, Package, Plan, Trouble
 from opamp_mock_server.service import Service
+from opamp_mock_server.stores import StoreUnavailable
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
@@ -44,7 +45,10 @@ class Control:
         handler = _HANDLERS.get((method, resource))
         if handler is None:
             raise Refused(404, f"the control plane has no {method} of an agent's {resource or 'record'}")
-        return await handler(self, _instance_uid(name), body)
+        try:
+            return await handler(self, _instance_uid(name), body)
+        except StoreUnavailable as error:
+            raise Refused(503, f"the store is not available: {error}") from error
 
     async def show(self, instance_uid: bytes, body: bytes) -> Response:
         """What is known of an agent."""
@@ -54,7 +58,7 @@ class Control:
         return Response(200, json.dumps(_shown(record)).encode(), content_type=_JSON)
 
     async def forget(self, instance_uid: bytes, body: bytes) -> Response:
-        self._service.plans.delete(instance_uid)
+        await self._service.plans.delete(instance_uid)
         self._service.connections.release(instance_uid)
         await self._service.store.delete(instance_uid)
         return _DONE
@@ -90,10 +94,8 @@ class Control:
         return await self._want(instance_uid, lambda plan: replace(plan, trouble=trouble))
 
     async def close(self, instance_uid: bytes, body: bytes) -> Response:
-        connection = self._service.connections.of(instance_uid)
-        if connection is None:
+        if not await self._service.hang_up(instance_uid):
             raise Refused(404, "this agent has no WebSocket")
-        await connection.close()
         return _DONE
 
     async def _want(self, instance_uid: bytes, change: Callable[[Plan], Plan]) -> Response:

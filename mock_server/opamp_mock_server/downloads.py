@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from opamp_mock_server.core.packages import DOWNLOADS
 from opamp_mock_server.http import Refused, Response, Scope
-from opamp_mock_server.plans import Plans
+from opamp_mock_server.stores import Plans, StoreUnavailable
 
 _RANGE: Final = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
 _OCTETS: Final = b"application/octet-stream"
@@ -18,11 +18,11 @@ class Downloads:
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
 
-    def respond(self, scope: Scope) -> Response:
+    async def respond(self, scope: Scope) -> Response:
         """Answer a request for a file; raises Refused."""
         if scope["method"] not in ("GET", "HEAD"):
             raise Refused(405, "files are downloaded by GET", (b"allow", b"GET, HEAD"))
-        content = self._content(scope["path"])
+        content = await self._content(scope["path"])
         wanted = self.range(dict(scope["headers"]).get(b"range"), len(content))
         if wanted is None:
             return Response(200, content, ((b"accept-ranges", b"bytes"),), _OCTETS)
@@ -41,12 +41,14 @@ class Downloads:
             raise Refused(416, "the file is shorter", (b"content-range", b"bytes */%d" % size))
         return slice(start, stop)
 
-    def _content(self, path: str) -> bytes:
+    async def _content(self, path: str) -> bytes:
         instance_uid, _, name = path.removeprefix(f"{DOWNLOADS}/").partition("/")
         try:
-            plan = self._plans.get(bytes.fromhex(instance_uid))
+            plan = await self._plans.get(bytes.fromhex(instance_uid))
         except ValueError:
             plan = None
+        except StoreUnavailable as error:
+            raise Refused(503, "the files are out of reach") from error
         if plan is None or unquote(name) not in plan.packages:
             raise Refused(404, "there is no such file")
         return plan.packages[unquote(name)].content

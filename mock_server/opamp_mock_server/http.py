@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 from opamp_mock_server.admission import Admission
+from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.service import Service
 from opamp_proto import CONTENT_TYPE
 
@@ -83,7 +84,7 @@ class HttpEndpoint:
         self.require_plain_http(method, headers)
 
     def require_admission(self, headers: RequestHeaders) -> None:
-        if not self._admission.admits(headers.authorization):
+        if self._admission.policy_of(headers.authorization) is None:
             raise self.unauthorized()
 
     def require_plain_http(self, method: str, headers: RequestHeaders) -> None:
@@ -104,7 +105,8 @@ class HttpEndpoint:
             data = self.decode(headers.content_encoding, body)
         except Unreadable as unreadable:
             return self.encode(headers.accept_encoding, self._service.malformed(str(unreadable)))
-        return self.encode(headers.accept_encoding, await self._service.answer(data))
+        policy_id = self._admission.policy_of(headers.authorization) or DEFAULT_POLICY
+        return self.encode(headers.accept_encoding, await self._service.answer(data, policy_id=policy_id))
 
     def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
         """Undo the content encoding; raise Unreadable for a broken one, Refused for an unknown one."""

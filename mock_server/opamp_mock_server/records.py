@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from opamp_proto import opamp_pb2 as pb
+
+DEFAULT_POLICY: Final = "default"
+"""The policy of agents whose enrollment key names none."""
 
 
 class AgentRecord(NamedTuple):
@@ -17,6 +20,9 @@ class AgentRecord(NamedTuple):
     ``parts`` has a bit for each of them.
     The hashes are those that the agent reported last, or was offered since; ``components_hash`` is
     that of the available components it has described in full.
+    ``policy_id`` is that of the enrollment key it came with. ``reenrolled`` says that it has been given
+    another instance_uid, and has not spoken under this one since. ``instance`` names the instance of the server
+    that its WebSocket is open to; ``stored`` is the store's.
     """
 
     instance_uid: bytes
@@ -30,6 +36,10 @@ class AgentRecord(NamedTuple):
     packages_hash: bytes = b""
     components_hash: bytes = b""
     custom_capabilities: tuple[str, ...] = ()
+    policy_id: str = DEFAULT_POLICY
+    reenrolled: bool = False
+    instance: str = ""
+    stored: object = None
 
 
 class Trouble(Enum):
@@ -50,7 +60,10 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the operator wants an agent to have: what to offer, and what is yet to be sent once."""
+    """What the operator wants an agent to have: what to offer, and what is yet to be done once.
+
+    ``hang_up`` is for the instance that the agent's WebSocket is open to; ``stored`` is the store's.
+    """
 
     remote_config: pb.AgentConfigMap | None = None
     connection_settings: pb.ConnectionSettingsOffers | None = None
@@ -58,6 +71,8 @@ class Plan:
     custom_messages: tuple[pb.CustomMessage, ...] = ()
     restart: bool = False
     trouble: Trouble | None = None
+    hang_up: bool = False
+    stored: object = field(default=None, compare=False)
 
 
 NO_PLAN = Plan()

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import uvicorn
 
-from opamp_mock_server.admission import Admission
+from opamp_mock_server.admission import Admission, AdmissionByFile, CannotReadKeys
 from opamp_mock_server.application import Application
 from opamp_mock_server.bounds import BoundedHttpProtocol, WebSocketProtocol
 from opamp_mock_server.connections import Connections
@@ -25,9 +25,11 @@ from opamp_mock_server.core import ALL_CAPABILITIES, Core, FleetCore
 from opamp_mock_server.deviations import Deviation, assemble
 from opamp_mock_server.downloads import Downloads
 from opamp_mock_server.http import PATH, HttpEndpoint
-from opamp_mock_server.plans import Plans
+from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.service import Delays, Service
-from opamp_mock_server.store import MemoryStore
+from opamp_mock_server.stores import Backend, CannotStore, Elasticsearch
+from opamp_mock_server.stores.documents import Documents
+from opamp_mock_server.stores.memory import MemoryBackend
 from opamp_mock_server.websocket import WebSocketEndpoint
 
 DEFAULT_PORT = 4320
@@ -58,12 +60,15 @@ class Tls:
     cert: Path
     key: Path
     client_ca: Path | None = None
+    lowest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a mock server behaves. Port 0 takes a free one; without enrollment keys everyone is admitted.
 
+    The enrollment keys of a file come with their policies, and are read again whenever it changes. Without a
+    ``store`` agents are kept in memory.
     ``capabilities`` are bits of ServerCapabilities: what is left out is neither announced nor done.
     """
 
@@ -72,6 +77,8 @@ class Settings:
     contract: Contract = Contract.FLEET
     deviations: tuple[Deviation, ...] = ()
     enrollment_keys: tuple[str, ...] = ()
+    enrollment_key_file: Path | None = None
+    store: Elasticsearch | None = None
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     capabilities: int = ALL_CAPABILITIES
     custom_capabilities: tuple[str, ...] = (CUSTOM_CAPABILITY,)
@@ -83,30 +90,60 @@ class Settings:
 def parts(settings: Settings) -> tuple[type[Any], ...]:
     """Choose the parts of a server, with whatever is to deviate; raises CannotDeviate."""
     core = FleetCore if settings.contract is Contract.FLEET else Core
-    return assemble((core, HttpEndpoint, WebSocketEndpoint, Downloads, WebSocketProtocol), settings.deviations)
+    documents = () if settings.store is None else (Documents,)
+    return assemble(
+        (core, HttpEndpoint, WebSocketEndpoint, Downloads, WebSocketProtocol, *documents), settings.deviations
+    )
 
 
 def application(settings: Settings, url: str) -> tuple[Application, type[WebSocketProtocol]]:
-    """Put the parts together; the protocol is for uvicorn to make, one a connection."""
-    core, http, websocket, downloads, websocket_protocol = parts(settings)
-    plans = Plans()
+    """Put the parts together; the protocol is for uvicorn to make, one a connection.
+
+    Raises CannotStore or CannotReadKeys.
+    """
+    core, http, websocket, downloads, websocket_protocol, *documents = parts(settings)
+    backend = _elasticsearch(settings, documents[0]) if documents else MemoryBackend()
+    connections = Connections()
     service = Service(
-        core(settings.capabilities, settings.custom_capabilities, url),
-        MemoryStore(),
-        plans,
-        Connections(),
-        settings.delays,
+        core(settings.capabilities, settings.custom_capabilities, url), backend, connections, settings.delays
     )
-    admission = Admission(settings.enrollment_keys)
+    admission = _admission(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        await backend.open(service.tell, connections.are_any)
+        try:
+            yield
+        finally:
+            await backend.close()
+
     application = Application(
         http(service, admission, settings.max_body_bytes),
         websocket(service, admission),
-        downloads(plans),
+        downloads(backend.plans),
         Control(service) if settings.control else None,
         admission,
         settings.max_body_bytes,
+        lifespan,
     )
     return application, websocket_protocol
+
+
+def _elasticsearch(settings: Settings, documents: type[Documents]) -> Backend:
+    # Elasticsearch's client is an extra, and takes longer to load than all the rest.
+    try:
+        from opamp_mock_server.stores.elasticsearch import ElasticsearchBackend  # noqa: PLC0415
+    except ImportError as error:
+        extra = "pip install 'opamp-conformance[elasticsearch]'"
+        raise CannotStore(f"Elasticsearch needs its client ({error.name} is not installed): {extra}") from error
+    assert settings.store is not None
+    return ElasticsearchBackend(settings.store, documents(), has_operator=settings.control)
+
+
+def _admission(settings: Settings) -> Admission:
+    if settings.enrollment_key_file is not None:
+        return AdmissionByFile(settings.enrollment_key_file)
+    return Admission(dict.fromkeys(settings.enrollment_keys, DEFAULT_POLICY))
 
 
 # uvicorn takes a WebSocket opening that is refused by an HTTP status for one that was forgotten, and says so.
@@ -117,7 +154,7 @@ class MockServer:
     """A mock server on a port of its own. Listens once made; serves while run, or in a ``with`` block."""
 
     def __init__(self, settings: Settings = Settings()) -> None:
-        """Start to listen; raises CannotListen or CannotDeviate."""
+        """Start to listen; raises CannotListen, CannotDeviate, CannotStore or CannotReadKeys."""
         parts(settings)
         self._socket = _listen(settings.host, settings.port)
         port = self._socket.getsockname()[1]
@@ -125,14 +162,18 @@ class MockServer:
         origin = f"{'https' if settings.tls else 'http'}://{host}:{port}"
         self.url = f"{origin}{PATH}"
         self.control_url = f"{origin}{PREFIX}" if settings.control else None
-        served, websocket_protocol = application(settings, self.url)
+        try:
+            served, websocket_protocol = application(settings, self.url)
+        except (CannotStore, CannotReadKeys):
+            self._socket.close()
+            raise
         config = uvicorn.Config(
             served,
             http=BoundedHttpProtocol,
             ws=websocket_protocol,
             ws_max_size=settings.max_body_bytes,
             ws_per_message_deflate=False,
-            lifespan="off",
+            lifespan="on",
             log_config=None,
             access_log=False,
             proxy_headers=False,
@@ -143,6 +184,8 @@ class MockServer:
             **_tls_options(settings.tls),
         )
         _load(config, self._socket)
+        if config.ssl is not None and settings.tls is not None:
+            config.ssl.minimum_version = settings.tls.lowest
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
         self._not_reported: Exception | None = None

@@ -1,17 +1,18 @@
 """One message, whole: decode it, answer it by the core, keep what changed, and only then encode the reply."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
 from opamp_mock_server.connections import Connection, Connections
 from opamp_mock_server.core import Core, Outcome
-from opamp_mock_server.plans import Plans
-from opamp_mock_server.records import NO_PLAN, Plan
-from opamp_mock_server.store import Store
+from opamp_mock_server.records import DEFAULT_POLICY, NO_PLAN, AgentRecord, Plan
+from opamp_mock_server.stores import Backend, Conflict, StoreRefused, StoreUnavailable
 from opamp_proto import opamp_pb2 as pb
 
 _log = logging.getLogger("opamp_mock_server.messages")
@@ -25,38 +26,45 @@ class Delays:
     check_in: float = 0
 
 
+_ATTEMPTS: Final = 8
+"""How often a message is decided on anew because somebody else has written meanwhile."""
+
+
 class Service:
     """What every transport hands its messages to, and the control plane its wishes."""
 
-    def __init__(self, core: Core, store: Store, plans: Plans, connections: Connections, delays: Delays) -> None:
+    def __init__(self, core: Core, backend: Backend, connections: Connections, delays: Delays) -> None:
         self.core = core
-        self.store = store
-        self.plans = plans
+        self.store = backend.store
+        self.plans = backend.plans
+        self.neighbours = backend.neighbours
         self.connections = connections
         self._delays = delays if delays != Delays() else None
 
-    async def answer(self, data: bytes, connection: Connection | None = None) -> bytes:
-        """Answer the bytes of an AgentToServer, from a WebSocket if one is given, with those of a ServerToAgent."""
+    async def answer(
+        self, data: bytes, connection: Connection | None = None, *, policy_id: str = DEFAULT_POLICY
+    ) -> bytes:
+        """Answer the bytes of an AgentToServer, from a WebSocket if one is given, with those of a ServerToAgent.
+
+        ``policy_id`` is that of the sender's enrollment key; a WebSocket brings its own.
+        """
         try:
             message = pb.AgentToServer.FromString(data)
         except DecodeError:
             return self.malformed("the message cannot be decoded as an AgentToServer")
-        instance_uid = message.instance_uid
-        known = await self.store.get(instance_uid)
-        if self._delays is not None:
-            is_new = known is None or self.core.asks_for_instance_uid(message)
-            await asyncio.sleep(self._delays.enrollment if is_new else self._delays.check_in)
-            known = await self.store.get(instance_uid)  # Much may have happened meanwhile.
-        plan = self.plans.get(instance_uid)
-        lives_on = self.connections.of(instance_uid) if connection is not None else None
-        lives_elsewhere = lives_on is not None and lives_on is not connection
-        outcome = self.core.answer(known, message, plan, lives_elsewhere=lives_elsewhere)
-        await self._keep(outcome, plan, instance_uid)
-        if connection is not None:
-            self._settle(outcome, connection)
+        try:
+            if connection is None:
+                reply = await self._answer(message, policy_id, None)
+            else:
+                async with connection.lock:
+                    reply = await self._answer(message, connection.policy_id, connection)
+        except StoreUnavailable:
+            reply = self.core.unavailable(message.instance_uid)
+        except StoreRefused:
+            reply = self.core.failure(message.instance_uid)
         if _log.isEnabledFor(logging.INFO):
-            _log.info("%s", _Line(message, outcome.reply))
-        return outcome.reply.SerializeToString()
+            _log.info("%s", _Line(message, reply))
+        return reply.SerializeToString()
 
     def malformed(self, problem: str) -> bytes:
         """Make the reply to something of which not even an instance_uid can be read."""
@@ -68,35 +76,144 @@ class Service:
         """Forget the agents of a connection that is gone (AgentDisconnect)."""
         for instance_uid in self.connections.agents_on(connection):
             self.connections.release(instance_uid)
-            known = await self.store.get(instance_uid)
-            if known is not None:
-                await self.store.put(self.core.left(known))
+            with contextlib.suppress(StoreUnavailable):  # It is found out with the agent's next message.
+                await self._note_departure(instance_uid)
 
     async def want(self, instance_uid: bytes, change: Callable[[Plan], Plan]) -> None:
-        """Change what an agent is to have; tell it at once if it has a WebSocket, else when it asks next."""
-        self.plans.put(instance_uid, change(self.plans.get(instance_uid) or NO_PLAN))
+        """Change what an agent is to have; tell it at once if it has a WebSocket, else when it asks next.
+
+        Raises StoreUnavailable.
+        """
+        while True:
+            plan = await self.plans.get(instance_uid)
+            try:
+                await self.plans.put(instance_uid, change(plan or NO_PLAN))
+                break
+            except Conflict:
+                continue
+        await self.tell(instance_uid)
+
+    async def tell(self, instance_uid: bytes) -> None:
+        """Do what is wanted for an agent, if its WebSocket is open to this instance."""
         connection = self.connections.of(instance_uid)
         if connection is not None:
-            await self._push(instance_uid, connection)
+            async with connection.lock:
+                await self._push(instance_uid, connection)
+
+    async def hang_up(self, instance_uid: bytes) -> bool:
+        """End an agent's WebSocket, whichever instance it is open to; tell whether there is one."""
+        connection = self.connections.of(instance_uid)
+        if connection is not None:
+            await connection.close()
+            return True
+        known = await self.store.get(instance_uid)
+        if known is None or not known.instance:
+            return False
+        await self.want(instance_uid, lambda plan: replace(plan, hang_up=True))
+        return True
+
+    async def _answer(
+        self, message: pb.AgentToServer, policy_id: str, connection: Connection | None
+    ) -> pb.ServerToAgent:
+        """Decide, and keep what was decided; again, if it was decided on what is not so any more."""
+        instance_uid = message.instance_uid
+        known, is_certain = self.store.recall(instance_uid)
+        # A stranger who describes itself is new, as a rule.
+        if known is None and not is_certain and not message.HasField("agent_description"):
+            known, is_certain = await self.store.get(instance_uid), True
+        if self._delays is not None:
+            is_new = known is None or self.core.asks_for_instance_uid(message)
+            await asyncio.sleep(self._delays.enrollment if is_new else self._delays.check_in)
+            known, is_certain = await self.store.get(instance_uid), True  # Much may have happened meanwhile.
+        for _ in range(_ATTEMPTS):
+            plan = await self.plans.get(instance_uid)
+            lives_elsewhere = False
+            if connection is not None:
+                known, lives_elsewhere = await self._elsewhere(known, instance_uid, connection)
+            outcome = self.core.answer(known, message, plan, policy_id=policy_id, lives_elsewhere=lives_elsewhere)
+            if is_certain or any(record.instance_uid == instance_uid for record in outcome.put):
+                try:
+                    await self._keep(outcome, policy_id, self.neighbours.name if connection is not None else "")
+                except Conflict:
+                    pass
+                except StoreUnavailable:
+                    self._disown(outcome, instance_uid)
+                    raise
+                else:
+                    await self._fulfilled(instance_uid, plan, outcome)
+                    if connection is not None:
+                        self._settle(outcome, connection)
+                    return outcome.reply
+            known, is_certain = await self.store.get(instance_uid), True
+        raise StoreUnavailable("too many write the record of one agent at once")
+
+    async def _elsewhere(
+        self, known: AgentRecord | None, instance_uid: bytes, connection: Connection
+    ) -> tuple[AgentRecord | None, bool]:
+        """Tell whether an agent lives on another WebSocket, and what is known of it after that was found out."""
+        lives_on = self.connections.of(instance_uid)
+        if lives_on is not None:
+            return known, lives_on is not connection
+        if known is None or known.instance in ("", self.neighbours.name):
+            return known, False
+        is_alive = await self.neighbours.is_alive(known.instance)
+        since = await self.store.get(instance_uid)
+        return since, is_alive and since is not None and since.instance == known.instance
+
+    async def _keep(self, outcome: Outcome, policy_id: str, instance: str) -> None:
+        """Put what changes. What an agent leaves behind comes first: then nothing was decided if it conflicts."""
+        if outcome.left_behind is not None:
+            await self.store.put(outcome.left_behind)
+        for record in outcome.put:
+            if record.policy_id != policy_id or record.instance != instance:
+                await self.store.put(record._replace(policy_id=policy_id, instance=instance))
+            else:
+                await self.store.put(record)
+        for deleted in outcome.delete:
+            await self.store.delete(deleted)
+
+    def _disown(self, outcome: Outcome, instance_uid: bytes) -> None:
+        """Give up the new records of which nobody will be told, as the reply is another now."""
+        for record in outcome.put:
+            if record.instance_uid != instance_uid:
+                self.store.disown(record.instance_uid)
+
+    async def _fulfilled(self, instance_uid: bytes, plan: Plan | None, outcome: Outcome) -> None:
+        """Take note of what was done of a plan."""
+        if outcome.plan is not plan and outcome.plan is not None:
+            # A plan that was changed meanwhile stays: rather is something said twice than never.
+            with contextlib.suppress(Conflict):
+                await self.plans.put(instance_uid, outcome.plan)
 
     async def _push(self, instance_uid: bytes, connection: Connection) -> None:
-        while (plan := self.plans.get(instance_uid)) is not None:
+        while (plan := await self.plans.get(instance_uid)) is not None:
+            if plan.hang_up:
+                await self.plans.put(instance_uid, replace(plan, hang_up=False))
+                await connection.close()
+                return
             known = await self.store.get(instance_uid)
             outcome = None if known is None else self.core.push(known, plan)
-            if outcome is None:
+            if known is None or outcome is None:
                 return
-            await self._keep(outcome, plan, instance_uid)
+            try:
+                await self._keep(outcome, known.policy_id, known.instance)
+            except Conflict:
+                continue
+            await self._fulfilled(instance_uid, plan, outcome)
             if _log.isEnabledFor(logging.INFO):
                 _log.info("%s <- %s", instance_uid.hex(), _said(outcome.reply))
             await connection.send(outcome.reply.SerializeToString())
 
-    async def _keep(self, outcome: Outcome, plan: Plan | None, instance_uid: bytes) -> None:
-        for record in outcome.put:
-            await self.store.put(record)
-        for deleted in outcome.delete:
-            await self.store.delete(deleted)
-        if outcome.plan is not plan and outcome.plan is not None:
-            self.plans.put(instance_uid, outcome.plan)
+    async def _note_departure(self, instance_uid: bytes) -> None:
+        for _ in range(_ATTEMPTS):
+            known = await self.store.get(instance_uid)
+            if known is None or known.instance != self.neighbours.name:
+                return
+            try:
+                await self.store.put(self.core.left(known)._replace(instance=""))
+            except Conflict:
+                continue
+            return
 
     def _settle(self, outcome: Outcome, connection: Connection) -> None:
         """Take note of who lives on a connection now."""

@@ -1,16 +1,19 @@
 """The WebSocket transport, as an ASGI application (WebSocket Transport)."""
 
+import asyncio
 import contextlib
 from typing import Any, Final
 
 from opamp_mock_server.admission import Admission
 from opamp_mock_server.http import Receive, Refused, RequestHeaders, Scope, Send, check_path, unauthorized
+from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.service import Service
 
 HEADER: Final = b"\0"
 """The header of every message: the number 0 as a varint (WebSocket Message Format)."""
 
 _GOING_AWAY: Final = 1001  # RFC 6455, section 7.4.1
+_POLICY_VIOLATION: Final = 1008
 _MAX_VARINT_BYTES: Final = 10
 
 
@@ -28,14 +31,20 @@ class WebSocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         try:
-            self.check(scope["path"], RequestHeaders.of(scope["headers"]))
+            headers = RequestHeaders.of(scope["headers"])
+            self.check(scope["path"], headers)
         except Refused as refused:
             await _refuse(refused, send)
             return
         await send({"type": "websocket.accept"})
         connection = self.connection(send)
+        admitted_under = self._admission.policy_of(headers.authorization)
+        connection.policy_id = admitted_under or DEFAULT_POLICY
         try:
             while (event := await receive())["type"] == "websocket.receive":
+                if self._admission.policy_of(headers.authorization) != admitted_under:
+                    await connection.close(_POLICY_VIOLATION)  # The key has been revoked, or given to others.
+                    break
                 await self.attend(event, connection)
         finally:
             await self._service.ended(connection)
@@ -46,7 +55,7 @@ class WebSocketEndpoint:
         self.require_admission(headers)
 
     def require_admission(self, headers: RequestHeaders) -> None:
-        if not self._admission.admits(headers.authorization):
+        if self._admission.policy_of(headers.authorization) is None:
             raise self.unauthorized()
 
     def unauthorized(self) -> Refused:
@@ -88,6 +97,8 @@ class WebSocketConnection:
     """One WebSocket, from the server's side. Once closed it takes nothing more."""
 
     def __init__(self, send: Send) -> None:
+        self.policy_id = DEFAULT_POLICY
+        self.lock = asyncio.Lock()
         self._send = send
         self._is_closed = False
 
@@ -100,11 +111,11 @@ class WebSocketConnection:
         """Make the WebSocket message that carries a ServerToAgent."""
         return {"type": "websocket.send", "bytes": HEADER + data}
 
-    async def close(self) -> None:
+    async def close(self, code: int = _GOING_AWAY) -> None:
         if not self._is_closed:
             self._is_closed = True
             with contextlib.suppress(OSError):
-                await self._send({"type": "websocket.close", "code": _GOING_AWAY})
+                await self._send({"type": "websocket.close", "code": code})
 
 
 async def _refuse(refused: Refused, send: Send) -> None:

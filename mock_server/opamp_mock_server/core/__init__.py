@@ -17,19 +17,23 @@ from opamp_mock_server.core.identification import Identification
 from opamp_mock_server.core.packages import Packages
 from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.core.status_reporting import StatusReporting
-from opamp_mock_server.records import AgentRecord, Plan
+from opamp_mock_server.records import DEFAULT_POLICY, AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 __all__ = ["ALL_CAPABILITIES", "Chapter", "Core", "FleetCore", "Outcome"]
 
 
 class Outcome(NamedTuple):
-    """The reply to one message, the records that change before it is sent, and the plan that is left."""
+    """The reply to one message, the records that change before it is sent, and the plan that is left.
+
+    ``left_behind`` is the record under an agent's old instance_uid, if that changes, too.
+    """
 
     reply: pb.ServerToAgent
     put: tuple[AgentRecord, ...] = ()
     delete: tuple[bytes, ...] = ()
     plan: Plan | None = None
+    left_behind: AgentRecord | None = None
 
 
 class Core(
@@ -51,13 +55,18 @@ class Core(
         message: pb.AgentToServer,
         plan: Plan | None = None,
         *,
+        policy_id: str = DEFAULT_POLICY,
         lives_elsewhere: bool = False,
     ) -> Outcome:
         """Answer one decoded message from an agent of which ``known`` is known, and which is to have ``plan``.
 
-        ``lives_elsewhere`` says that its instance_uid is in use on another WebSocket.
+        ``policy_id`` is that of the key it comes with; ``lives_elsewhere`` says that its instance_uid is in use on
+        another WebSocket.
         """
+        is_strange = known is not None and known.policy_id != policy_id
         objection = self.malformed(message) or self.objection(known, message)
+        if is_strange and not self.asks_for_instance_uid(message):
+            objection = objection or "the agent is enrolled under another policy"
         asks_for_settings = message.HasField("connection_settings_request")
         if asks_for_settings and not objection:
             objection = self.certificate_objection(message)
@@ -68,7 +77,7 @@ class Core(
         if message.HasField("agent_disconnect"):
             return self.disconnect(known, message)._replace(plan=plan)
         if self.asks_for_instance_uid(message):
-            return self.enroll_anew(known, message)._replace(plan=plan)
+            return self.enroll_anew(None if is_strange else known, message)._replace(plan=plan)
         if lives_elsewhere and self.is_to_be_renamed(message):
             return self.renamed(message)._replace(plan=plan)
         outcome = self.enroll(message) if known is None else self.check_in(known, message)
@@ -150,3 +159,10 @@ class FleetCore(Core):
         if message.HasField("agent_disconnect") and (known is None or self.asks_for_instance_uid(message)):
             return "agent_disconnect in a message that would enroll the agent"
         return None
+
+    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        """Mark what the agent leaves behind; it may come back to it."""
+        outcome = super().enroll_anew(known, message)
+        if known is None or known.reenrolled:
+            return outcome
+        return outcome._replace(left_behind=known._replace(reenrolled=True))

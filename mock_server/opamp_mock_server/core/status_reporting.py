@@ -58,6 +58,8 @@ class StatusReporting(Chapter):
             known = AgentRecord(message.instance_uid, 0)
         capabilities = self.capabilities_of(known, message)
         record = AgentRecord(known.instance_uid, message.sequence_num, True, capabilities, *known[4:])
+        if known.reenrolled:
+            record = record._replace(reenrolled=False)
         parts = 0
         for bit, part in _PARTS:
             if message.HasField(part):

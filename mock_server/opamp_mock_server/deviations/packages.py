@@ -89,10 +89,10 @@ class VersionLeftOut(Packages):
 class FilesNotThere(Downloads):
     """The URL of a package's file leads nowhere, unless a part of it is asked for."""
 
-    def respond(self, scope: Scope) -> Response:
+    async def respond(self, scope: Scope) -> Response:
         if b"range" not in dict(scope["headers"]):
             raise Refused(404, "there is no such file")
-        return super().respond(scope)
+        return await super().respond(scope)
 
 
 @breaks("packages.range-requests")

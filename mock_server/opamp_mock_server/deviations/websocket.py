@@ -236,7 +236,7 @@ class OpenToAll(WebSocketEndpoint):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         authorization = dict(scope["headers"]).get(b"authorization")
-        if self._admission.admits(authorization):
+        if self._admission.policy_of(authorization) is not None:
             await super().__call__(scope, receive, send)
             return
         await receive()

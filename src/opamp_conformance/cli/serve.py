@@ -1,6 +1,8 @@
 """``opamp-conformance serve``."""
 
 import logging
+import os
+import ssl
 from pathlib import Path
 
 import click
@@ -14,9 +16,12 @@ from opamp_mock_server import (
     DEVIATIONS,
     CannotDeviate,
     CannotListen,
+    CannotReadKeys,
+    CannotStore,
     Contract,
     Delays,
     Deviation,
+    Elasticsearch,
     MockServer,
     Settings,
     Tls,
@@ -46,6 +51,28 @@ _DELAY = (_SECONDS, _SECONDS)
 @click.option("--list-deviations", is_flag=True, help="List what can be broken, and end.")
 @click.option("--enrollment-key", metavar="KEY", multiple=True, help="Ask for this key (ApiKey or Bearer); repeatable.")
 @click.option(
+    "--enrollment-key-file",
+    type=_FILE,
+    help="The keys in a file, one a line, each with its policy if it has one; read again when it changes.",
+)
+@click.option(
+    "--store",
+    type=click.Choice(["memory", "elasticsearch"]),
+    default="memory",
+    show_default=True,
+    help="Where agents are kept; several servers may share one Elasticsearch.",
+)
+@click.option("--elasticsearch-url", metavar="URL", envvar="ELASTICSEARCH_URL", show_envvar=True)
+@click.option("--elasticsearch-ca", type=_FILE, help="PEM file of the authorities that vouch for Elasticsearch.")
+@click.option("--index", default="opamp-agents", show_default=True, help="The index to keep agents in.")
+@click.option(
+    "--durability",
+    type=click.Choice(["acknowledged", "queued"]),
+    default="acknowledged",
+    show_default=True,
+    help="queued: answer before Elasticsearch has, and lose what is queued if this process is killed.",
+)
+@click.option(
     "--without",
     metavar="CAPABILITY",
     multiple=True,
@@ -57,6 +84,7 @@ _DELAY = (_SECONDS, _SECONDS)
 @click.option("--cert", type=_FILE, help="PEM file of the server's certificate: serve https and wss.")
 @click.option("--key", type=_FILE, help="PEM file of its key.")
 @click.option("--client-ca", type=_FILE, help="PEM file of who must have signed the clients' certificates.")
+@click.option("--tls-min", type=click.Choice(["1.2", "1.3"]), default="1.2", show_default=True, help="Lowest TLS.")
 @click.option("--max-body-bytes", type=click.IntRange(min=1), default=DEFAULT_MAX_BODY_BYTES, show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Log a line a message, on standard error.")
 def serve_command(
@@ -66,12 +94,19 @@ def serve_command(
     deviation: tuple[str, ...],
     list_deviations: bool,
     enrollment_key: tuple[str, ...],
+    enrollment_key_file: Path | None,
+    store: str,
+    elasticsearch_url: str | None,
+    elasticsearch_ca: Path | None,
+    index: str,
+    durability: str,
     without: tuple[str, ...],
     control: bool,
     delay: tuple[float, float],
     cert: Path | None,
     key: Path | None,
     client_ca: Path | None,
+    tls_min: str,
     max_body_bytes: int,
     verbose: bool,
 ) -> None:
@@ -90,30 +125,52 @@ def serve_command(
         logging.getLogger("opamp_mock_server").setLevel(logging.INFO)
     if "" in enrollment_key:
         raise CannotTell("an empty enrollment key would admit everyone: leave --enrollment-key out for that")
+    if enrollment_key and enrollment_key_file is not None:
+        raise CannotTell("--enrollment-key and --enrollment-key-file are two lists of keys: give one")
+    is_stored = store == "elasticsearch"
     settings = Settings(
         host=host,
         port=port,
         contract=Contract(contract),
         deviations=tuple(_deviation(name) for name in dict.fromkeys(deviation)),
         enrollment_keys=enrollment_key,
+        enrollment_key_file=enrollment_key_file,
+        store=_elasticsearch(elasticsearch_url, elasticsearch_ca, index, durability) if is_stored else None,
         max_body_bytes=max_body_bytes,
         capabilities=ALL_CAPABILITIES & ~sum(CAPABILITIES[name] for name in dict.fromkeys(without)),
         control=control,
         delays=Delays(*delay),
-        tls=_tls(cert, key, client_ca),
+        tls=_tls(cert, key, client_ca, tls_min),
     )
     try:
         server = MockServer(settings)
     except CannotListen as error:
         raise CannotTell(f"{error}; choose another with --host and --port") from error
     except CannotDeviate as error:
-        raise CannotTell(f"{error}; it needs --contract fleet") from error
+        raise CannotTell(f"{error}; it needs --contract fleet, or --store elasticsearch") from error
+    except (CannotStore, CannotReadKeys) as error:
+        raise CannotTell(str(error)) from error
     where = f"OpAMP mock server at {server.url}"
     at = f"\ncontrol plane at {server.control_url}" if control else ""
     server.run(when_ready=lambda: click.echo(f"{where}{at}"))
 
 
-def _tls(cert: Path | None, key: Path | None, client_ca: Path | None) -> Tls | None:
+def _elasticsearch(url: str | None, ca: Path | None, index: str, durability: str) -> Elasticsearch:
+    if not url:
+        raise CannotTell("--store elasticsearch needs --elasticsearch-url, or ELASTICSEARCH_URL in the environment")
+    if ca is not None and not ca.is_file():
+        raise CannotTell(f"cannot read {ca}: there is no such file")
+    return Elasticsearch(
+        url,
+        index,
+        api_key=os.environ.get("ELASTICSEARCH_API_KEY"),
+        service_token=os.environ.get("ELASTICSEARCH_SERVICE_TOKEN"),
+        ca=ca,
+        is_queued=durability == "queued",
+    )
+
+
+def _tls(cert: Path | None, key: Path | None, client_ca: Path | None, lowest: str) -> Tls | None:
     if cert is None and key is None and client_ca is None:
         return None
     if cert is None or key is None:
@@ -121,7 +178,7 @@ def _tls(cert: Path | None, key: Path | None, client_ca: Path | None) -> Tls | N
     for path in (cert, key, client_ca):
         if path is not None and not path.is_file():
             raise CannotTell(f"cannot read {path}: there is no such file")
-    return Tls(cert, key, client_ca)
+    return Tls(cert, key, client_ca, ssl.TLSVersion[f"TLSv{lowest.replace('.', '_')}"])
 
 
 def _deviation(name: str) -> Deviation:

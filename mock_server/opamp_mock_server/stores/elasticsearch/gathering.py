@@ -1,0 +1,92 @@
+"""Single operations, gathered into requests that carry many."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+from opamp_mock_server.stores import StoreUnavailable
+from opamp_mock_server.stores.elasticsearch.breaker import CircuitBreaker
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_WINDOW_SECONDS: Final = 0.002
+_AT_ONCE: Final = 2
+_MOST_IN_ONE: Final = 500
+_MOST_BYTES_IN_ONE: Final = 8 * 1024 * 1024
+_MOST_WAITING: Final = 10_000
+DEADLINE_SECONDS: Final = 1.5
+"""What an operation may take, so that whoever waits for it is answered within two seconds."""
+
+
+class Gatherer(Generic[Item, Result]):
+    """Carries items together, as many as come while others are under way, with bounds on everything.
+
+    ``carry`` takes items to results, or to exceptions that are to be raised; ``size`` tells the bytes of an item.
+    """
+
+    def __init__(
+        self,
+        carry: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        breaker: CircuitBreaker,
+        size: Callable[[Item], int] = lambda _: 0,
+    ) -> None:
+        self._carry = carry
+        self._breaker = breaker
+        self._size = size
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._carriers: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, item: Item) -> Result:
+        """Carry one item; raises StoreUnavailable, or what became of it."""
+        self._breaker.check()
+        if len(self._waiting) >= _MOST_WAITING:
+            raise StoreUnavailable("too many wait for it already")
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if len(self._carriers) < _AT_ONCE:
+            carrier = asyncio.create_task(self._carry_on())
+            self._carriers.add(carrier)
+            carrier.add_done_callback(self._carriers.discard)
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                return await future
+        except TimeoutError as error:
+            raise StoreUnavailable("it does not answer in time") from error
+
+    async def drain(self) -> None:
+        """Wait until nothing is under way."""
+        while self._carriers:
+            await asyncio.wait(self._carriers)
+
+    async def _carry_on(self) -> None:
+        await asyncio.sleep(_WINDOW_SECONDS)
+        while self._waiting:
+            batch = self._take()
+            results: Sequence[Result | Exception]
+            try:
+                results = await self._carry([item for item, _ in batch])
+            except StoreUnavailable as error:
+                self._breaker.failed()
+                results = [StoreUnavailable(str(error)) for _ in batch]
+            else:
+                has_failed = any(isinstance(result, StoreUnavailable) for result in results)
+                self._breaker.failed() if has_failed else self._breaker.succeeded()
+            for (_, future), result in zip(batch, results, strict=True):
+                if future.done():
+                    continue  # Nobody waits for it any more.
+                if isinstance(result, Exception):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+
+    def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        batch: list[tuple[Item, asyncio.Future[Result]]] = []
+        size = 0
+        while self._waiting and len(batch) < _MOST_IN_ONE and size < _MOST_BYTES_IN_ONE:
+            item, future = self._waiting.popleft()
+            if not future.done():
+                batch.append((item, future))
+                size += self._size(item)
+        return batch

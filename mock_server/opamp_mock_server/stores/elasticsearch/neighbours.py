@@ -1,0 +1,55 @@
+"""The instances that work on one Elasticsearch, and which of them are alive."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final
+
+import elasticsearch
+from elasticsearch import AsyncElasticsearch
+
+from opamp_mock_server.stores.documents import timestamp
+from opamp_mock_server.stores.elasticsearch.cluster import ERRORS
+
+_BEAT_SECONDS: Final = 0.3
+_LOOK_SECONDS: Final = 0.1
+_PATIENCE_SECONDS: Final = 1.0
+
+
+class ElasticsearchNeighbours:
+    """An instance that has WebSockets open renews a document again and again; what does so is alive."""
+
+    def __init__(self, client: AsyncElasticsearch, index: str) -> None:
+        self.name = secrets.token_hex(8)
+        self._client = client
+        self._index = index
+
+    async def beat(self, has_guests: Callable[[], bool]) -> None:
+        """Show for ever that this instance is alive, while agents have WebSockets open to it."""
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            if has_guests():
+                with contextlib.suppress(*ERRORS):
+                    await self._client.index(index=self._index, id=self.name, document={"at": timestamp()})
+
+    async def is_alive(self, name: str) -> bool:
+        """Tell whether an instance beats once more; one that has ended, or hangs, does not."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        first = await self._beats(name)
+        while time.monotonic() < end:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if await self._beats(name) > first:
+                return True
+        return False
+
+    async def _beats(self, name: str) -> int:
+        """Return how often an instance has beaten: the version of its document."""
+        try:
+            found = await self._client.get(index=self._index, id=name, source=False)
+        except elasticsearch.NotFoundError:
+            return 0
+        except ERRORS:
+            return -1
+        return int(found["_version"])

@@ -1,0 +1,75 @@
+"""A store that acknowledges what it has queued: faster, and what is queued is lost with the process."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.stores import Conflict, Store, StoreRefused, StoreUnavailable
+
+_MOST_QUEUED: Final = 10_000
+_AT_ONCE: Final = 500
+_PAUSE_SECONDS: Final = 0.5
+_DRAIN_SECONDS: Final = 10
+
+
+class QueuedStore:
+    """Puts records later, the last one of each agent; if somebody else has written meanwhile, over that."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._queued: dict[bytes, AgentRecord] = {}
+        self._under_way: dict[bytes, AgentRecord] = {}
+        self._worker: asyncio.Task[None] | None = None
+
+    def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
+        queued = self._queued.get(instance_uid) or self._under_way.get(instance_uid)
+        return self._store.recall(instance_uid) if queued is None else (queued, True)
+
+    async def get(self, instance_uid: bytes) -> AgentRecord | None:
+        queued = self._queued.get(instance_uid) or self._under_way.get(instance_uid)
+        return await self._store.get(instance_uid) if queued is None else queued
+
+    async def put(self, record: AgentRecord) -> None:
+        if len(self._queued) >= _MOST_QUEUED:
+            raise StoreUnavailable("the queue is full")
+        self._queued[record.instance_uid] = record
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+
+    async def delete(self, instance_uid: bytes) -> None:
+        self._queued.pop(instance_uid, None)
+        await self._store.delete(instance_uid)
+
+    def disown(self, instance_uid: bytes) -> None:
+        self._queued.pop(instance_uid, None)
+
+    async def drain(self) -> None:
+        """Put what is queued, for as long as may be waited for that."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while self._worker is not None and not self._worker.done():
+                    await asyncio.wait([self._worker])
+
+    async def _work(self) -> None:
+        while self._queued:
+            for instance_uid in list(self._queued)[:_AT_ONCE]:
+                self._under_way[instance_uid] = self._queued.pop(instance_uid)
+            await asyncio.gather(*(self._put(record) for record in list(self._under_way.values())))
+
+    async def _put(self, record: AgentRecord) -> None:
+        instance_uid = record.instance_uid
+        now, _ = self._store.recall(instance_uid)
+        while True:
+            try:
+                await self._store.put(record._replace(stored=None if now is None else now.stored))
+                break
+            except StoreRefused:
+                break  # The store has said so in its log.
+            except StoreUnavailable:
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Conflict:
+                pass
+            with contextlib.suppress(StoreUnavailable):
+                now = await self._store.get(instance_uid)
+        del self._under_way[instance_uid]

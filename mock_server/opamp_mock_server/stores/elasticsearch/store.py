@@ -1,0 +1,182 @@
+"""The records of agents in an index of Elasticsearch."""
+
+import asyncio
+import json
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from elasticsearch import AsyncElasticsearch
+
+from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.stores import Conflict, StoreUnavailable
+from opamp_mock_server.stores.documents import Documents, Stored, document_id, timestamp
+from opamp_mock_server.stores.elasticsearch.breaker import CircuitBreaker
+from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, refusal, unavailable
+from opamp_mock_server.stores.elasticsearch.gathering import Gatherer
+from opamp_proto import INSTANCE_UID_BYTES
+
+_log = logging.getLogger("opamp_mock_server.store")
+
+_MOST_RECALLED: Final = 50_000
+_SWEEP_SECONDS: Final = 1.0
+_DISOWNED_SECONDS: Final = 30.0
+"""How long a write that got no answer may still take effect."""
+_TOLD: Final = "items.*.status,items.*._seq_no,items.*._primary_term,items.*.error.type,items.*.error.reason"
+
+
+class Write(NamedTuple):
+    """One operation of a bulk request, in JSON; a deletion has no document."""
+
+    kind: str
+    action: str
+    document: str | None = None
+
+
+class Version(NamedTuple):
+    """What a document is now known as."""
+
+    seq_no: int
+    primary_term: int
+
+
+class ElasticsearchStore:
+    """Acknowledges what Elasticsearch has acknowledged; remembers what it has seen last, and never trusts it.
+
+    Every put names the version it replaces, so that what was decided on an old one fails.
+    """
+
+    def __init__(self, client: AsyncElasticsearch, index: str, documents: Documents, breaker: CircuitBreaker) -> None:
+        self._client = client
+        self._index = index
+        self._documents = documents
+        self._recalled: OrderedDict[bytes, AgentRecord] = OrderedDict()
+        self._reads = Gatherer(self._read, breaker)
+        self._writes = Gatherer(self._write, breaker, lambda write: len(write.document or ""))
+        self._disowned: dict[bytes, float] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
+        if len(instance_uid) != INSTANCE_UID_BYTES:
+            return None, True  # No agent is called that.
+        return self._recalled.get(instance_uid), False
+
+    async def get(self, instance_uid: bytes) -> AgentRecord | None:
+        if len(instance_uid) != INSTANCE_UID_BYTES:
+            return None
+        record = await self._reads(instance_uid)
+        self._remember(instance_uid, record)
+        return record
+
+    async def put(self, record: AgentRecord) -> None:
+        stored = record.stored if isinstance(record.stored, Stored) else None
+        description = None if stored is None else stored.description
+        if description is None or description.reported != record.reported:
+            description = self._documents.description(record)
+        kept = record._replace(reported=description.reported)
+        enrolled_at = timestamp() if stored is None else stored.enrolled_at
+        document = self._documents.document(kept, enrolled_at, description)
+        try:
+            version = await self._writes(_write(self._index, record.instance_uid, stored, document))
+        except (Conflict, StoreUnavailable):
+            self._recalled.pop(record.instance_uid, None)
+            raise
+        assert version is not None
+        stored = Stored(version.seq_no, version.primary_term, enrolled_at, description)
+        self._remember(record.instance_uid, kept._replace(stored=stored))
+
+    async def delete(self, instance_uid: bytes) -> None:
+        self._recalled.pop(instance_uid, None)
+        await self._delete(instance_uid)
+
+    def disown(self, instance_uid: bytes) -> None:
+        self._disowned[instance_uid] = time.monotonic()
+        if self._sweeper is None or self._sweeper.done():
+            self._sweeper = asyncio.create_task(self._sweep())
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await self._writes.drain()
+        await self._reads.drain()
+
+    def _remember(self, instance_uid: bytes, record: AgentRecord | None) -> None:
+        if record is None:
+            self._recalled.pop(instance_uid, None)
+            return
+        self._recalled[instance_uid] = record
+        self._recalled.move_to_end(instance_uid)
+        if len(self._recalled) > _MOST_RECALLED:
+            self._recalled.popitem(last=False)
+
+    async def _delete(self, instance_uid: bytes) -> bool:
+        action = {"delete": {"_index": self._index, "_id": document_id(instance_uid)}}
+        return await self._writes(Write("delete", json.dumps(action))) is not None
+
+    async def _sweep(self) -> None:
+        """Remove what was disowned; what is not there may still be under way."""
+        while self._disowned:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            for instance_uid, since in list(self._disowned.items()):
+                try:
+                    was_there = await self._delete(instance_uid)
+                except StoreUnavailable:
+                    break
+                if was_there or time.monotonic() - since > _DISOWNED_SECONDS:
+                    del self._disowned[instance_uid]
+
+    async def _read(self, instance_uids: Sequence[bytes]) -> Sequence[AgentRecord | Exception | None]:
+        ids = [document_id(instance_uid) for instance_uid in instance_uids]
+        try:
+            answer = await self._client.mget(index=self._index, ids=list(dict.fromkeys(ids)))
+        except ERRORS as error:
+            raise self._failed(error) from error
+        found = {document["_id"]: document for document in answer["docs"]}
+        return [self._found(uid, found[name]) for uid, name in zip(instance_uids, ids, strict=True)]
+
+    def _found(self, instance_uid: bytes, answer: dict[str, Any]) -> AgentRecord | Exception | None:
+        if "error" in answer:
+            is_new_index = answer["error"]["type"] == "index_not_found_exception"
+            return None if is_new_index else StoreUnavailable(answer["error"]["reason"])
+        if not answer["found"]:
+            return None
+        try:
+            return self._documents.record(instance_uid, answer["_seq_no"], answer["_primary_term"], answer["_source"])
+        except (KeyError, TypeError, ValueError) as error:
+            return StoreUnavailable(f"the index holds a document that this server has not written: {error!r}")
+
+    async def _write(self, writes: Sequence[Write]) -> Sequence[Version | Exception | None]:
+        lines: list[Any] = [line for write in writes for line in (write.action, write.document) if line is not None]
+        try:
+            answer = await self._client.bulk(operations=lines, filter_path=_TOLD)
+        except ERRORS as error:
+            raise self._failed(error) from error
+        return [self._written(write, item[write.kind]) for write, item in zip(writes, answer["items"], strict=True)]
+
+    def _written(self, write: Write, item: dict[str, Any]) -> Version | Exception | None:
+        status = item["status"]
+        if write.kind == "delete" and status == 404:
+            return None
+        if status >= 300:
+            problem = refusal(status, item["error"])
+            if not isinstance(problem, Conflict):
+                _log.warning("Elasticsearch does not take a document: %s", problem)
+            return problem
+        return Version(item["_seq_no"], item["_primary_term"])
+
+    def _failed(self, error: Exception) -> StoreUnavailable:
+        problem = unavailable(error)
+        _log.warning("Elasticsearch is not available: %s", problem)
+        return problem
+
+
+def _write(index: str, instance_uid: bytes, replaced: Stored | None, document: str) -> Write:
+    """Make the operation that creates a document, or replaces the version that is named."""
+    action: dict[str, object] = {"_index": index, "_id": document_id(instance_uid)}
+    if replaced is None:
+        return Write("create", json.dumps({"create": action}), document)
+    action |= {"if_seq_no": replaced.seq_no, "if_primary_term": replaced.primary_term}
+    return Write("index", json.dumps({"index": action}), document)

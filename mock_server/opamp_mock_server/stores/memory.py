@@ -1,0 +1,68 @@
+"""Everything in the memory of one process, and gone with it."""
+
+from collections.abc import Awaitable, Callable
+
+from opamp_mock_server.records import AgentRecord, Plan
+from opamp_mock_server.stores import Neighbours, Plans, Store
+
+
+class MemoryStore:
+    """The records in a dictionary: always certain, never in conflict."""
+
+    def __init__(self) -> None:
+        self._records: dict[bytes, AgentRecord] = {}
+
+    def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
+        return self._records.get(instance_uid), True
+
+    async def get(self, instance_uid: bytes) -> AgentRecord | None:
+        return self._records.get(instance_uid)
+
+    async def put(self, record: AgentRecord) -> None:
+        self._records[record.instance_uid] = record
+
+    async def delete(self, instance_uid: bytes) -> None:
+        self._records.pop(instance_uid, None)
+
+    def disown(self, instance_uid: bytes) -> None:
+        self._records.pop(instance_uid, None)
+
+
+class MemoryPlans:
+    """The plans in a dictionary."""
+
+    def __init__(self) -> None:
+        self._plans: dict[bytes, Plan] = {}
+
+    async def get(self, instance_uid: bytes) -> Plan | None:
+        return self._plans.get(instance_uid)
+
+    async def put(self, instance_uid: bytes, plan: Plan) -> None:
+        self._plans[instance_uid] = plan
+
+    async def delete(self, instance_uid: bytes) -> None:
+        self._plans.pop(instance_uid, None)
+
+
+class Alone:
+    """No neighbours."""
+
+    name = ""
+
+    async def is_alive(self, name: str) -> bool:
+        return False
+
+
+class MemoryBackend:
+    """A backend that lives and dies with the process."""
+
+    def __init__(self) -> None:
+        self.store: Store = MemoryStore()
+        self.plans: Plans = MemoryPlans()
+        self.neighbours: Neighbours = Alone()
+
+    async def open(self, on_wish: Callable[[bytes], Awaitable[None]], has_guests: Callable[[], bool]) -> None:
+        """Nothing is to be done."""
+
+    async def close(self) -> None:
+        """Nothing is to be done."""

@@ -1,0 +1,108 @@
+"""Keeps the secrets of agents out of what is stored (AgentDescription, EffectiveConfig)."""
+
+import base64
+import json
+import math
+from typing import Any, Final
+
+from opamp_proto import anyvalue_pb2
+from opamp_proto import opamp_pb2 as pb
+
+REDACTED: Final = "REDACTED"
+
+# Fleet Server's list; a key that contains one of these has a secret for its value.
+_SENSITIVE: Final = ("password", "passphrase", "token", "key", "secret", "auth", "certificate")
+_UNREADABLE: Final = "REDACTED: not a mapping in YAML or JSON, so its secrets cannot be told apart"
+# A few lines of YAML can stand for billions of nodes (aliases of aliases).
+_MOST_NODES: Final = 100_000
+
+
+def configuration(body: bytes) -> object:
+    """Read a configuration, in YAML or JSON, and take its secrets out; a text that says why if it cannot be read."""
+    import yaml  # noqa: PLC0415 (it comes with the extra, and only a store that keeps documents needs it)
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        parsed = yaml.load(body, loader)  # noqa: S506 (a safe loader, in C where there is one)
+        return _Redaction().of(parsed) if isinstance(parsed, dict) else _UNREADABLE
+    except (yaml.YAMLError, ValueError, RecursionError, _TooMuch):
+        return _UNREADABLE
+
+
+def attributes(pairs: "list[anyvalue_pb2.KeyValue] | Any") -> dict[str, object]:
+    """Return attributes as JSON has them, without their secrets."""
+    return {pair.key: REDACTED if _is_sensitive(pair.key) else _value(pair.value) for pair in pairs}
+
+
+def cleaned(status: pb.AgentToServer) -> dict[str, object]:
+    """Take the secrets out of a status, in place; returns its configurations, by file, as they are now."""
+    for pairs in (
+        status.agent_description.identifying_attributes,
+        status.agent_description.non_identifying_attributes,
+    ):
+        _clean(pairs)
+    configurations = {}
+    for name, file in status.effective_config.config_map.config_map.items():
+        if file.body:
+            configurations[name] = configuration(file.body)
+            file.body = json.dumps(configurations[name]).encode()
+    return configurations
+
+
+class _TooMuch(Exception):
+    """A configuration with more nodes than anybody writes."""
+
+
+class _Redaction:
+    def __init__(self) -> None:
+        self._nodes = 0
+
+    def of(self, node: object) -> object:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            raise _TooMuch
+        match node:
+            case dict():
+                return {str(key): self._entry(str(key), value) for key, value in node.items()}
+            case list() | tuple() | set():
+                return [self.of(item) for item in node]
+            case _:
+                return _scalar(node)
+
+    def _entry(self, key: str, value: object) -> object:
+        return REDACTED if value is not None and _is_sensitive(key) else self.of(value)
+
+
+def _is_sensitive(key: str) -> bool:
+    lower = key.lower()
+    return any(word in lower for word in _SENSITIVE)
+
+
+def _clean(pairs: "Any") -> None:
+    for pair in pairs:
+        if _is_sensitive(pair.key):
+            pair.value.string_value = REDACTED
+        elif pair.value.HasField("kvlist_value"):
+            _clean(pair.value.kvlist_value.values)
+        elif pair.value.HasField("array_value"):
+            for value in pair.value.array_value.values:
+                _clean(value.kvlist_value.values)
+
+
+def _value(value: anyvalue_pb2.AnyValue) -> object:
+    match value.WhichOneof("value"):
+        case "kvlist_value":
+            return attributes(value.kvlist_value.values)
+        case "array_value":
+            return [_value(item) for item in value.array_value.values]
+        case kind:
+            return None if kind is None else _scalar(getattr(value, kind))
+
+
+def _scalar(value: object) -> object:
+    """Return a value as JSON can have it."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
