@@ -19,6 +19,11 @@ def _(scene: Scene, agent: Agent) -> None:
     scene.lanes.close(agent)
 
 
+@given("the agent has checked in and was not asked for the full state")
+def _(scene: Scene, agent: Agent) -> None:
+    scene.check_in_unasked(agent)
+
+
 @when("the agent closes its WebSocket", target_fixture="code")
 def _(scene: Scene, agent: Agent) -> int | None:
     return scene.lanes.close(agent)

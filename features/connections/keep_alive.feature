@@ -5,7 +5,7 @@ Feature: HTTP connections that come and go
   @implied @disconnect.http-keepalive-neutral
   Scenario: An agent that opens a connection for each message is served all the same
     Given an agent that has reported its full status
-    And the agent has checked in 1 time
+    And the agent has checked in and was not asked for the full state
     When the agent checks in and closes the connection after it
     Then the server answers without an error
     And the server does not ask for the full state

@@ -4,9 +4,10 @@ from functools import cached_property
 
 from opamp_conformance.agent import Agent
 from opamp_conformance.client import Client
-from opamp_conformance.errors import Unmet
+from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.validation import name_of_error
+from opamp_conformance.witness import Witness
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -16,9 +17,10 @@ class Enrollment:
     A probe disconnects the agent, which stays enrolled; so it comes last in a scenario.
     """
 
-    def __init__(self, client: Client, run: str) -> None:
+    def __init__(self, client: Client, run: str, witness: Witness) -> None:
         self._client = client
         self._run = run
+        self._witness = witness
 
     def holds(self, agent: Agent) -> bool:
         """Tell whether an agent is enrolled; raises Unmet if the target does not let that be seen."""
@@ -26,6 +28,12 @@ class Enrollment:
         if enrolled and self._is_accepted(self._strangers_disconnect):
             raise Unmet(
                 "fleet.disconnect.unenrolled", "agent_disconnect is accepted from agents nobody has seen before"
+            )
+        if self._witness.is_there and (self._witness.document(agent.instance_uid) is not None) is not enrolled:
+            raise Breach(
+                f"{'a' if enrolled else 'no'} document of an agent whose agent_disconnect is "
+                f"{'accepted' if enrolled else 'refused'}",
+                f"{'none' if enrolled else 'one'} in the index",
             )
         return enrolled
 

@@ -48,7 +48,8 @@ class RunStarted:
 class ScenarioFinished:
     """One scenario has its verdict. ``expected`` and ``actual`` are empty if it passed; ``traffic`` too.
 
-    ``is_in_development`` says that the specification marks what it checks as [Development].
+    ``is_in_development`` says that the specification marks what it checks as [Development]. ``known_because`` is
+    the reason that a profile gives for a known failure.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ScenarioFinished:
     actual: str = ""
     traffic: tuple[Traffic, ...] = ()
     reproduce: str = ""
+    known_because: str = ""
 
     @classmethod
     def from_json(cls, text: str) -> "ScenarioFinished":
@@ -94,6 +96,7 @@ class FindingBooked:
     expected: str
     actual: str
     traffic: tuple[Traffic, ...]
+    known_because: str = ""
 
     @classmethod
     def from_json(cls, text: str) -> "FindingBooked":

@@ -33,7 +33,7 @@ def explore(endpoint: Endpoint, asked: Sequence[Transport], run: str, timeout: f
     served = tuple(t for t, exchange in exchanges.items() if not isinstance(exchange.message, Breach))
     if not served:
         exchange = exchanges[asked[0]]
-        problem = printable(Redactor(endpoint.headers).text(_explain(exchange)))
+        problem = printable(Redactor(endpoint.secrets).text(_explain(exchange)))
         over = "" if asked[0] is Transport.HTTP else " over WebSocket"
         raise CannotTell(f"{endpoint.url} does not answer as an OpAMP server{over}: {problem}")
     return Found(served, min(exchanges[t].seconds for t in served), notes.guests.left_behind())

@@ -165,6 +165,8 @@ def scene(examination: Examination, transport: Transport, request: pytest.Fixtur
     case, served = case_of(request.node), examination.briefing.served
     if transport not in served and case is not None and not case.scenario.is_about_being_there:
         raise NotApplicable(f"the target does not serve the transport {transport}")
+    if case is not None:
+        examination.require_supported(case)
     yield examination.scenes[transport]
     examination.clients[transport].hang_up()
 

@@ -28,7 +28,9 @@ from opamp_conformance.events import (
 )
 from opamp_conformance.examination import Briefing
 from opamp_conformance.guests import LeftBehind
+from opamp_conformance.ledger import load
 from opamp_conformance.preflight import explore
+from opamp_conformance.profiles import NO_PROFILE, Profile
 from opamp_conformance.pytest_plugin import ENDING, EVENT, WORKER_INPUT, WORKER_OUTPUT, brief
 from opamp_conformance.selection import Selection
 from opamp_conformance.targets import Target
@@ -48,17 +50,21 @@ def examine(
     timeout: float,
     strict: bool = False,
     workers: int | None = None,
+    profile: Profile = NO_PROFILE,
+    version: str | None = None,
     listeners: Sequence[Listener] = (),
 ) -> ExitCode:
     """Grade a target by the selected scenarios; raises CannotTell if that cannot even begin.
 
     ``timeout`` bounds each exchange, in seconds. ``workers`` are processes side by side; by default as many
-    as the target's first answers call for. Interrupted, it still takes leave of the target.
+    as the target's first answers call for. ``version`` is that of the server, for a profile that differs by it;
+    some targets know theirs. Interrupted, it still takes leave of the target.
     """
     run = uuid6.uuid7().hex
     with target.start() as endpoint:
         found = explore(endpoint, selection.transports, run, timeout)
         cases = selection.choose(load_catalogue().cases(), found.served)
+        known = profile.at(version or endpoint.version)
         briefing = Briefing(
             endpoint,
             run,
@@ -68,9 +74,11 @@ def examine(
             tuple(target.arguments),
             strict,
             tuple((case.name, str(case.transport)) for case in cases),
+            tuple(known.exempt(cases)),
+            known.known_findings(),
         )
         workers = min(len(cases), workers or (_WORKERS_FOR_A_SLOW_SERVER if found.seconds > _SLOW_SECONDS else 1))
-        session = _Session(briefing, listeners, found.left_behind)
+        session = _Session(briefing, listeners, found.left_behind, is_whole=not selection.only and not selection.skip)
         session.start(target, selection, workers)
         with _nothing_of_the_users() as arguments:
             side_by_side = ["-p", "xdist.plugin", "-n", str(workers)] if workers > 1 else []
@@ -81,8 +89,11 @@ def examine(
 class _Session:
     """Our part in the pytest session: it carries the briefing in, and tells the listeners what comes out."""
 
-    def __init__(self, briefing: Briefing, listeners: Sequence[Listener], left_behind: LeftBehind) -> None:
+    def __init__(
+        self, briefing: Briefing, listeners: Sequence[Listener], left_behind: LeftBehind, *, is_whole: bool
+    ) -> None:
         self._briefing = briefing
+        self._is_whole = is_whole
         self._listeners = list(listeners)
         self._left_behind = [left_behind]
         self._findings: dict[str, FindingBooked] = {}
@@ -110,6 +121,8 @@ class _Session:
 
     def finish(self) -> ExitCode:
         """Book the findings and sum up; raises CannotTell if the run did not come to its end."""
+        if self._is_whole:
+            self._findings |= self._gone()
         for finding in self._findings.values():
             self._verdicts[finding.verdict] += 1
             self._emit(finding)
@@ -129,6 +142,24 @@ class _Session:
         if self._unwritten:
             raise CannotTell(f"the outcome could not be written: {self._unwritten[0]}")
         return code
+
+    def _gone(self) -> dict[str, FindingBooked]:
+        """Make findings of those known ones that nothing was seen of."""
+        ledger = load()
+        return {
+            name: FindingBooked(
+                name,
+                ledger[name].level,
+                ledger[name].link,
+                Verdict.FAILED,
+                count=0,
+                expected=f"a failure that is known: {because}",
+                actual="no reply breaks it any more: take it off the list",
+                traffic=(),
+            )
+            for name, because in self._briefing.known_findings.items()
+            if name not in self._findings
+        }
 
     # ---- hooks of pytest and pytest-xdist
 

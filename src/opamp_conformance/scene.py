@@ -18,6 +18,7 @@ from opamp_conformance.offered import Offered
 from opamp_conformance.operator import Operator
 from opamp_conformance.transports.http import Request
 from opamp_conformance.validation import name_of_error
+from opamp_conformance.witness import Witness
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
@@ -35,6 +36,8 @@ class Scene:
     operator: Operator
     lanes: Lanes
     offered: Offered
+    witness: Witness
+    elsewhere: Client | None
 
     def unknown_agent(self) -> Agent:
         return Agent(self.run)
@@ -170,6 +173,12 @@ class Scene:
         """Report with HTTP headers that differ from the ordinary ones; None takes one away."""
         request = Request.of(agent.full_status()).with_headers(headers, authorized=authorized)
         return self.client.deliver(request)
+
+    def check_in_unasked(self, agent: Agent) -> None:
+        """Check in where nothing is missing; a server that asks all the same would do so on any connection."""
+        exchange = self.require_accepted(self.client.send(agent.check_in()))
+        if exchange.reply.flags & pb.ServerToAgentFlags_ReportFullState:
+            raise NotApplicable("the server asks for the full state also where nothing is missing")
 
     def say_goodbye(self, agent: Agent) -> None:
         """Have the agent disconnect, and not close its WebSocket yet."""

@@ -17,6 +17,8 @@ class Verdict(StrEnum):
     """The scenario could not be reached because the target broke a MUST on the way; not conformant."""
     WARNED = "warned"
     """A SHOULD is broken."""
+    KNOWN = "known"
+    """It fails as the target's profile says it does."""
     NOT_APPLICABLE = "not applicable"
     """The scenario does not concern this target."""
     ERROR = "error"

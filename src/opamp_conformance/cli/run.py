@@ -2,17 +2,20 @@
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
+from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.events import Listener
 from opamp_conformance.ledger import Contract
 from opamp_conformance.options import headers_from_environment, merged, parse_headers
+from opamp_conformance.profiles import NO_PROFILE, Profile, load_profile
 from opamp_conformance.reports.jsonl import JsonLines
 from opamp_conformance.reports.junit import JUnit
 from opamp_conformance.reports.terminal import Terminal
@@ -29,12 +32,20 @@ _CONTRACTS = [*(contract.value for contract in Contract), "all"]
 
 
 @click.command("run")
-@click.option("--target", metavar="mock|URL", help="What to grade: the bundled mock server (the default), or a URL.")
-@click.option("--url", metavar="URL", help="The same as --target URL.")
+@click.option(
+    "--target",
+    metavar="mock|fleet-server|URL",
+    help="What to grade: the bundled mock server (the default), Fleet Server with Elasticsearch, or a URL.",
+)
+@click.option(
+    "--url", metavar="URL", multiple=True, help="The same as --target URL; a second one is another instance of it."
+)
+@click.option("--profile", metavar="NAME|FILE", help="What is known of the server: built in, or see docs/profiles.md.")
+@click.option("--server-version", metavar="VERSION", help="For a profile that differs by it; default: its newest.")
 @click.option(
     "--contract",
     type=click.Choice(_CONTRACTS),
-    help="Default: all for the mock, opamp for a URL.",
+    help="Default: the profile's; without one all for the mock, opamp for a URL.",
 )
 @click.option(
     "--transport",
@@ -61,11 +72,14 @@ _CONTRACTS = [*(contract.value for contract in Contract), "all"]
 @click.option(
     "--workers", type=click.IntRange(1, 64), help="Scenarios side by side; default: by how slow the server is."
 )
+@fleet_server_options
 @click.option("--junit", type=_FILE, help="Write JUnit XML to this file.")
 @click.option("--jsonl", type=_FILE, help="Write the stream of events to this file, as JSON Lines.")
 def run_command(
     target: str | None,
-    url: str | None,
+    url: tuple[str, ...],
+    profile: str | None,
+    server_version: str | None,
     contract: str | None,
     transport: str,
     control: str | None,
@@ -82,6 +96,7 @@ def run_command(
     workers: int | None,
     junit: Path | None,
     jsonl: Path | None,
+    **fleet_server: Any,
 ) -> ExitCode:
     """Grade a server: exit code 0 if it conforms, 1 if it does not, 2 if that cannot be told.
 
@@ -89,51 +104,85 @@ def run_command(
     opamp-conformance run
     opamp-conformance run --url https://opamp.example.com --header-env Authorization=OPAMP_KEY
     opamp-conformance run --url http://127.0.0.1:4320 --contract fleet --only 'fleet.request-uid.*'
+    opamp-conformance run --target fleet-server
     """
     if math.isnan(timeout):
         raise CannotTell("--timeout is a number of seconds")
-    chosen = _target(target, url, header, header_env, Tls(ca, cert, key), control)
+    chosen = _target(
+        target, url, _headers(header, header_env), Tls(ca, cert, key), control, FleetServerOptions(**fleet_server)
+    )
+    known = _profile(profile, chosen)
     transports = tuple(Transport) if transport == "all" else (Transport(transport),)
     with _outputs(junit, jsonl) as outputs:
         terminal = Terminal(is_terminal=sys.stdout.isatty())
         return examine(
             chosen,
-            Selection(_contracts(contract, chosen), only, skip, transports, disruptive or not chosen.is_shared),
+            Selection(
+                _contracts(contract, known.contracts or chosen.contracts),
+                only,
+                skip,
+                transports,
+                disruptive or not chosen.is_shared,
+            ),
             timeout=timeout,
             strict=strict,
             workers=workers,
+            profile=known,
+            version=server_version,
             listeners=[terminal, *outputs],
         )
 
 
-def _target(
-    target: str | None,
-    url: str | None,
-    header: tuple[str, ...],
-    header_env: tuple[str, ...],
-    tls: Tls,
-    control: str | None,
-) -> Target:
-    if target is not None and url is not None:
-        raise CannotTell("--target and --url name two targets: give one")
-    url = url if url is not None else None if target in (None, "mock") else target
-    headers = merged(parse_headers(header), headers_from_environment(header_env))
-    if url is None:
-        if headers or tls != Tls() or control is not None:
-            raise CannotTell(
-                "headers, certificates and a control plane are for a server at a URL: the mock has its own; add --url"
-            )
-        return MockTarget()
+@dataclass(frozen=True)
+class _Headers:
+    """Headers, and the options that give them again without their values."""
+
+    values: Mapping[str, str]
+    again: Sequence[str]
+
+
+def _headers(header: tuple[str, ...], header_env: tuple[str, ...]) -> _Headers:
     names = [option.partition(":")[0].strip() for option in header]
     again = [f"--header '{name}: <redacted>'" for name in names] + [f"--header-env {option}" for option in header_env]
+    return _Headers(merged(parse_headers(header), headers_from_environment(header_env)), again)
+
+
+def _target(
+    target: str | None,
+    urls: tuple[str, ...],
+    headers: _Headers,
+    tls: Tls,
+    control: str | None,
+    fleet_server: FleetServerOptions,
+) -> Target:
+    if target is not None and urls:
+        raise CannotTell("--target and --url name two targets: give one")
+    if target not in (None, "mock", "fleet-server"):
+        urls = (target,)
+    if fleet_server.are_meant and target != "fleet-server":
+        raise CannotTell("Elasticsearch and containers are for --target fleet-server: add that")
+    if not urls and (headers.values or control is not None or (tls != Tls() and target != "fleet-server")):
+        raise CannotTell(
+            "headers, certificates and a control plane are for a server at a URL: the others have their own; add --url"
+        )
+    if target == "fleet-server":
+        return fleet_server_target(fleet_server, tls)
+    if not urls:
+        return MockTarget()
     files = {"--ca": tls.ca, "--cert": tls.cert, "--key": tls.key}
-    again += [f"{option} {path}" for option, path in files.items() if path is not None]
-    return UrlTarget(url, headers, tls, again, control)
+    again = [*headers.again, *(f"{option} {path}" for option, path in files.items() if path is not None)]
+    return UrlTarget(urls[0], headers.values, tls, again, control, others=urls[1:])
 
 
-def _contracts(contract: str | None, target: Target) -> Sequence[Contract]:
+def _profile(name: str | None, target: Target) -> Profile:
+    if name is None and target.name == "fleet-server":
+        name = target.name
+    return NO_PROFILE if name is None else load_profile(name)
+
+
+def _contracts(contract: str | None, default: Sequence[Contract]) -> Sequence[Contract]:
     if contract is None:
-        return target.contracts
+        return default
     return tuple(Contract) if contract == "all" else (Contract(contract),)
 
 

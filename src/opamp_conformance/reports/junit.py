@@ -31,13 +31,13 @@ class JUnit:
                 for requirement, link in zip(event.requirements, event.links, strict=True):
                     self._properties(case, {"requirement": requirement, "specification": link})
                 because = f"expected {event.expected}; got {event.actual}" if event.expected else event.actual
-                self._outcome(case, event.verdict, because, f"{event.step}\n{event.reproduce}")
+                self._outcome(case, event.verdict, event.known_because or because, f"{event.step}\n{event.reproduce}")
             case FindingBooked():
                 case = self._case("every reply", event.requirement, 0)
                 properties = {"level": event.level, "requirement": event.requirement, "verdict": event.verdict}
                 self._properties(case, {**properties, "specification": event.link})
                 because = f"expected {event.expected}; got {event.actual}, in {event.count} replies"
-                self._outcome(case, event.verdict, because, "")
+                self._outcome(case, event.verdict, event.known_because or because, "")
             case RunFinished():
                 self._write()
 
@@ -59,7 +59,7 @@ class JUnit:
                 ET.SubElement(case, "failure", type=verdict, message=_clean(because)).text = _clean(details)
             case Verdict.ERROR:
                 ET.SubElement(case, "error", type=verdict, message=_clean(because)).text = _clean(details)
-            case Verdict.NOT_APPLICABLE:
+            case Verdict.NOT_APPLICABLE | Verdict.KNOWN:
                 ET.SubElement(case, "skipped", message=_clean(because))
             case Verdict.WARNED:
                 ET.SubElement(case, "system-out").text = _clean(f"warned: {because}")

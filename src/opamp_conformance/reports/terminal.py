@@ -14,6 +14,7 @@ _COLOURS: Final = {
     Verdict.FAILED: "red",
     Verdict.BLOCKED: "red",
     Verdict.WARNED: "yellow",
+    Verdict.KNOWN: "cyan",
     Verdict.NOT_APPLICABLE: "blue",
     Verdict.ERROR: "magenta",
 }
@@ -62,6 +63,8 @@ class Terminal:
             )
         if event.verdict is Verdict.NOT_APPLICABLE:
             click.echo(_indented([event.actual]))
+        elif event.verdict is Verdict.KNOWN:
+            click.echo(_indented([event.known_because]))
         elif event.verdict is not Verdict.PASSED:
             click.echo(_indented(_explained(event)))
         if self._is_terminal:
@@ -70,6 +73,9 @@ class Terminal:
     def _finding(self, event: FindingBooked) -> None:
         self._clear_progress()
         click.echo(f"{_coloured(event.verdict)}  {event.level:<10}  in {event.count} replies: {event.requirement}")
+        if event.verdict is Verdict.KNOWN:
+            click.echo(_indented([event.known_because]))
+            return
         lines = [f"expected  {event.expected}", f"actual    {event.actual}", f"see       {event.link}"]
         click.echo(_indented([*lines, *_conversation(event.traffic)]))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from opamp_conformance.ledger import Contract
+from opamp_conformance.targets.elasticsearch import Access
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,35 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class FleetAgents:
+    """Where a target keeps documents like Fleet Server's ``.fleet-agents``, and the policy of the run's key."""
+
+    access: Access
+    index: str
+    policy_id: str
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """A server that can be spoken to. Header values are secrets.
 
-    ``control`` is the URL of its control plane (docs/control-plane.md), None if it has none.
+    ``control`` is the URL of its control plane (docs/control-plane.md), None if it has none. ``others`` are the URLs of
+    other instances of it, ``version`` is its own version, if it is known.
     """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: Tls = Tls()
     control: str | None = None
+    others: tuple[str, ...] = ()
+    version: str | None = None
+    fleet_agents: FleetAgents | None = None
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """What must not be shown: headers, and the credentials for what is behind the server."""
+        behind = {} if self.fleet_agents is None else self.fleet_agents.access.secrets
+        return {**behind, **self.headers}
 
 
 class Target(Protocol):

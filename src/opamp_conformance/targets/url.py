@@ -11,7 +11,10 @@ from opamp_conformance.targets import Endpoint, Tls
 
 
 class UrlTarget:
-    """A server at a URL. ``arguments`` are the options that describe its headers, without secrets."""
+    """A server at a URL, and ``others`` of its instances.
+
+    ``arguments`` are the options that describe its headers, without secrets.
+    """
 
     contracts: Sequence[Contract] = (Contract.OPAMP,)
     is_shared = True
@@ -23,13 +26,19 @@ class UrlTarget:
         tls: Tls = Tls(),
         arguments: Sequence[str] = (),
         control: str | None = None,
+        others: Sequence[str] = (),
     ) -> None:
         """Check the URLs; raises CannotTell."""
         self._endpoint = Endpoint(
-            _checked(url, "/v1/opamp"), headers or {}, tls, None if control is None else _checked(control, "/control")
+            _checked(url, "/v1/opamp"),
+            headers or {},
+            tls,
+            None if control is None else _checked(control, "/control"),
+            tuple(_checked(other, "/v1/opamp") for other in others),
         )
         self.name = self._endpoint.url
-        self.arguments = ("--url", shlex.quote(self.name), *arguments)
+        urls = (self.name, *self._endpoint.others)
+        self.arguments = (*(word for url in urls for word in ("--url", shlex.quote(url))), *arguments)
         if control is not None:
             self.arguments += ("--control", shlex.quote(control))
 

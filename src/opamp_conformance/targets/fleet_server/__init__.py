@@ -1,0 +1,89 @@
+"""A Fleet Server with its Elasticsearch: in containers, or where they run already."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import requests
+import uuid6
+
+from opamp_conformance.errors import CannotTell
+from opamp_conformance.ledger import Contract
+from opamp_conformance.targets import Endpoint, FleetAgents, Tls
+from opamp_conformance.targets.elasticsearch import Access
+from opamp_conformance.targets.fleet_server.containers import Containers, Images, Say, is_healthy, status
+from opamp_conformance.targets.fleet_server.preparation import Prepared, configuration, prepared
+
+_PATH: Final = "/v1/opamp"
+_HEALTHY_SECONDS: Final = 30.0
+_INDEX: Final = ".fleet-agents"
+
+
+@dataclass(frozen=True)
+class Services:
+    """A Fleet Server that runs already, and its Elasticsearch with an administrator's credentials."""
+
+    elasticsearch: Access
+    fleet_server_url: str
+    tls: Tls = Tls()
+
+
+class FleetServerTarget:
+    """Prepares Elasticsearch, and starts what does not run; ``say`` is told how far that is."""
+
+    name = "fleet-server"
+    contracts: Sequence[Contract] = tuple(Contract)
+
+    def __init__(
+        self, where: Services | Images, say: Say, arguments: Sequence[str] = (), *, keep: bool = False
+    ) -> None:
+        self._where = where
+        self._say = say
+        self._keep = keep
+        self.arguments = ("--target fleet-server", *arguments)
+        self.is_shared = isinstance(where, Services)
+
+    @contextmanager
+    def start(self) -> Iterator[Endpoint]:
+        run = uuid6.uuid7().hex
+        with ExitStack() as stack:
+            if isinstance(self._where, Services):
+                tls, url = self._where.tls, self._where.fleet_server_url
+                _require_healthy(url, tls)
+                made = stack.enter_context(prepared(self._where.elasticsearch, run))
+            else:
+                tls = Tls()
+                made, url = self._contain(self._where, run, stack)
+            yield Endpoint(
+                f"{url}{_PATH}",
+                {"Authorization": f"ApiKey {made.enrollment_key}"},
+                tls,
+                version=_version(url, made, tls),
+                fleet_agents=FleetAgents(made.fleet, _INDEX, made.policy_id),
+            )
+
+    def _contain(self, images: Images, run: str, stack: ExitStack) -> tuple[Prepared, str]:
+        containers = Containers(images, self._say, keep=self._keep)
+        network = stack.enter_context(containers.network())
+        admin, inside = stack.enter_context(containers.elasticsearch(network))
+        made = stack.enter_context(prepared(admin, run, keep=self._keep))
+        url = stack.enter_context(containers.fleet_server(network, configuration(made, inside, 8220)))
+        return made, url
+
+
+def _require_healthy(url: str, tls: Tls) -> None:
+    end = time.monotonic() + _HEALTHY_SECONDS
+    while not is_healthy(url, tls):
+        if time.monotonic() > end:
+            raise CannotTell(f"Fleet Server at {url} is not HEALTHY (GET /api/status)")
+        time.sleep(0.2)
+
+
+def _version(url: str, made: Prepared, tls: Tls) -> str | None:
+    """Ask a Fleet Server for its version; it tells those who have a key."""
+    try:
+        return str(status(url, tls, made.enrollment_key)["version"]["number"])
+    except (requests.exceptions.RequestException, ValueError, KeyError, TypeError):
+        return None

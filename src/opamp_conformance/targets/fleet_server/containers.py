@@ -1,0 +1,241 @@
+"""Elasticsearch and Fleet Server in containers on a network of their own, gone when the run is.
+
+A reaper container removes what a killed run leaves behind; where its image cannot be had, the next start does.
+"""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import docker  # type: ignore[import-untyped]
+import docker.errors  # type: ignore[import-untyped]
+import requests
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+
+from opamp_conformance.errors import CannotTell
+from opamp_conformance.targets import Tls
+from opamp_conformance.targets.elasticsearch import Access
+
+Say = Callable[[str], None]
+
+_LABEL: Final = "io.github.opamp-conformance.owner"
+_KEPT: Final = "io.github.opamp-conformance.kept"
+_ELASTICSEARCH_PORT: Final = 9200
+_FLEET_SERVER_PORT: Final = 8220
+_CONFIGURATION: Final = "/tmp/fleet-server.yml"  # noqa: S108 (in a container that nobody else is in)
+_COMMAND: Final = (
+    f'exec "$(ls -d /usr/share/elastic-agent/data/elastic-agent-*/components/fleet-server)" -c {_CONFIGURATION}'
+)
+_LAST_LINES: Final = 20
+_PROGRESS_SECONDS: Final = 5.0
+_START_SECONDS: Final = 180.0
+
+
+@dataclass(frozen=True)
+class Images:
+    """Which containers to start. Without a reaper, killed runs are cleaned up after by the next one."""
+
+    elasticsearch: str
+    elastic_agent: str
+    reaper: str | None = None
+
+
+class Containers:
+    """Starts containers on one network; raises CannotTell with the end of a container's log if one fails."""
+
+    def __init__(self, images: Images, say: Say, *, keep: bool) -> None:
+        """Look for an engine, and remove what killed runs have left; raises CannotTell."""
+        self._images = images
+        self._say = say
+        self._keep = keep
+        self._password = secrets.token_urlsafe(16)
+        try:
+            self._docker = docker.from_env()
+            self._docker.ping()
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+            raise CannotTell(
+                "no container engine answers: start one, or give --elasticsearch-url and --fleet-server-url"
+            ) from error
+        _remove_leftovers(self._docker, say)
+
+    @contextmanager
+    def network(self) -> Iterator[Network]:
+        """Make the network, with the reaper beside it if that can be."""
+        self._choose_reaper()
+        network = Network(docker_network_kw={"labels": self._labels()})
+        with self._failures("the network"), ExitStack() as stack:
+            network.create()
+            if not self._keep:
+                stack.callback(_suppressed, network.remove)
+            yield network
+
+    @contextmanager
+    def elasticsearch(self, network: Network) -> Iterator[tuple[Access, str]]:
+        """Start Elasticsearch with security on; returns how to reach it from here, and its URL in the network."""
+        container = DockerContainer(self._images.elasticsearch)
+        container.with_env("discovery.type", "single-node")
+        container.with_env("xpack.security.enabled", "true").with_env("xpack.security.http.ssl.enabled", "false")
+        container.with_env("ELASTIC_PASSWORD", self._password).with_env("ES_JAVA_OPTS", "-Xms1g -Xmx1g")
+        container.with_exposed_ports(_ELASTICSEARCH_PORT)
+        with self._started("Elasticsearch", "elasticsearch", container, network):
+            address = _address(container, _ELASTICSEARCH_PORT)
+            access = Access(f"http://elastic:{self._password}@{address}")
+            self._wait("Elasticsearch", container, lambda: _is_up(access))
+            yield access, f"http://elasticsearch:{_ELASTICSEARCH_PORT}"
+
+    @contextmanager
+    def fleet_server(self, network: Network, configuration: str) -> Iterator[str]:
+        """Start Fleet Server, without the agent around it; returns its URL from here."""
+        container = DockerContainer(self._images.elastic_agent)
+        container.with_exposed_ports(_FLEET_SERVER_PORT)
+        container.with_copy_into_container(configuration.encode(), _CONFIGURATION)
+        with self._started("Fleet Server", "fleet-server", container, network, entrypoint=["/bin/sh", "-c", _COMMAND]):
+            url = f"http://{_address(container, _FLEET_SERVER_PORT)}"
+            self._wait("Fleet Server", container, lambda: is_healthy(url))
+            yield url
+
+    @contextmanager
+    def _started(
+        self, name: str, alias: str, container: DockerContainer, network: Network, **options: Any
+    ) -> Iterator[None]:
+        self._pull(container.image)
+        container.with_network(network).with_network_aliases(alias)
+        container.with_kwargs(labels=self._labels(), **options)
+        with ExitStack() as stack, self._failures(name):
+            if not self._keep:
+                stack.callback(_suppressed, container.stop)
+            container.start()
+            self._say(f"{name} starts ({container.image})")
+            yield
+            if self._keep:
+                self._say(f"{name} is left running: docker rm -f -v {container.get_wrapped_container().short_id}")
+
+    def _pull(self, image: str) -> None:
+        """Fetch an image that is not there yet, and tell how far that is."""
+        with suppress(docker.errors.ImageNotFound):
+            self._docker.images.get(image)
+            return
+        self._say(f"pulling {image}")
+        layers: dict[str, str] = {}
+        told = time.monotonic()
+        repository, _, tag = image.rpartition(":") if ":" in image.rpartition("/")[2] else (image, "", "latest")
+        try:
+            for progress in self._docker.api.pull(repository, tag=tag, stream=True, decode=True):
+                if "error" in progress:
+                    raise CannotTell(f"the image {image} cannot be pulled: {progress['error']}")
+                layers[progress.get("id", "")] = progress.get("status", "")
+                if time.monotonic() - told > _PROGRESS_SECONDS:
+                    told = time.monotonic()
+                    done = sum(status in ("Pull complete", "Already exists") for status in layers.values())
+                    self._say(f"pulling {image}: {done} of {len(layers)} layers")
+        except (docker.errors.APIError, requests.exceptions.RequestException) as error:
+            reason = getattr(error, "explanation", None) or type(error).__name__
+            raise CannotTell(f"the image {image} cannot be pulled: {reason}") from error
+
+    def _choose_reaper(self) -> None:
+        config = testcontainers_config
+        if self._keep or self._images.reaper == "none":
+            config.ryuk_disabled = True
+        if config.ryuk_disabled:
+            return
+        config.ryuk_image = self._images.reaper or config.ryuk_image
+        try:
+            self._pull(config.ryuk_image)
+        except CannotTell as error:
+            self._say(f"{error}; what this run leaves if it is killed, the next one removes")
+            config.ryuk_disabled = True
+
+    def _labels(self) -> dict[str, str]:
+        return {_LABEL: f"{socket.gethostname()}/{os.getpid()}"} | ({_KEPT: "1"} if self._keep else {})
+
+    @contextmanager
+    def _failures(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+            reason = getattr(error, "explanation", None) or str(error)
+            raise CannotTell(f"{name} does not start: {reason}") from error
+
+    def _wait(self, name: str, container: DockerContainer, is_ready: Callable[[], bool]) -> None:
+        """Wait until a service is ready; raises CannotTell if it ends before that, or takes too long."""
+        began = told = time.monotonic()
+        while not is_ready():
+            container.reload()
+            if container.status != "running":
+                raise CannotTell(f"{name} ended while it started; its log ends with\n{self._log_of(container)}")
+            now = time.monotonic()
+            if now - began > _START_SECONDS:
+                raise CannotTell(
+                    f"{name} is not ready after {_START_SECONDS:.0f} s; its log ends with\n{self._log_of(container)}"
+                )
+            if now - told > _PROGRESS_SECONDS:
+                told = now
+                self._say(f"{name} is starting, {now - began:.0f} s so far")
+            time.sleep(0.2)
+        self._say(f"{name} is ready after {time.monotonic() - began:.0f} s")
+
+    def _log_of(self, container: DockerContainer) -> str:
+        text = b"".join(container.get_logs()).decode(errors="replace").replace(self._password, "<redacted>")
+        return "\n".join(text.splitlines()[-_LAST_LINES:])
+
+
+def status(url: str, tls: Tls = Tls(), enrollment_key: str | None = None) -> dict[str, Any]:
+    """Ask a Fleet Server how it is; raises ValueError or what requests raises."""
+    headers = {} if enrollment_key is None else {"Authorization": f"ApiKey {enrollment_key}"}
+    cert = None if tls.cert is None else (str(tls.cert), str(tls.key or tls.cert))
+    verify = True if tls.ca is None else str(tls.ca)
+    answer = requests.get(f"{url}/api/status", headers=headers, timeout=5, verify=verify, cert=cert)
+    told = answer.json()
+    return told if isinstance(told, dict) else {}
+
+
+def is_healthy(url: str, tls: Tls = Tls()) -> bool:
+    """Tell whether a Fleet Server says that it is."""
+    try:
+        return status(url, tls).get("status") == "HEALTHY"
+    except (requests.exceptions.RequestException, ValueError, OSError):
+        return False
+
+
+def _is_up(access: Access) -> bool:
+    with access.client(timeout=5) as client:
+        return client.ping()
+
+
+def _address(container: DockerContainer, port: int) -> str:
+    return f"{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
+
+
+def _remove_leftovers(engine: Any, say: Say) -> None:
+    """Remove what runs on this machine have left that are no more."""
+    for things in (engine.containers, engine.networks):
+        for thing in things.list(filters={"label": _LABEL}, **({"all": True} if things is engine.containers else {})):
+            labels = thing.labels if things is engine.containers else thing.attrs.get("Labels", {})
+            host, _, pid = labels.get(_LABEL, "").partition("/")
+            if _KEPT in labels or host != socket.gethostname() or _is_running(pid):
+                continue
+            say(f"removing {thing.name}, which a run that was killed has left")
+            with suppress(docker.errors.DockerException):
+                thing.remove(**({"force": True, "v": True} if things is engine.containers else {}))
+
+
+def _is_running(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _suppressed(remove: Callable[[], None]) -> None:
+    with suppress(docker.errors.DockerException, requests.exceptions.RequestException):
+        remove()
