@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,9 +14,10 @@ from opamp_conformance.events import Event, FindingBooked, ScenarioFinished
 from opamp_conformance.ledger import Contract
 from opamp_conformance.run import examine
 from opamp_conformance.selection import Selection
+from opamp_conformance.targets.elasticsearch import Access
 from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.verdicts import ExitCode, Verdict
-from opamp_mock_server import DEVIATIONS, Settings
+from opamp_mock_server import DEVIATIONS, Elasticsearch, Settings
 
 BROKEN = (Verdict.FAILED, Verdict.WARNED)
 CONTROLS = 20
@@ -74,21 +77,50 @@ def scenarios_for(deviation: str, turn: int) -> list[Scenario]:
     return affected + (others + others)[first : first + CONTROLS]
 
 
-def grade(deviations: Sequence[str], scenarios: Iterable[Scenario] = ()) -> Graded:
+def elasticsearch() -> str | None:
+    """The URL of an Elasticsearch for tests, None if there is none."""
+    return os.environ.get("ELASTICSEARCH_URL")
+
+
+@contextmanager
+def index() -> Iterator[Elasticsearch]:
+    """Have indices of Elasticsearch for one server, and remove them after it."""
+    url = elasticsearch()
+    assert url is not None
+    store = Elasticsearch(url, f"opamp-test-{secrets.token_hex(6)}")
+    try:
+        yield store
+    finally:
+        names = (store.index, store.plans_index, store.instances_index)
+        with Access(url).client() as client:
+            client.indices.delete(index=list(names), ignore_unavailable=True)
+            for name in names:
+                client.options(ignore_status=404).indices.delete_index_template(name=name)
+
+
+def grade(deviations: Sequence[str], scenarios: Iterable[Scenario] = (), store: Elasticsearch | None = None) -> Graded:
     """Run scenarios, or all there are, against a mock server with some deviations."""
     record = Record()
-    target = MockTarget(Settings(deviations=tuple(DEVIATIONS[deviation] for deviation in deviations)))
+    target = MockTarget(Settings(deviations=tuple(DEVIATIONS[deviation] for deviation in deviations), store=store))
     selection = Selection(tuple(Contract), only=[scenario.name for scenario in scenarios])
     code = examine(target, selection, timeout=TIMEOUT, workers=1, listeners=[record])
     return Graded(code, record)
 
 
 def grade_in_turn(deviation: str, turn: int) -> Graded:
-    return grade([deviation], scenarios_for(deviation, turn))
+    if not DEVIATIONS[deviation].needs_elasticsearch:
+        return grade([deviation], scenarios_for(deviation, turn))
+    with index() as store:
+        return grade([deviation], scenarios_for(deviation, turn), store)
+
+
+def can_be_graded(deviation: str) -> bool:
+    return not DEVIATIONS[deviation].needs_elasticsearch or elasticsearch() is not None
 
 
 def grade_all() -> dict[str, Graded]:
-    """Grade every deviation, as many at once as there are processors."""
-    turns = range(len(DEVIATIONS))
+    """Grade every deviation that can be graded here, as many at once as there are processors."""
+    graded = [deviation for deviation in DEVIATIONS if can_be_graded(deviation)]
+    turns = range(len(graded))
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        return dict(zip(DEVIATIONS, pool.map(grade_in_turn, DEVIATIONS, turns), strict=True))
+        return dict(zip(graded, pool.map(grade_in_turn, graded, turns), strict=True))

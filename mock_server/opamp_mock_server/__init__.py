@@ -3,6 +3,7 @@
 from opamp_mock_server.admission import CannotReadKeys
 from opamp_mock_server.core import ALL_CAPABILITIES
 from opamp_mock_server.deviations import DEVIATIONS, CannotDeviate, Deviation
+from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.server import (
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_PORT,
@@ -18,6 +19,7 @@ from opamp_mock_server.stores import CannotStore, Elasticsearch
 __all__ = [
     "ALL_CAPABILITIES",
     "DEFAULT_MAX_BODY_BYTES",
+    "DEFAULT_POLICY",
     "DEFAULT_PORT",
     "DEVIATIONS",
     "CannotDeviate",

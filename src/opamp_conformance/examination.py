@@ -202,7 +202,7 @@ def _elsewhere(briefing: Briefing, notes: Notes) -> Client:
 def _fleet_agents(fields: Mapping[str, Any]) -> FleetAgents:
     access = dict(fields["access"])
     access["ca"] = None if access["ca"] is None else Path(access["ca"])
-    return FleetAgents(Access(**access), fields["index"], fields["policy_id"])
+    return FleetAgents(Access(**access), fields["index"], fields["policy_id"], fields["patience"])
 
 
 def _sides(error: BaseException | None) -> tuple[str, str]:

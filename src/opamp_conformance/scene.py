@@ -180,6 +180,13 @@ class Scene:
         if exchange.reply.flags & pb.ServerToAgentFlags_ReportFullState:
             raise NotApplicable("the server asks for the full state also where nothing is missing")
 
+    def await_everything_written(self) -> None:
+        """Wait until the server has written what it was told before: it writes in order, so a later report shows it."""
+        agent = self.reported_agent()
+        self.witness.await_document(
+            agent.instance_uid, lambda document: bool(document.get("last_checkin_status")), "a document with a status"
+        )
+
     def say_goodbye(self, agent: Agent) -> None:
         """Have the agent disconnect, and not close its WebSocket yet."""
         self.require_accepted(self.client.send(agent.disconnect()))

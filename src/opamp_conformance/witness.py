@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Document = Mapping[str, Any]
 
-PATIENCE_SECONDS: Final = 20.0
-"""Twice the interval at which Fleet Server writes what agents report."""
 _LOOK_SECONDS: Final = 0.1
 
 
@@ -58,7 +56,7 @@ class Witness:
 
     def await_document(self, instance_uid: bytes, shows: Callable[[Document], bool], expected: str) -> Document:
         """Wait until the document shows what is looked for; raises Breach if it never does."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + self._required.patience
         while True:
             document = self.document(instance_uid)
             if document is not None and shows(document):

@@ -13,6 +13,7 @@ from opamp_mock_server.deviations import (  # noqa: F401
     connection_settings,
     connections,
     custom_messages,
+    documents,
     enrollment,
     identification,
     interoperability,

@@ -26,6 +26,11 @@ class Deviation:
         return (self.id.partition(":")[0], *self.also)
 
     @property
+    def needs_elasticsearch(self) -> bool:
+        """Whether it can be seen only where the server keeps agents in Elasticsearch."""
+        return self.id.startswith("fleet.document.")
+
+    @property
     def summary(self) -> str:
         return (self.change.__doc__ or "").strip()
 

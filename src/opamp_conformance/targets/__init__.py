@@ -21,11 +21,15 @@ class Tls:
 
 @dataclass(frozen=True)
 class FleetAgents:
-    """Where a target keeps documents like Fleet Server's ``.fleet-agents``, and the policy of the run's key."""
+    """Where a target keeps documents like Fleet Server's ``.fleet-agents``, and the policy of the run's key.
+
+    ``patience`` is how many seconds a document may lag behind what was said on the wire.
+    """
 
     access: Access
     index: str
     policy_id: str
+    patience: float
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from opamp_conformance.ledger import Contract
-from opamp_conformance.targets import Endpoint
-from opamp_mock_server import MockServer, Settings
+from opamp_conformance.targets import Endpoint, FleetAgents
+from opamp_conformance.targets.elasticsearch import Access
+from opamp_mock_server import DEFAULT_POLICY, MockServer, Settings
 
 
 class MockTarget:
-    """A mock server on a free port of this machine, that asks for an enrollment key."""
+    """A mock server on a free port of this machine, that asks for an enrollment key.
+
+    If it keeps agents in Elasticsearch, their documents can be looked at.
+    """
 
     name = "mock"
     contracts: Sequence[Contract] = tuple(Contract)
@@ -25,4 +29,12 @@ class MockTarget:
     def start(self) -> Iterator[Endpoint]:
         key = secrets.token_urlsafe(16)
         with MockServer(replace(self._settings, enrollment_keys=(key,), control=True)) as server:
-            yield Endpoint(server.url, {"Authorization": f"ApiKey {key}"}, control=server.control_url)
+            headers = {"Authorization": f"ApiKey {key}"}
+            yield Endpoint(server.url, headers, control=server.control_url, fleet_agents=self._fleet_agents())
+
+    def _fleet_agents(self) -> FleetAgents | None:
+        store = self._settings.store
+        if store is None:
+            return None
+        access = Access(store.url, store.api_key, store.service_token, store.ca)
+        return FleetAgents(access, store.index, DEFAULT_POLICY, patience=2)

@@ -19,6 +19,8 @@ from opamp_conformance.targets.fleet_server.preparation import Prepared, configu
 _PATH: Final = "/v1/opamp"
 _HEALTHY_SECONDS: Final = 30.0
 _INDEX: Final = ".fleet-agents"
+_PATIENCE_SECONDS: Final = 25.0
+"""More than twice the interval at which Fleet Server writes what agents report."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class FleetServerTarget:
                 {"Authorization": f"ApiKey {made.enrollment_key}"},
                 tls,
                 version=_version(url, made, tls),
-                fleet_agents=FleetAgents(made.fleet, _INDEX, made.policy_id),
+                fleet_agents=FleetAgents(made.fleet, _INDEX, made.policy_id, _PATIENCE_SECONDS),
             )
 
     def _contain(self, images: Images, run: str, stack: ExitStack) -> tuple[Prepared, str]:
