@@ -28,7 +28,7 @@ class InMemory:
     settings: Settings = field(default_factory=lambda: Settings(contract=Contract.OPAMP, max_body_bytes=64 * 1024))
 
     def __post_init__(self) -> None:
-        self.application: Application = application(self.settings, f"http://127.0.0.1:4320{PATH}")[0]
+        self.application: Application = application(self.settings, [f"http://127.0.0.1:4320{PATH}"])[0]
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> "InMemory":

@@ -7,12 +7,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -25,6 +26,7 @@ from opamp_mock_server.core import ALL_CAPABILITIES, Core, FleetCore
 from opamp_mock_server.deviations import Deviation, assemble
 from opamp_mock_server.downloads import Downloads
 from opamp_mock_server.http import PATH, HttpEndpoint
+from opamp_mock_server.instances import ByPort, Instances
 from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.service import Delays, Service
 from opamp_mock_server.stores import Backend, CannotStore, Elasticsearch
@@ -68,7 +70,7 @@ class Settings:
     """How a mock server behaves. Port 0 takes a free one; without enrollment keys everyone is admitted.
 
     The enrollment keys of a file come with their policies, and are read again whenever it changes. Without a
-    ``store`` agents are kept in memory.
+    ``store`` agents are kept in memory. Further ``instances`` listen on free ports.
     ``capabilities`` are bits of ServerCapabilities: what is left out is neither announced nor done.
     """
 
@@ -85,6 +87,7 @@ class Settings:
     control: bool = False
     delays: Delays = Delays()
     tls: Tls | None = None
+    instances: int = 1
 
 
 def parts(settings: Settings) -> tuple[type[Any], ...]:
@@ -92,41 +95,55 @@ def parts(settings: Settings) -> tuple[type[Any], ...]:
     core = FleetCore if settings.contract is Contract.FLEET else Core
     documents = () if settings.store is None else (Documents,)
     return assemble(
-        (core, HttpEndpoint, WebSocketEndpoint, Downloads, WebSocketProtocol, *documents), settings.deviations
+        (core, HttpEndpoint, WebSocketEndpoint, Downloads, WebSocketProtocol, Instances, *documents),
+        settings.deviations,
     )
 
 
-def application(settings: Settings, url: str) -> tuple[Application, type[WebSocketProtocol]]:
-    """Put the parts together; the protocol is for uvicorn to make, one a connection.
+Served = tuple[Application | ByPort, type[WebSocketProtocol]]
+
+
+def application(settings: Settings, urls: Sequence[str]) -> Served:
+    """Put the parts together, one application for each URL; the protocol is for uvicorn to make, one a connection.
 
     Raises CannotStore or CannotReadKeys.
     """
-    core, http, websocket, downloads, websocket_protocol, *documents = parts(settings)
-    backend = _elasticsearch(settings, documents[0]) if documents else MemoryBackend()
-    connections = Connections()
-    service = Service(
-        core(settings.capabilities, settings.custom_capabilities, url), backend, connections, settings.delays
-    )
-    admission = _admission(settings)
+    core, http, websocket, downloads, websocket_protocol, instances_part, *documents = parts(settings)
+    instances, connections, admission = instances_part(), Connections(), _admission(settings)
 
-    @contextlib.asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        await backend.open(service.tell, connections.are_any)
-        try:
-            yield
-        finally:
-            await backend.close()
+    def make_backend() -> Backend:
+        return _elasticsearch(settings, documents[0]) if documents else MemoryBackend()
 
-    application = Application(
-        http(service, admission, settings.max_body_bytes),
-        websocket(service, admission),
-        downloads(backend.plans),
-        Control(service) if settings.control else None,
-        admission,
-        settings.max_body_bytes,
-        lifespan,
-    )
-    return application, websocket_protocol
+    def make(core: type[Core], backend: Backend, url: str) -> Application:
+        service = Service(
+            core(settings.capabilities, settings.custom_capabilities, url), backend, connections, settings.delays
+        )
+
+        @contextlib.asynccontextmanager
+        async def lifespan() -> AsyncIterator[None]:
+            await backend.open(service.tell, connections.are_any)
+            try:
+                yield
+            finally:
+                await backend.close()
+
+        return Application(
+            http(service, admission, settings.max_body_bytes),
+            websocket(service, admission),
+            downloads(backend.plans),
+            Control(service) if settings.control else None,
+            admission,
+            settings.max_body_bytes,
+            lifespan,
+        )
+
+    backend = make_backend()
+    first = make(core, backend, urls[0])
+    others = [make(instances.core(core), instances.backend(backend, make_backend), url) for url in urls[1:]]
+    if not others:
+        return first, websocket_protocol
+    ports = [urlsplit(url).port or 0 for url in urls]
+    return ByPort(dict(zip(ports, [first, *others], strict=True))), websocket_protocol
 
 
 def _elasticsearch(settings: Settings, documents: type[Documents]) -> Backend:
@@ -156,16 +173,15 @@ class MockServer:
     def __init__(self, settings: Settings = Settings()) -> None:
         """Start to listen; raises CannotListen, CannotDeviate, CannotStore or CannotReadKeys."""
         parts(settings)
-        self._socket = _listen(settings.host, settings.port)
-        port = self._socket.getsockname()[1]
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        origin = f"{'https' if settings.tls else 'http'}://{host}:{port}"
-        self.url = f"{origin}{PATH}"
-        self.control_url = f"{origin}{PREFIX}" if settings.control else None
+        self._sockets = [_listen(settings.host, settings.port)]
+        self._sockets += [_listen(settings.host, 0) for _ in range(settings.instances - 1)]
+        origins = [_origin(settings, listener) for listener in self._sockets]
+        self.url, *self.other_urls = (f"{origin}{PATH}" for origin in origins)
+        self.control_url = f"{origins[0]}{PREFIX}" if settings.control else None
         try:
-            served, websocket_protocol = application(settings, self.url)
+            served, websocket_protocol = application(settings, [self.url, *self.other_urls])
         except (CannotStore, CannotReadKeys):
-            self._socket.close()
+            self._close()
             raise
         config = uvicorn.Config(
             served,
@@ -183,7 +199,11 @@ class MockServer:
             timeout_graceful_shutdown=2,
             **_tls_options(settings.tls),
         )
-        _load(config, self._socket)
+        try:
+            config.load()
+        except (OSError, ssl.SSLError) as error:
+            self._close()
+            raise CannotListen(f"cannot use the certificate, its key or the clients' authority: {error}") from error
         if config.ssl is not None and settings.tls is not None:
             config.ssl.minimum_version = settings.tls.lowest
         self._server = uvicorn.Server(config)
@@ -197,7 +217,7 @@ class MockServer:
         """
         threading.Thread(target=self._report, args=(when_ready,), daemon=True).start()
         with _signals_end_quietly():
-            self._server.run(sockets=[self._socket])
+            self._server.run(sockets=self._sockets)
         if self._not_reported is not None:
             raise self._not_reported
 
@@ -206,7 +226,11 @@ class MockServer:
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
-        self._socket.close()
+        self._close()
+
+    def _close(self) -> None:
+        for listener in self._sockets:
+            listener.close()
 
     def __enter__(self) -> "MockServer":
         self._thread = threading.Thread(target=self.run, name="opamp-mock-server", daemon=True)
@@ -246,14 +270,6 @@ def _signals_end_quietly() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _load(config: uvicorn.Config, listener: socket.socket) -> None:
-    try:
-        config.load()
-    except (OSError, ssl.SSLError) as error:
-        listener.close()
-        raise CannotListen(f"cannot use the certificate, its key or the clients' authority: {error}") from error
-
-
 def _tls_options(tls: Tls | None) -> dict[str, Any]:
     if tls is None:
         return {}
@@ -261,6 +277,11 @@ def _tls_options(tls: Tls | None) -> dict[str, Any]:
     if tls.client_ca is not None:
         options |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
     return options
+
+
+def _origin(settings: Settings, listener: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{'https' if settings.tls else 'http'}://{host}:{listener.getsockname()[1]}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

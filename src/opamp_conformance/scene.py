@@ -6,6 +6,7 @@ A Given that the target breaks raises Unmet with the requirement in its way.
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent, capability
@@ -173,6 +174,23 @@ class Scene:
         """Report with HTTP headers that differ from the ordinary ones; None takes one away."""
         request = Request.of(agent.full_status()).with_headers(headers, authorized=authorized)
         return self.client.deliver(request)
+
+    def require_another_instance(self) -> None:
+        if self.elsewhere is None:
+            raise NotApplicable("no other instance of the server was given (a second --url)")
+
+    def send_elsewhere(self, message: pb.AgentToServer) -> Exchange:
+        """Send a message to the other instance."""
+        assert self.elsewhere is not None
+        return self.elsewhere.send(message)
+
+    def send_everywhere(self, messages: Sequence[pb.AgentToServer]) -> list[Exchange]:
+        """Send messages at the same time, every second one to the other instance."""
+        assert self.elsewhere is not None
+        with ThreadPoolExecutor(max_workers=1) as other:
+            there = other.submit(self.elsewhere.send_at_once, messages[1::2])
+            here = self.client.send_at_once(messages[::2])
+            return here + there.result()
 
     def check_in_unasked(self, agent: Agent) -> None:
         """Check in where nothing is missing; a server that asks all the same would do so on any connection."""

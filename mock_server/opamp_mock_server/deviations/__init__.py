@@ -16,6 +16,7 @@ from opamp_mock_server.deviations import (  # noqa: F401
     documents,
     enrollment,
     identification,
+    instances,
     interoperability,
     packages,
     plain_http,

@@ -89,6 +89,13 @@ def nothing_announced(exchange: Exchange) -> None:
     that(not announced, "no new_instance_uid", announced.hex())
 
 
+def all_accepted_as_they_are(exchanges: Sequence[Exchange]) -> None:
+    """Every message is accepted, and no agent is given another instance_uid."""
+    for exchange in exchanges:
+        accepted(exchange)
+        nothing_announced(exchange)
+
+
 def sixteen_bytes(exchange: Exchange) -> None:
     kept("identification.new-instance-uid.length", exchange)
 

@@ -28,9 +28,15 @@ class MockTarget:
     @contextmanager
     def start(self) -> Iterator[Endpoint]:
         key = secrets.token_urlsafe(16)
-        with MockServer(replace(self._settings, enrollment_keys=(key,), control=True)) as server:
+        with MockServer(replace(self._settings, enrollment_keys=(key,), control=True, instances=2)) as server:
             headers = {"Authorization": f"ApiKey {key}"}
-            yield Endpoint(server.url, headers, control=server.control_url, fleet_agents=self._fleet_agents())
+            yield Endpoint(
+                server.url,
+                headers,
+                control=server.control_url,
+                others=tuple(server.other_urls),
+                fleet_agents=self._fleet_agents(),
+            )
 
     def _fleet_agents(self) -> FleetAgents | None:
         store = self._settings.store
