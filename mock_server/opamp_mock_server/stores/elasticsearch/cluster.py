@@ -35,7 +35,7 @@ def set_up(settings: Elasticsearch) -> None:
 
 
 def _create(client: elasticsearch.Elasticsearch, index: str, mappings: Mapping[str, Any]) -> None:
-    if client.indices.exists(index=index):
+    if _exists(client, index):
         return
     # The template is for the case that the index is deleted under way.
     settings = {"number_of_shards": 1, "auto_expand_replicas": "0-1"}
@@ -47,6 +47,15 @@ def _create(client: elasticsearch.Elasticsearch, index: str, mappings: Mapping[s
     except elasticsearch.BadRequestError as error:
         if error.error != "resource_already_exists_exception":  # Another instance was faster.
             raise
+
+
+def _exists(client: elasticsearch.Elasticsearch, index: str) -> bool:
+    """Tell whether there is an index, with no other privilege than to read it."""
+    try:
+        client.get(index=index, id="-", source=False)
+    except elasticsearch.NotFoundError as error:
+        return "found" in error.body
+    return True
 
 
 def _options(settings: Elasticsearch) -> dict[str, Any]:

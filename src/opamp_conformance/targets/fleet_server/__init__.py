@@ -14,7 +14,7 @@ from opamp_conformance.ledger import Contract
 from opamp_conformance.targets import Endpoint, FleetAgents, Tls
 from opamp_conformance.targets.elasticsearch import Access
 from opamp_conformance.targets.fleet_server.containers import Containers, Images, Say, is_healthy, status
-from opamp_conformance.targets.fleet_server.preparation import Prepared, configuration, prepared
+from opamp_conformance.targets.fleet_server.preparation import Prepared, prepared
 
 _PATH: Final = "/v1/opamp"
 _HEALTHY_SECONDS: Final = 30.0
@@ -71,7 +71,7 @@ class FleetServerTarget:
         network = stack.enter_context(containers.network())
         admin, inside = stack.enter_context(containers.elasticsearch(network))
         made = stack.enter_context(prepared(admin, run, keep=self._keep))
-        url = stack.enter_context(containers.fleet_server(network, configuration(made, inside, 8220)))
+        url = stack.enter_context(containers.fleet_server(network, made, inside))
         return made, url
 
 

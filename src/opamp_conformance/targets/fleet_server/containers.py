@@ -22,6 +22,7 @@ from testcontainers.core.network import Network
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.targets import Tls
 from opamp_conformance.targets.elasticsearch import Access
+from opamp_conformance.targets.fleet_server.preparation import Prepared, configuration
 
 Say = Callable[[str], None]
 
@@ -34,6 +35,7 @@ _COMMAND: Final = (
     f'exec "$(ls -d /usr/share/elastic-agent/data/elastic-agent-*/components/fleet-server)" -c {_CONFIGURATION}'
 )
 _LAST_LINES: Final = 20
+_LONGEST_LINE: Final = 300
 _PROGRESS_SECONDS: Final = 5.0
 _START_SECONDS: Final = 180.0
 
@@ -56,6 +58,7 @@ class Containers:
         self._say = say
         self._keep = keep
         self._password = secrets.token_urlsafe(16)
+        self._secrets = {self._password}
         try:
             self._docker = docker.from_env()
             self._docker.ping()
@@ -91,11 +94,13 @@ class Containers:
             yield access, f"http://elasticsearch:{_ELASTICSEARCH_PORT}"
 
     @contextmanager
-    def fleet_server(self, network: Network, configuration: str) -> Iterator[str]:
+    def fleet_server(self, network: Network, made: Prepared, elasticsearch_url: str) -> Iterator[str]:
         """Start Fleet Server, without the agent around it; returns its URL from here."""
+        self._secrets |= {made.enrollment_key, made.api_key, made.fleet.service_token or self._password}
         container = DockerContainer(self._images.elastic_agent)
         container.with_exposed_ports(_FLEET_SERVER_PORT)
-        container.with_copy_into_container(configuration.encode(), _CONFIGURATION)
+        text = configuration(made, elasticsearch_url, _FLEET_SERVER_PORT)
+        container.with_copy_into_container(text.encode(), _CONFIGURATION)
         with self._started("Fleet Server", "fleet-server", container, network, entrypoint=["/bin/sh", "-c", _COMMAND]):
             url = f"http://{_address(container, _FLEET_SERVER_PORT)}"
             self._wait("Fleet Server", container, lambda: is_healthy(url))
@@ -108,7 +113,7 @@ class Containers:
         self._pull(container.image)
         container.with_network(network).with_network_aliases(alias)
         container.with_kwargs(labels=self._labels(), **options)
-        with ExitStack() as stack, self._failures(name):
+        with ExitStack() as stack, self._failures(name, container):
             if not self._keep:
                 stack.callback(_suppressed, container.stop)
             container.start()
@@ -156,12 +161,16 @@ class Containers:
         return {_LABEL: f"{socket.gethostname()}/{os.getpid()}"} | ({_KEPT: "1"} if self._keep else {})
 
     @contextmanager
-    def _failures(self, name: str) -> Iterator[None]:
+    def _failures(self, name: str, container: DockerContainer | None = None) -> Iterator[None]:
+        """Tell what an engine, or testcontainers, makes of a start that fails."""
         try:
             yield
-        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError, RuntimeError) as error:
             reason = getattr(error, "explanation", None) or str(error)
-            raise CannotTell(f"{name} does not start: {reason}") from error
+            log = self._log_of(container) if container is not None else ""
+            raise CannotTell(
+                f"{name} does not start: {reason}" + (f"; its log ends with\n{log}" if log else "")
+            ) from error
 
     def _wait(self, name: str, container: DockerContainer, is_ready: Callable[[], bool]) -> None:
         """Wait until a service is ready; raises CannotTell if it ends before that, or takes too long."""
@@ -182,8 +191,13 @@ class Containers:
         self._say(f"{name} is ready after {time.monotonic() - began:.0f} s")
 
     def _log_of(self, container: DockerContainer) -> str:
-        text = b"".join(container.get_logs()).decode(errors="replace").replace(self._password, "<redacted>")
-        return "\n".join(text.splitlines()[-_LAST_LINES:])
+        try:
+            text = b"".join(container.get_logs()).decode(errors="replace")
+        except (docker.errors.DockerException, requests.exceptions.RequestException, RuntimeError):
+            return ""  # It was never made.
+        for secret in self._secrets:
+            text = text.replace(secret, "<redacted>")
+        return "\n".join(line[:_LONGEST_LINE] for line in text.splitlines()[-_LAST_LINES:])
 
 
 def status(url: str, tls: Tls = Tls(), enrollment_key: str | None = None) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""Container images of programs of this machine, for where there is no registry to have images from."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+STAND_IN = "usr/share/elastic-agent/data/elastic-agent-0.0.0-standin/components/fleet-server"
+
+_LEFT_OUT = re.compile(
+    r"(^|/)(__pycache__|test|tests|idlelib|lib2to3|ensurepip|tkinter|turtledemo|pip|mypy|mypyc|ruff|grpc|grpc_tools|"
+    r"locust|gevent|hypothesis|setuptools|site-packages|config-3[^/]*)(/|$)|\.(a|pyc)$"
+)
+
+
+def build_fleet_server(engine: Any, tag: str) -> None:
+    """Build an image with a stand-in at the path where Elastic Agent's keeps Fleet Server."""
+    prefix = Path(sys.base_prefix)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = Path(sysconfig.get_path("purelib"))
+    interpreter = (prefix / "bin" / version).resolve()
+    programs = [interpreter, Path("/bin/sh"), Path("/bin/ls")]
+    with io.BytesIO() as data:
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            tar.add(interpreter, "python/bin/python3")
+            for path in ("/bin/sh", "/bin/ls"):
+                tar.add(Path(path).resolve(), path)
+            _add(tar, prefix / "lib" / version, f"python/lib/{version}")
+            _add(tar, packages, f"python/lib/{version}/site-packages")
+            for package in ("mock_server/opamp_mock_server", "proto/opamp_proto"):
+                _add(tar, ROOT / package, f"python/lib/{version}/site-packages/{Path(package).name}")
+            modules = [*(prefix / "lib" / version).glob("lib-dynload/*.so"), *packages.rglob("*.so")]
+            for library in sorted(_libraries([*programs, *modules])):
+                tar.add(os.path.realpath(library), library)
+            tar.add(HERE / "peers" / "fleet_server" / "fleet-server", STAND_IN)
+            folder = tarfile.TarInfo("tmp")
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
+            tar.addfile(folder)
+        repository, _, name = tag.partition(":")
+        engine.api.import_image_from_data(data.getvalue(), repository=repository, tag=name)
+
+
+def _add(tar: tarfile.TarFile, source: Path, name: str) -> None:
+    def kept(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if _LEFT_OUT.search(entry.name.removeprefix(name)) else entry
+
+    tar.add(source, name, filter=kept)
+
+
+def _libraries(programs: Iterable[Path]) -> Iterator[str]:
+    """Find the shared libraries that programs load, at the paths where they look for them."""
+    listed = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
+    own = sysconfig.get_path("purelib")
+    for path in set(re.findall(r"(/\S+\.so\S*)", listed)):
+        if not path.startswith(own) and not path.endswith(":"):
+            yield path
