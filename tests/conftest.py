@@ -31,12 +31,14 @@ class Cli:
 
     env: dict[str, str] = field(default_factory=lambda: {**os.environ})
 
-    def __call__(self, *arguments: object, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
             [sys.executable, "-m", "opamp_conformance", *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout,
             check=False,
             env={**self.env, **(env or {})},
         )

@@ -1,0 +1,333 @@
+"""The mock server on Elasticsearch: the whole suite, several instances, and an Elasticsearch that fails it."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import uuid6
+
+from conftest import Cli, one_line
+from faults import Fault, Instance, Proxy, free_port
+from matrix import elasticsearch, grade, index
+from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent, attribute
+from opamp_conformance.targets.elasticsearch import Access
+from opamp_conformance.verdicts import ExitCode, Verdict
+from opamp_mock_server import Elasticsearch, MockServer, Settings
+from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.stores import Conflict, StoreUnavailable
+from opamp_mock_server.stores.documents import Documents
+from opamp_mock_server.stores.elasticsearch import ElasticsearchBackend, queued
+from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
+from programs import need, running
+
+T = TypeVar("T")
+
+pytestmark = pytest.mark.skipif(elasticsearch() is None, reason="needs an Elasticsearch: set ELASTICSEARCH_URL")
+
+
+@pytest.fixture
+def store() -> Iterator[Elasticsearch]:
+    with index() as store:
+        yield store
+
+
+def send(url: str, message: pb.AgentToServer, timeout: float = 10) -> pb.ServerToAgent:
+    request = urllib.request.Request(url, message.SerializeToString(), {"Content-Type": CONTENT_TYPE})
+    with urllib.request.urlopen(request, timeout=timeout) as response:
+        return pb.ServerToAgent.FromString(response.read())
+
+
+def documents(store: Elasticsearch) -> list[dict[str, Any]]:
+    with Access(store.url).client() as client:
+        client.indices.refresh(index=store.index)
+        return [hit["_source"] for hit in client.search(index=store.index, size=1000)["hits"]["hits"]]
+
+
+# ---- the suite
+
+
+def test_the_whole_suite_passes(store: Elasticsearch) -> None:
+    graded = grade([], store=store)
+    assert [event.name for event in graded.record.scenarios if event.verdict is not Verdict.PASSED] == []
+    assert graded.code is ExitCode.CONFORMANT
+
+
+@contextmanager
+def two_instances(store: Elasticsearch, *arguments: str) -> Iterator[list[Instance]]:
+    options = ["--store", "elasticsearch", "--elasticsearch-url", store.url, "--index", store.index, *arguments]
+    with ExitStack() as stack:
+        instances = [Instance(options), Instance(options)]
+        for instance in instances:
+            instance.start()
+            stack.callback(instance.stop)
+        yield instances
+
+
+def test_the_whole_suite_passes_on_two_instances_behind_a_load_balancer(
+    cli: Cli, store: Elasticsearch, tmp_path: Path
+) -> None:
+    need("haproxy")
+    with two_instances(store, "--control", "--enrollment-key", "test-key") as instances:
+        port = free_port()
+        servers = "\n".join(f"  server s{one.port} 127.0.0.1:{one.port}" for one in instances)
+        settings = tmp_path / "haproxy.cfg"
+        settings.write_text(
+            "defaults\n  mode http\n  timeout connect 2s\n  timeout client 60s\n  timeout server 60s\n"
+            f"  timeout tunnel 1h\nlisten opamp\n  bind 127.0.0.1:{port}\n  balance roundrobin\n{servers}\n"
+        )
+        url = f"http://127.0.0.1:{port}"
+        left_out = ["--skip", "fleet.instances.*", "--skip", "fleet.document.*"]
+        options = ["--control", f"{url}/control", "--header", "Authorization: ApiKey test-key", "--disruptive"]
+        with running(["haproxy", "-f", settings]):
+            result = cli("run", "--url", url, *options, "--contract", "all", *left_out, timeout=300)
+    assert result.returncode == 0, result.stdout[-5000:]
+    assert re.search(r"^conformant: \d+ passed in", result.stdout, re.MULTILINE), result.stdout[-500:]
+
+
+def test_two_instances_are_one_server(cli: Cli, store: Elasticsearch) -> None:
+    with two_instances(store) as (one, other):
+        result = cli("run", "--url", one.url, "--url", other.url, "--contract", "fleet", "--only", "fleet.instances.*")
+    assert result.returncode == 0, result.stdout
+    assert "6 passed" in result.stdout
+
+
+# ---- one store, two instances
+
+
+def in_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    return asyncio.run(work())
+
+
+@contextmanager
+def backends(store: Elasticsearch, count: int) -> Iterator[list[ElasticsearchBackend]]:
+    yield [ElasticsearchBackend(store, Documents(), has_operator=False) for _ in range(count)]
+
+
+async def closed(*backends: ElasticsearchBackend) -> None:
+    for backend in backends:
+        await backend.close()
+
+
+def test_what_another_instance_has_removed_is_not_updated(store: Elasticsearch) -> None:
+    async def work() -> None:
+        with backends(store, 2) as (one, other):
+            uid = uuid6.uuid7().bytes
+            await one.store.put(AgentRecord(uid, 1))
+            known, is_certain = one.store.recall(uid)
+            assert known is not None
+            assert not is_certain
+            await other.store.delete(uid)
+            with pytest.raises(Conflict):
+                await one.store.put(known._replace(connected=False))
+            assert await one.store.get(uid) is None
+            await closed(one, other)
+
+    in_loop(work)
+
+
+def test_nobody_is_enrolled_twice(store: Elasticsearch) -> None:
+    async def work() -> None:
+        with backends(store, 2) as (one, other):
+            uid = uuid6.uuid7().bytes
+            results = await asyncio.gather(
+                *(backend.store.put(AgentRecord(uid, 1)) for backend in (one, other, one, other)),
+                return_exceptions=True,
+            )
+            assert sorted(type(result).__name__ for result in results) == [
+                "Conflict",
+                "Conflict",
+                "Conflict",
+                "NoneType",
+            ]
+            await closed(one, other)
+
+    in_loop(work)
+
+
+def test_a_record_comes_back_as_it_was(store: Elasticsearch) -> None:
+    async def work() -> None:
+        with backends(store, 2) as (one, other):
+            agent = Agent("run")
+            record = AgentRecord(
+                agent.instance_uid,
+                2**64 - 1,
+                connected=False,
+                capabilities=2**63 + 5,
+                reported=agent.full_status().SerializeToString(),
+                parts=3,
+                remote_config_hash=b"\0\xff",
+                custom_capabilities=("a", "b"),
+                policy_id="some policy",
+                reenrolled=True,
+                instance="here",
+            )
+            await one.store.put(record)
+            again = await other.store.get(agent.instance_uid)
+            assert again is not None
+            assert again._replace(stored=None) == record
+            await closed(one, other)
+
+    in_loop(work)
+
+
+def test_what_is_disowned_is_removed_even_if_it_lands_late(store: Elasticsearch) -> None:
+    async def work() -> None:
+        with backends(store, 1) as (one,):
+            uid = uuid6.uuid7().bytes
+            one.store.disown(uid)
+            await asyncio.sleep(0)
+            await one.store.put(AgentRecord(uid, 1))
+            end = time.monotonic() + 20
+            while await one.store.get(uid) is not None:
+                assert time.monotonic() < end
+                await asyncio.sleep(0.1)
+            await closed(one)
+
+    in_loop(work)
+
+
+# ---- documents that Elasticsearch might not like
+
+
+def test_odd_attributes_are_kept(store: Elasticsearch) -> None:
+    agent = Agent("run")
+    message = agent.full_status()
+    odd = message.agent_description.non_identifying_attributes
+    names = ["", ".", "a..b", "_id", "tags.x", "\N{SNOWMAN}", "x" * 70_000, "a b", "host.name.first"]
+    odd.extend(attribute(name, "v" * 40_000) for name in names)
+    odd.add(key="not a number").value.double_value = float("nan")
+    odd.add(key="nothing").value.SetInParent()
+    message.sequence_num = 2**64 - 1
+    with MockServer(Settings(store=store)) as server:
+        assert not send(server.url, message).HasField("error_response")
+    (document,) = documents(store)
+    kept = document["non_identifying_attributes"]
+    assert set(names) <= set(kept)
+    assert kept["not a number"] == "nan"
+
+
+# ---- an Elasticsearch that fails
+
+
+@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.SILENT, Fault.SLOW, Fault.BUSY])
+def test_agents_are_told_to_come_back_and_can(store: Elasticsearch, fault: Fault) -> None:
+    host, _, port = store.url.rpartition(":")
+    enrolled, stranger, asking = Agent("run"), Agent("run"), Agent("run")
+    with (
+        Proxy(int(port)) as proxy,
+        MockServer(Settings(store=Elasticsearch(f"{host}:{proxy.port}", store.index))) as server,
+    ):
+        assert not send(server.url, enrolled.full_status()).HasField("error_response")
+        with proxy.having(fault, 0):
+            for message in (
+                enrolled.check_in(),
+                stranger.full_status(),
+                asking.full_status(flags=REQUEST_INSTANCE_UID),
+            ):
+                # The limit is that of a client who is promised an answer within two seconds.
+                error = send(server.url, message, timeout=2.5).error_response
+                assert error.type == pb.ServerErrorResponseType_Unavailable
+                assert error.retry_info.retry_after_nanoseconds > 0
+        for agent in (enrolled, stranger, asking):
+            _insist(server.url, agent)
+
+
+def test_a_read_only_index_is_not_lost_agents(store: Elasticsearch) -> None:
+    agent = Agent("run")
+    with MockServer(Settings(store=store)) as server, Access(store.url).client() as client:
+        client.indices.put_settings(index=store.index, settings={"index.blocks.write": True})
+        error = send(server.url, agent.full_status()).error_response
+        assert error.type == pb.ServerErrorResponseType_Unavailable
+        client.indices.put_settings(index=store.index, settings={"index.blocks.write": None})
+        _insist(server.url, agent)
+    assert len(documents(store)) == 1
+
+
+def _insist(url: str, agent: Agent) -> None:
+    end = time.monotonic() + 20
+    while send(url, agent.full_status()).HasField("error_response"):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+# ---- durability
+
+
+def test_what_is_queued_is_written_when_the_server_is_stopped(store: Elasticsearch) -> None:
+    arguments = ["--store", "elasticsearch", "--elasticsearch-url", store.url, "--index", store.index]
+    instance = Instance([*arguments, "--durability", "queued"])
+    instance.start()
+    agents = [Agent("run") for _ in range(200)]
+    threads = [threading.Thread(target=send, args=(instance.url, agent.full_status())) for agent in agents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    send(instance.url, agents[0].disconnect())
+    instance.stop()
+    found = documents(store)
+    assert len(found) == len(agents)
+    assert [document["last_checkin_status"] for document in found].count("disconnected") == 1
+
+
+def test_a_full_queue_is_said(store: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queued, "_MOST_QUEUED", 0)
+    queue = queued.QueuedStore(None)  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(queue.put(AgentRecord(uuid6.uuid7().bytes, 1)))
+
+
+# ---- bad input
+
+
+def _start(cli: Cli, *arguments: str, **env: str) -> str:
+    result = cli("serve", "--port", "0", "--store", "elasticsearch", *arguments, env=env)
+    assert result.returncode == 2
+    return one_line(result)
+
+
+def test_an_elasticsearch_that_cannot_be_used_is_said_at_the_start(cli: Cli, tmp_path: Path) -> None:
+    url = os.environ["ELASTICSEARCH_URL"]
+    wrong = url.replace("changeme", "another-secret") if "changeme" in url else url.replace("@", "x@")
+    assert "needs --elasticsearch-url" in _start(cli, ELASTICSEARCH_URL="")
+    refused = _start(cli, "--elasticsearch-url", wrong)
+    assert "refuses the credentials (401)" in refused
+    assert "another-secret" not in refused
+    assert "cannot be reached" in _start(cli, "--elasticsearch-url", f"http://127.0.0.1:{free_port()}")
+    assert "Elasticsearch cannot be used" in _start(cli, "--elasticsearch-url", "nowhere")
+    assert "Elasticsearch cannot be used" in _start(cli, "--elasticsearch-url", url, "--index", "Not An Index")
+    assert "no such file" in _start(cli, "--elasticsearch-ca", str(tmp_path / "missing.pem"))
+
+
+def test_no_secret_is_in_the_log(store: Elasticsearch) -> None:
+    url = store.url.replace("127.0.0.1", "localhost")
+    arguments = ["serve", "--port", "0", "--store", "elasticsearch", "--index", store.index, "-v"]
+    command = [sys.executable, "-m", "opamp_conformance", *arguments, "--enrollment-key", "key-to-keep"]
+    process = subprocess.Popen(
+        command, env={**os.environ, "ELASTICSEARCH_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    at = process.stdout.readline().strip().rpartition(" ")[2]
+    with Access(store.url).client() as client:
+        client.indices.put_settings(index=store.index, settings={"index.blocks.write": True})
+    request = urllib.request.Request(at, Agent("run").full_status().SerializeToString())
+    request.add_header("Content-Type", CONTENT_TYPE)
+    request.add_header("Authorization", "ApiKey key-to-keep")
+    with urllib.request.urlopen(request, timeout=10) as response:
+        response.read()
+    process.terminate()
+    log = "".join(process.communicate(timeout=20))
+    assert "cluster_block_exception" in log
+    assert "key-to-keep" not in log
+    assert url.partition("@")[0].rpartition(":")[2] not in log

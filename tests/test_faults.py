@@ -1,0 +1,166 @@
+"""What an Elasticsearch and instances that fail do to a fleet: no agent that was told it is enrolled is lost.
+
+docs/reliability.md has the figures; OPAMP_FAULT_FIGURES names a file to write those of this run to.
+"""
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from faults import ElasticsearchNode, Fault, Fleet, Instance, Proxy
+
+AGENTS = 2000
+INDEX = "fleet-under-fault"
+MOST_OUTAGE = 30.0
+
+
+@dataclass
+class Site:
+    """Two instances, their Elasticsearch, and the way between."""
+
+    node: ElasticsearchNode
+    elastic: Elasticsearch
+    proxy: Proxy
+    instances: list[Instance]
+
+    def kill_an_instance(self) -> None:
+        self.instances[0].kill()
+        time.sleep(2)
+        self.instances[0].start()
+
+    def roll(self) -> None:
+        for instance in self.instances:
+            instance.stop()
+            time.sleep(0.5)
+            instance.start()
+
+    def kill_elasticsearch(self) -> None:
+        self.node.kill()
+        self.node.start()
+
+    def refuse(self) -> None:
+        with self.proxy.having(Fault.REFUSED, 3):
+            pass
+
+    def silence(self) -> None:
+        with self.proxy.having(Fault.SILENT, 4):
+            pass
+
+    def slow_down(self) -> None:
+        with self.proxy.having(Fault.SLOW, 4):
+            pass
+
+    def fill_the_queue(self) -> None:
+        with self.proxy.having(Fault.BUSY, 3):
+            pass
+
+    def block_writes(self) -> None:
+        self.elastic.indices.put_settings(index=INDEX, settings={"index.blocks.write": True})
+        time.sleep(3)
+        self.elastic.indices.put_settings(index=INDEX, settings={"index.blocks.write": None})
+
+
+FAULTS: dict[str, Callable[[Site], None]] = {
+    "an instance is killed (SIGKILL) and started again": Site.kill_an_instance,
+    "two instances are stopped and started, one by one": Site.roll,
+    "Elasticsearch is killed (SIGKILL) and started again": Site.kill_elasticsearch,
+    "connections to Elasticsearch are closed and refused": Site.refuse,
+    "connections to Elasticsearch fall silent": Site.silence,
+    "answers of Elasticsearch come three seconds late": Site.slow_down,
+    "Elasticsearch is busy (429)": Site.fill_the_queue,
+    "the index takes no writes": Site.block_writes,
+}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ElasticsearchNode]:
+    if "OPAMP_ELASTICSEARCH_UP" not in os.environ:
+        pytest.skip("needs a command that starts an Elasticsearch: set OPAMP_ELASTICSEARCH_UP and _DOWN")
+    node = ElasticsearchNode(tmp_path_factory.mktemp("elasticsearch"))
+    yield node
+    node.kill()
+
+
+@pytest.fixture
+def site(node: ElasticsearchNode) -> Iterator[Site]:
+    url = node.start()
+    with ExitStack() as stack:
+        elastic = stack.enter_context(Elasticsearch(url, request_timeout=10))
+        elastic.indices.delete(index=[INDEX, f"{INDEX}-plans", f"{INDEX}-instances"], ignore_unavailable=True)
+        proxy = stack.enter_context(Proxy(node.port))
+        through = url.replace(f":{node.port}", f":{proxy.port}")
+        arguments = ["--store", "elasticsearch", "--elasticsearch-url", through, "--index", INDEX]
+        instances = [Instance(arguments), Instance(arguments)]
+        for instance in instances:
+            instance.start()
+            stack.callback(instance.stop)
+        yield Site(node, elastic, proxy, instances)
+
+
+def documents(elastic: Elasticsearch) -> dict[str, dict[str, Any]]:
+    """Return all documents by id."""
+    elastic.indices.refresh(index=INDEX)
+    hits = elastic.search(index=INDEX, size=10_000)["hits"]["hits"]
+    return {hit["_id"]: hit["_source"] for hit in hits}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_agent_is_lost(site: Site, fault: str) -> None:
+    with Fleet(AGENTS, [instance.url for instance in site.instances]) as fleet:
+        fleet.wait_until_enrolled(AGENTS // 4)
+        FAULTS[fault](site)
+        fleet.wait_until_enrolled(AGENTS)
+        fleet.finish()
+    time.sleep(3)  # What no agent was told of is removed a second after it can be.
+    found = documents(site.elastic)
+    lost = [uid.hex() for uid in fleet.acknowledged.values() if _name(uid) not in found]
+    wrong = [run for run, uid in fleet.acknowledged.items() if _owner(found.get(_name(uid), {})) != run]
+    enrolled = Counter(_owner(document) for document in found.values())
+    twice = [run for run, count in enrolled.items() if count > 1]
+    figures = Figures(
+        fault, AGENTS, fleet.messages, fleet.failures, len(lost), len(twice), round(fleet.longest_outage, 1)
+    )
+    figures.write()
+    assert lost == []
+    assert wrong == []
+    assert fleet.renamed == []
+    assert fleet.recovered == {f"agent-{number}" for number in range(AGENTS)}
+    # A server that is killed takes with it what it had written and not yet told anybody.
+    assert twice == [] or "killed" in fault
+    assert fleet.longest_outage < MOST_OUTAGE
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A row of docs/reliability.md; ``twice`` counts agents with a second document, that nobody was told of."""
+
+    fault: str
+    agents: int
+    messages: int
+    failures: int
+    lost: int
+    twice: int
+    longest_outage: float
+
+    def write(self) -> None:
+        if path := os.environ.get("OPAMP_FAULT_FIGURES"):
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(self)) + "\n")
+
+
+def _name(instance_uid: bytes) -> str:
+    text = instance_uid.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _owner(document: dict[str, Any]) -> str | None:
+    return document.get("identifying_attributes", {}).get("service.instance.id")
