@@ -13,6 +13,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+STAND_IN_IMAGE = "opamp-test/fleet-server:stand-in"
 STAND_IN = "usr/share/elastic-agent/data/elastic-agent-0.0.0-standin/components/fleet-server"
 
 _LEFT_OUT = re.compile(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from opamp_conformance.targets.fleet_server.preparation import Prepared, prepare
 
 _PATH: Final = "/v1/opamp"
 _HEALTHY_SECONDS: Final = 30.0
+_KNOWN_SECONDS: Final = 5.0
 _INDEX: Final = ".fleet-agents"
 _PATIENCE_SECONDS: Final = 25.0
 """More than twice the interval at which Fleet Server writes what agents report."""
@@ -84,8 +85,10 @@ def _require_healthy(url: str, tls: Tls) -> None:
 
 
 def _version(url: str, made: Prepared, tls: Tls) -> str | None:
-    """Ask a Fleet Server for its version; it tells those who have a key."""
-    try:
-        return str(status(url, tls, made.enrollment_key)["version"]["number"])
-    except (requests.exceptions.RequestException, ValueError, KeyError, TypeError):
-        return None
+    """Wait until a Fleet Server knows the enrollment key, and so tells its version; None if it never does."""
+    end = time.monotonic() + _KNOWN_SECONDS
+    while time.monotonic() < end:
+        with suppress(requests.exceptions.RequestException, ValueError, KeyError, TypeError):
+            return str(status(url, tls, made.enrollment_key)["version"]["number"])
+        time.sleep(0.1)
+    return None

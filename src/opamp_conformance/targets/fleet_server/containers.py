@@ -7,9 +7,10 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import docker  # type: ignore[import-untyped]
@@ -228,16 +229,21 @@ def _address(container: DockerContainer, port: int) -> str:
 
 
 def _remove_leftovers(engine: Any, say: Say) -> None:
-    """Remove what runs on this machine have left that are no more."""
-    for things in (engine.containers, engine.networks):
-        for thing in things.list(filters={"label": _LABEL}, **({"all": True} if things is engine.containers else {})):
-            labels = thing.labels if things is engine.containers else thing.attrs.get("Labels", {})
-            host, _, pid = labels.get(_LABEL, "").partition("/")
-            if _KEPT in labels or host != socket.gethostname() or _is_running(pid):
-                continue
-            say(f"removing {thing.name}, which a run that was killed has left")
-            with suppress(docker.errors.DockerException):
-                thing.remove(**({"force": True, "v": True} if things is engine.containers else {}))
+    """Remove what runs on this machine have left that are no more: containers first, as networks wait for them."""
+    marked = {"label": _LABEL}
+    for container in engine.containers.list(all=True, filters=marked):
+        if _is_left_over(container.labels):
+            say(f"removing {container.name}, which a run that was killed has left")
+            _suppressed(partial(container.remove, force=True, v=True))
+    for network in engine.networks.list(filters=marked):
+        if _is_left_over(network.attrs["Labels"]):
+            say(f"removing {network.name}, which a run that was killed has left")
+            _suppressed(network.remove)
+
+
+def _is_left_over(labels: Mapping[str, str]) -> bool:
+    host, _, pid = labels[_LABEL].partition("/")
+    return _KEPT not in labels and host == socket.gethostname() and not _is_running(pid)
 
 
 def _is_running(pid: str) -> bool:

@@ -1,0 +1,208 @@
+"""Who may speak to the mock server, for which agents, and what it keeps to itself."""
+
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from conftest import Cli, one_line
+from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
+from opamp_mock_server import DEFAULT_POLICY, CannotReadKeys, MockServer, Settings, Tls
+from opamp_mock_server.admission import AdmissionByFile
+from opamp_mock_server.stores import redaction
+from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
+
+BAD_REQUEST = pb.ServerErrorResponseType_BadRequest
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    file = tmp_path / "keys"
+    file.write_text("# the fleet's keys\nkey-a policy-a\nkey-b policy-b\n\nkey-c\n")
+    return file
+
+
+@pytest.fixture
+def server(keys: Path) -> Iterator[MockServer]:
+    with MockServer(Settings(enrollment_key_file=keys)) as server:
+        yield server
+
+
+def send(url: str, key: str, message: pb.AgentToServer) -> pb.ServerToAgent:
+    headers = {"Content-Type": CONTENT_TYPE, "Authorization": f"ApiKey {key}"}
+    request = urllib.request.Request(url, message.SerializeToString(), headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return pb.ServerToAgent.FromString(response.read())
+
+
+def is_refused(url: str, key: str) -> bool:
+    try:
+        send(url, key, Agent("run").full_status())
+    except urllib.error.HTTPError as error:
+        return error.code == 401
+    return False
+
+
+# ---- keys
+
+
+def test_keys_are_revoked_and_added_while_the_server_runs(server: MockServer, keys: Path) -> None:
+    assert not is_refused(server.url, "key-a")
+    assert is_refused(server.url, "key-d")
+    keys.write_text("key-d policy-a\n")
+    assert is_refused(server.url, "key-a")
+    assert not is_refused(server.url, "key-d")
+
+
+def test_without_its_file_nobody_is_admitted(server: MockServer, keys: Path) -> None:
+    text = keys.read_text()
+    keys.unlink()
+    assert is_refused(server.url, "key-a")
+    keys.write_text(text)
+    assert not is_refused(server.url, "key-a")
+
+
+def test_a_websocket_ends_when_its_key_is_revoked(server: MockServer, keys: Path) -> None:
+    agent = Agent("run")
+    url = server.url.replace("http", "ws", 1)
+    with connect(url, additional_headers={"Authorization": "ApiKey key-a"}, compression=None) as websocket:
+        websocket.send(b"\0" + agent.full_status().SerializeToString())
+        assert websocket.recv(timeout=10)
+        keys.write_text("key-b policy-b\n")
+        websocket.send(b"\0" + agent.check_in().SerializeToString())
+        with pytest.raises(ConnectionClosed) as closed:
+            websocket.recv(timeout=10)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+
+
+@pytest.mark.parametrize("text", ["key policy something", "k\N{LATIN SMALL LETTER E WITH ACUTE}y policy"])
+def test_a_file_that_is_no_list_of_keys_is_said(keys: Path, text: str, cli: Cli) -> None:
+    keys.write_text(text, encoding="utf-8")
+    with pytest.raises(CannotReadKeys):
+        AdmissionByFile(keys)
+    result = cli("serve", "--port", "0", "--enrollment-key-file", keys)
+    assert result.returncode == 2
+    assert text not in one_line(result)
+
+
+def test_a_key_without_a_policy_has_the_default_one(keys: Path) -> None:
+    admission = AdmissionByFile(keys)
+    policies = [admission.policy_of(f"ApiKey {key}".encode()) for key in ("key-a", "key-b", "key-c", "key-")]
+    assert policies == ["policy-a", "policy-b", DEFAULT_POLICY, None]
+
+
+# ---- policies
+
+
+@pytest.mark.parametrize("compose", [Agent.check_in, Agent.full_status, Agent.disconnect])
+def test_an_agent_is_out_of_reach_of_another_policys_key(
+    server: MockServer, compose: Callable[[Agent], pb.AgentToServer]
+) -> None:
+    agent = Agent("run")
+    assert not send(server.url, "key-a", agent.full_status()).HasField("error_response")
+    assert send(server.url, "key-b", compose(agent.clone())).error_response.type == BAD_REQUEST
+    assert not send(server.url, "key-a", compose(agent)).HasField("error_response")
+
+
+def test_asking_with_another_policys_key_enrolls_under_that_policy_only(server: MockServer) -> None:
+    agent = Agent("run")
+    send(server.url, "key-a", agent.full_status())
+    reply = send(server.url, "key-b", agent.clone().full_status(flags=REQUEST_INSTANCE_UID))
+    successor = Agent("run", reply.agent_identification.new_instance_uid)
+    assert send(server.url, "key-a", successor.check_in()).error_response.type == BAD_REQUEST
+    assert not send(server.url, "key-b", successor.check_in()).HasField("error_response")
+    assert not send(server.url, "key-a", agent.check_in()).HasField("error_response")
+
+
+# ---- TLS
+
+
+@pytest.mark.parametrize("lowest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_older_versions_of_tls_than_asked_for_are_refused(tmp_path: Path, lowest: ssl.TLSVersion) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.cert_chain_pems[0].write_to_path(cert)
+    certificate.private_key_pem.write_to_path(key)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with MockServer(Settings(tls=Tls(cert, key, lowest=lowest))) as server:
+        request = urllib.request.Request(server.url, Agent("run").full_status().SerializeToString())
+        request.add_header("Content-Type", CONTENT_TYPE)
+        assert urllib.request.urlopen(request, context=context, timeout=10).status == 200
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        if lowest is ssl.TLSVersion.TLSv1_2:
+            assert urllib.request.urlopen(request, context=context, timeout=10).status == 200
+            return
+        with pytest.raises(urllib.error.URLError, match="SSL"):
+            urllib.request.urlopen(request, context=context, timeout=10)
+
+
+# ---- what is kept
+
+
+def test_secrets_are_taken_out_of_a_configuration() -> None:
+    text = b"""
+exporters:
+  otlp: {endpoint: "a:1", headers: {Authorization: Bearer abc, x-api-key: abc}}
+receivers:
+  - {password: abc, user: me}
+  - passphrase: |
+      abc
+      abc
+service: {telemetry: {tokens: [abc, abc], certificate: {pem: abc}}}
+"""
+    kept = redaction.configuration(text)
+    assert "abc" not in str(kept)
+    assert kept == {
+        "exporters": {
+            "otlp": {
+                "endpoint": "a:1",
+                "headers": {"Authorization": "REDACTED", "x-api-key": "REDACTED"},
+            }
+        },
+        "receivers": [{"password": "REDACTED", "user": "me"}, {"passphrase": "REDACTED"}],
+        "service": {"telemetry": {"tokens": "REDACTED", "certificate": "REDACTED"}},
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"password abc",
+        b"{password: abc",
+        b"- password: abc",
+        b"\xff\xfe\0abc",
+        b"!!python/object/apply:os.system [abc]",
+        b"[" * 5000 + b"abc",
+        b"a: &a {password: abc}\nb: !unknown abc",
+    ],
+)
+def test_what_is_no_configuration_is_not_kept(body: bytes) -> None:
+    assert "abc" not in str(redaction.configuration(body))
+
+
+def test_a_configuration_that_grows_without_end_is_not_kept() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    kept = redaction.configuration("\n".join(lines).encode())  # Its ten thousand million nodes would take hours.
+    assert isinstance(kept, str)
+
+
+def test_secrets_among_attributes_are_not_kept() -> None:
+    status = Agent("run").full_status()
+    values = status.agent_description.non_identifying_attributes
+    values.add(key="service.token").value.string_value = "abc"
+    values.add(key="list").value.array_value.values.add().kvlist_value.values.add(
+        key="secret"
+    ).value.string_value = "abc"
+    redaction.cleaned(status)
+    assert b"abc" not in status.SerializeToString()
