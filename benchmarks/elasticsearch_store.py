@@ -1,0 +1,206 @@
+"""Enrollments and check-ins per second of the mock server on Elasticsearch, beside what Elasticsearch takes in bulk.
+
+    ELASTICSEARCH_URL=… python benchmarks/elasticsearch_store.py [SECONDS]
+
+Needs wrk. Elasticsearch, the servers and the load generator share the machine's cores; rows are of one run.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import re
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from elasticsearch import AsyncElasticsearch, Elasticsearch
+
+from opamp_conformance.agent import Agent
+from opamp_mock_server import Elasticsearch as Store
+from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.stores.documents import MAPPINGS, Documents
+from opamp_proto import CONTENT_TYPE
+
+HERE = Path(__file__).parent
+URL = os.environ["ELASTICSEARCH_URL"]
+CONNECTIONS = 256
+CHUNK = 500
+SIZES = (1_000, 10_000, 100_000)
+
+
+def report() -> bytes:
+    """Make a full status report, from what follows sequence_num on."""
+    message = Agent("benchmark").full_status()
+    message.ClearField("instance_uid")
+    message.ClearField("sequence_num")
+    return message.SerializeToString()
+
+
+def check_in() -> bytes:
+    message = Agent("benchmark").check_in()
+    message.ClearField("instance_uid")
+    message.ClearField("sequence_num")
+    return message.SerializeToString()
+
+
+@dataclass
+class Site:
+    """Some instances on one index, and the agents that have been enrolled there."""
+
+    instances: int
+    index: str = field(default_factory=lambda: f"benchmark-{secrets.token_hex(4)}")
+    prefix: str = field(default_factory=lambda: secrets.token_hex(4))
+    enrolled: int = 0
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator["Site"]:
+        command = [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0", "--store", "elasticsearch"]
+        processes = [
+            subprocess.Popen([*command, "--index", self.index], stdout=subprocess.PIPE, text=True)
+            for _ in range(self.instances)
+        ]
+        try:
+            self.urls = [
+                process.stdout.readline().strip().rpartition(" ")[2] for process in processes if process.stdout
+            ]
+            yield self
+        finally:
+            for process in processes:
+                process.terminate()
+                process.wait(20)
+            store = Store(URL, self.index)
+            with Elasticsearch(URL) as client:
+                names = [store.index, store.plans_index, store.instances_index]
+                client.indices.delete(index=names, ignore_unavailable=True)
+                for name in names:
+                    client.options(ignore_status=404).indices.delete_index_template(name=name)
+
+    def rate(self, mode: str, seconds: float) -> float:
+        """Have wrk do as much as it can, at each instance; returns messages a second."""
+        with tempfile.NamedTemporaryFile() as rest:
+            rest.write(report() if mode == "enroll" else check_in())
+            rest.flush()
+            began = self.count()
+            processes = [self._wrk(mode, number, url, seconds, rest.name) for number, url in enumerate(self.urls)]
+            outputs = [process.communicate()[0] for process in processes]
+        for output in outputs:
+            failed = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", output)
+            assert failed is None, output
+        if mode == "enroll":  # Only what is in the index counts.
+            return (self.count() - began) / seconds
+        return sum(float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]) for output in outputs)  # type: ignore[index]
+
+    def count(self) -> int:
+        with Elasticsearch(URL) as client:
+            client.indices.refresh(index=self.index)
+            self.enrolled = client.count(index=self.index)["count"]
+        return self.enrolled
+
+    def _wrk(self, mode: str, number: int, url: str, seconds: float, rest: str) -> "subprocess.Popen[str]":
+        connections = CONNECTIONS // len(self.urls)
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(HERE / "fleet.lua"), url]
+        # Each instance has its own agents, about as many as the others.
+        own = self.enrolled // len(self.urls)
+        env = {"FLEET_MODE": mode, "FLEET_REST": rest, "FLEET_PREFIX": f"{self.prefix[:7]}{number}"}
+        first = own if mode == "enroll" else 0
+        agents = max(1, own * 9 // 10)
+        env |= {
+            "FLEET_FIRST": str(first),
+            "FLEET_AGENTS": str(agents),
+            "FLEET_SEQUENCE": "1" if mode == "enroll" else "2",
+        }
+        return subprocess.Popen(command, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True)
+
+
+async def bulk_rate(seconds: float) -> float:
+    """Have the official client index the same documents in bulk; returns documents a second."""
+    index = f"benchmark-{secrets.token_hex(4)}"
+    documents, agent = Documents(), Agent("benchmark")
+    record = AgentRecord(agent.instance_uid, 1, reported=agent.full_status().SerializeToString(), parts=3)
+    text = documents.document(record, "2026-01-01T00:00:00Z", documents.description(record))
+    chunk = [line for _ in range(CHUNK) for line in ('{"create":{}}', text)]
+    async with AsyncElasticsearch(URL) as client:
+        await client.indices.create(index=index, mappings=dict(MAPPINGS))
+        end, done = time.monotonic() + seconds, 0
+
+        async def work() -> int:
+            count = 0
+            while time.monotonic() < end:
+                await client.bulk(index=index, operations=chunk, filter_path="errors")  # type: ignore[arg-type]
+                count += CHUNK
+            return count
+
+        done = sum(await asyncio.gather(work(), work()))
+        await client.indices.delete(index=index)
+    return done / seconds
+
+
+async def latencies(urls: list[str], rate: float, seconds: float) -> list[float]:
+    """Enroll agents at a steady rate, whether or not the last is answered; returns seconds, from when each was due."""
+    waits: list[float] = []
+    headers = {"Content-Type": CONTENT_TYPE}
+
+    async def enroll(session: aiohttp.ClientSession, due: float) -> None:
+        body = Agent("benchmark").full_status().SerializeToString()
+        async with session.post(random.choice(urls), data=body, headers=headers) as response:
+            await response.read()
+        waits.append(time.monotonic() - due)
+
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session,
+        asyncio.TaskGroup() as group,
+    ):
+        began = time.monotonic()
+        for number in range(int(rate * seconds)):
+            due = began + number / rate
+            await asyncio.sleep(max(0, due - time.monotonic()))
+            group.create_task(enroll(session, due))
+    return waits
+
+
+def percentile(values: list[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100)[percent - 1]
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    limits = [asyncio.run(bulk_rate(seconds)) for _ in range(2)]
+    rows = []
+    for instances in (1, 2):
+        with Site(instances).serving() as site:
+            site.rate("enroll", 1)  # to warm up
+            enrollments = site.rate("enroll", seconds)
+            check_ins = site.rate("check-in", seconds)
+            waits = asyncio.run(latencies(site.urls, enrollments / 2, seconds))
+            rows.append((instances, enrollments, check_ins, percentile(waits, 50), percentile(waits, 99)))
+    limits.append(asyncio.run(bulk_rate(seconds)))
+    limit = statistics.median(limits)
+    each = ", ".join(f"{one:,.0f}" for one in limits)
+    print(f"Bulk indexing by the official client: {limit:,.0f} documents/s ({each})\n")
+    print("| instances | enrollments/s | of the limit | check-ins/s | of the limit | median and p99 at half load |")
+    print("|---|---|---|---|---|---|")
+    for instances, enrollments, check_ins, median, p99 in rows:
+        print(
+            f"| {instances} | {enrollments:,.0f} | {enrollments / limit:.2f} × | {check_ins:,.0f} "
+            f"| {check_ins / limit:.2f} × | {median * 1000:.0f} ms, {p99 * 1000:.0f} ms |"
+        )
+    print("\n| agents enrolled | enrollments/s | check-ins/s |\n|---|---|---|")
+    with Site(1).serving() as site:
+        for size in SIZES:
+            while site.count() < size:
+                site.rate("enroll", 2 if size < SIZES[-1] else 5)
+            enrolled = site.enrolled
+            check_ins = site.rate("check-in", seconds)
+            print(f"| {enrolled:,} | {site.rate('enroll', seconds):,.0f} | {check_ins:,.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
