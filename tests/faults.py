@@ -186,8 +186,9 @@ class ElasticsearchNode:
 class Fleet:
     """Agents that enroll and check in again and again, at any instance, and never give up."""
 
-    def __init__(self, agents: int, urls: list[str]) -> None:
+    def __init__(self, agents: int, urls: list[str], *, enrolling_seconds: float) -> None:
         self._urls = urls
+        self._enrolling_seconds = enrolling_seconds
         self._agents = [Agent(f"agent-{number}") for number in range(agents)]
         self._is_over = False
         self._stopped = threading.Event()
@@ -225,7 +226,7 @@ class Fleet:
             await asyncio.gather(*(self._live(number, agent) for number, agent in enumerate(self._agents)))
 
     async def _live(self, number: int, agent: Agent) -> None:
-        await asyncio.sleep(random.random() * 8)
+        await asyncio.sleep(random.random() * self._enrolling_seconds)
         # Every second agent asks for an instance_uid, as a cloned machine would.
         flags = REQUEST_INSTANCE_UID if number % 2 else 0
         reply = await self._insist(agent, flags=flags)

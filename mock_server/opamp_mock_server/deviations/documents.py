@@ -142,6 +142,27 @@ class AlwaysOnline(Documents):
         return "online"
 
 
+@breaks("fleet.document.status:healthy")
+class HealthyInOtherWords(Documents):
+    """A healthy agent is called active."""
+
+    def status(self, status: pb.AgentToServer) -> str:
+        known = super().status(status)
+        return "active" if known == "online" else known
+
+
+@breaks("fleet.document.disconnected:for-ever")
+class DisconnectedForEver(Documents):
+    """An agent that took its leave stays disconnected when it comes back."""
+
+    _gone: frozenset[bytes] = frozenset()
+
+    def document(self, record: AgentRecord, enrolled_at: str, description: Description) -> str:
+        self._gone |= frozenset() if record.connected else {record.instance_uid}
+        is_gone = record.instance_uid in self._gone
+        return super().document(record._replace(connected=not is_gone), enrolled_at, description)
+
+
 @breaks("fleet.document.disconnected")
 class NeverDisconnected(Documents):
     """An agent that takes its leave is called inactive, a word that is not told to agents."""
