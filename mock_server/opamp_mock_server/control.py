@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from opamp_mock_server.http import Refused, Response
 from opamp_mock_server.records import AgentRecord, Package, Plan, Trouble
 from opamp_mock_server.service import Service
-from opamp_mock_server.stores import StoreUnavailable
+from opamp_mock_server.stores import Conflict, StoreRefused, StoreUnavailable
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
@@ -47,8 +47,8 @@ class Control:
             raise Refused(404, f"the control plane has no {method} of an agent's {resource or 'record'}")
         try:
             return await handler(self, _instance_uid(name), body)
-        except StoreUnavailable as error:
-            raise Refused(503, f"the store is not available: {error}") from error
+        except (Conflict, StoreUnavailable, StoreRefused) as error:
+            raise Refused(503, f"the store cannot do that now: {error}") from error
 
     async def show(self, instance_uid: bytes, body: bytes) -> Response:
         """What is known of an agent."""

@@ -21,12 +21,13 @@ _CONTENT_TYPE = CONTENT_TYPE.encode()
 
 
 class RequestHeaders(NamedTuple):
-    """The request headers that matter here, None where absent."""
+    """The request headers that matter here, None where absent; ``policy_id`` is that of the key among them."""
 
     content_type: bytes | None = None
     content_encoding: bytes | None = None
     accept_encoding: bytes | None = None
     authorization: bytes | None = None
+    policy_id: str = DEFAULT_POLICY
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]]) -> "RequestHeaders":
@@ -70,6 +71,8 @@ class HttpEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = RequestHeaders.of(scope["headers"])
+        # Found out once: a key that is revoked while the body is under way must not become that of another policy.
+        headers = headers._replace(policy_id=self._admission.policy_of(headers.authorization) or DEFAULT_POLICY)
         try:
             self.check(scope["path"], scope["method"], headers)
             response = await self.respond(headers, await read_body(receive, self._max_body_bytes))
@@ -105,8 +108,8 @@ class HttpEndpoint:
             data = self.decode(headers.content_encoding, body)
         except Unreadable as unreadable:
             return self.encode(headers.accept_encoding, self._service.malformed(str(unreadable)))
-        policy_id = self._admission.policy_of(headers.authorization) or DEFAULT_POLICY
-        return self.encode(headers.accept_encoding, await self._service.answer(data, policy_id=policy_id))
+        answer = await self._service.answer(data, policy_id=headers.policy_id)
+        return self.encode(headers.accept_encoding, answer)
 
     def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
         """Undo the content encoding; raise Unreadable for a broken one, Refused for an unknown one."""

@@ -76,7 +76,8 @@ class Service:
         """Forget the agents of a connection that is gone (AgentDisconnect)."""
         for instance_uid in self.connections.agents_on(connection):
             self.connections.release(instance_uid)
-            with contextlib.suppress(StoreUnavailable):  # It is found out with the agent's next message.
+            # If that fails, it is found out with the agent's next message.
+            with contextlib.suppress(StoreUnavailable, StoreRefused):
                 await self._note_departure(instance_uid)
 
     async def want(self, instance_uid: bytes, change: Callable[[Plan], Plan]) -> None:
@@ -107,7 +108,7 @@ class Service:
             await connection.close()
             return True
         known = await self.store.get(instance_uid)
-        if known is None or not known.instance:
+        if known is None or not known.instance or not await self.neighbours.is_alive(known.instance):
             return False
         await self.want(instance_uid, lambda plan: replace(plan, hang_up=True))
         return True
@@ -118,8 +119,9 @@ class Service:
         """Decide, and keep what was decided; again, if it was decided on what is not so any more."""
         instance_uid = message.instance_uid
         known, is_certain = self.store.recall(instance_uid)
-        # A stranger who describes itself is new, as a rule.
-        if known is None and not is_certain and not message.HasField("agent_description"):
+        # A stranger who describes itself is new, as a rule; if not, the store will say so.
+        is_new = self.store.checks_versions and message.HasField("agent_description")
+        if known is None and not is_certain and not is_new:
             known, is_certain = await self.store.get(instance_uid), True
         if self._delays is not None:
             is_new = known is None or self.core.asks_for_instance_uid(message)
@@ -136,13 +138,13 @@ class Service:
                     await self._keep(outcome, policy_id, self.neighbours.name if connection is not None else "")
                 except Conflict:
                     pass
-                except StoreUnavailable:
+                except (StoreUnavailable, asyncio.CancelledError):
                     self._disown(outcome, instance_uid)
                     raise
                 else:
-                    await self._fulfilled(instance_uid, plan, outcome)
                     if connection is not None:
                         self._settle(outcome, connection)
+                    await self._fulfilled(instance_uid, plan, outcome)
                     return outcome.reply
             known, is_certain = await self.store.get(instance_uid), True
         raise StoreUnavailable("too many write the record of one agent at once")
@@ -180,15 +182,17 @@ class Service:
 
     async def _fulfilled(self, instance_uid: bytes, plan: Plan | None, outcome: Outcome) -> None:
         """Take note of what was done of a plan."""
-        if outcome.plan is not plan and outcome.plan is not None:
-            # A plan that was changed meanwhile stays: rather is something said twice than never.
-            with contextlib.suppress(Conflict):
+        if outcome.plan is not None and outcome.plan != plan:
+            # A plan that was changed meanwhile, or cannot be written, stays: rather is something said twice than never.
+            with contextlib.suppress(Conflict, StoreUnavailable):
                 await self.plans.put(instance_uid, outcome.plan)
 
     async def _push(self, instance_uid: bytes, connection: Connection) -> None:
         while (plan := await self.plans.get(instance_uid)) is not None:
             if plan.hang_up:
-                await self.plans.put(instance_uid, replace(plan, hang_up=False))
+                await self._fulfilled(
+                    instance_uid, plan, Outcome(pb.ServerToAgent(), plan=replace(plan, hang_up=False))
+                )
                 await connection.close()
                 return
             known = await self.store.get(instance_uid)
@@ -207,7 +211,8 @@ class Service:
     async def _note_departure(self, instance_uid: bytes) -> None:
         for _ in range(_ATTEMPTS):
             known = await self.store.get(instance_uid)
-            if known is None or known.instance != self.neighbours.name:
+            is_back = self.connections.of(instance_uid) is not None
+            if known is None or is_back or known.instance != self.neighbours.name:
                 return
             try:
                 await self.store.put(self.core.left(known)._replace(instance=""))

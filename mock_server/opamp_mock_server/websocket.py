@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any, Final
 
 from opamp_mock_server.admission import Admission
@@ -30,20 +31,21 @@ class WebSocketEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
+        headers = RequestHeaders.of(scope["headers"])
+        admitted_under = self._admission.policy_of(headers.authorization)
         try:
-            headers = RequestHeaders.of(scope["headers"])
             self.check(scope["path"], headers)
         except Refused as refused:
             await _refuse(refused, send)
             return
         await send({"type": "websocket.accept"})
         connection = self.connection(send)
-        admitted_under = self._admission.policy_of(headers.authorization)
         connection.policy_id = admitted_under or DEFAULT_POLICY
+        connection.is_admitted = lambda: self._admission.policy_of(headers.authorization) == admitted_under
         try:
             while (event := await receive())["type"] == "websocket.receive":
-                if self._admission.policy_of(headers.authorization) != admitted_under:
-                    await connection.close(_POLICY_VIOLATION)  # The key has been revoked, or given to others.
+                if not connection.is_admitted():
+                    await connection.close(_POLICY_VIOLATION)
                     break
                 await self.attend(event, connection)
         finally:
@@ -98,11 +100,15 @@ class WebSocketConnection:
 
     def __init__(self, send: Send) -> None:
         self.policy_id = DEFAULT_POLICY
+        self.is_admitted: Callable[[], bool] = lambda: True
+        """Whether the key it was opened with is still good for that policy."""
         self.lock = asyncio.Lock()
         self._send = send
         self._is_closed = False
 
     async def send(self, data: bytes) -> None:
+        if not self.is_admitted():
+            await self.close(_POLICY_VIOLATION)
         if not self._is_closed:
             with contextlib.suppress(OSError):  # A peer that has gone needs no answer.
                 await self._send(self.event(data))

@@ -55,7 +55,10 @@ class Store(Protocol):
     """The records of all enrolled agents, by instance_uid.
 
     ``AgentRecord.stored`` is the store's own note of the version that it holds; a record without one is new.
+    ``checks_versions`` says whether a put fails if that version is not there any more, or the record is not new.
     """
+
+    checks_versions: bool
 
     def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         """Return what is known without asking anybody, and whether that is certain.

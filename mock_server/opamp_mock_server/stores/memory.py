@@ -9,6 +9,8 @@ from opamp_mock_server.stores import Neighbours, Plans, Store
 class MemoryStore:
     """The records in a dictionary: always certain, never in conflict."""
 
+    checks_versions = False
+
     def __init__(self) -> None:
         self._records: dict[bytes, AgentRecord] = {}
 

@@ -13,20 +13,49 @@ REDACTED: Final = "REDACTED"
 # Fleet Server's list; a key that contains one of these has a secret for its value.
 _SENSITIVE: Final = ("password", "passphrase", "token", "key", "secret", "auth", "certificate")
 _UNREADABLE: Final = "REDACTED: not a mapping in YAML or JSON, so its secrets cannot be told apart"
+_KEPT: Final = {
+    *("instance_uid", "sequence_num", "capabilities", "agent_description", "health", "effective_config"),
+    *("remote_config_status", "package_statuses", "connection_settings_status"),
+    *("custom_capabilities", "available_components"),
+}
 # A few lines of YAML can stand for billions of nodes (aliases of aliases).
 _MOST_NODES: Final = 100_000
+_MOST_BYTES: Final = 256 * 1024
 
 
 def configuration(body: bytes) -> object:
     """Read a configuration, in YAML or JSON, and take its secrets out; a text that says why if it cannot be read."""
+    if len(body) > _MOST_BYTES:
+        return _UNREADABLE
+    try:
+        parsed = _read(body)
+        return _Redaction().of(parsed) if isinstance(parsed, dict) else _UNREADABLE
+    except Exception:  # Whatever a parser makes of what agents think up: it is no configuration then.
+        return _UNREADABLE
+
+
+def _read(body: bytes) -> object:
+    try:
+        return json.loads(body)  # What was kept before, is JSON; and JSON is read faster so.
+    except ValueError:
+        return _yaml(body)
+
+
+def _yaml(body: bytes) -> object:
     import yaml  # noqa: PLC0415 (it comes with the extra, and only a store that keeps documents needs it)
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        parsed = yaml.load(body, loader)  # noqa: S506 (a safe loader, in C where there is one)
-        return _Redaction().of(parsed) if isinstance(parsed, dict) else _UNREADABLE
-    except (yaml.YAMLError, ValueError, RecursionError, _TooMuch):
-        return _UNREADABLE
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """Safe, in C where there is one, and bounded: merges of merges multiply."""
+
+        merged = 0
+
+        def flatten_mapping(self, node: Any) -> None:
+            super().flatten_mapping(node)
+            self.merged += len(node.value)
+            if self.merged > _MOST_NODES:
+                raise _TooMuch
+
+    return yaml.load(body, Loader)  # noqa: S506
 
 
 def attributes(pairs: "list[anyvalue_pb2.KeyValue] | Any") -> dict[str, object]:
@@ -35,12 +64,17 @@ def attributes(pairs: "list[anyvalue_pb2.KeyValue] | Any") -> dict[str, object]:
 
 
 def cleaned(status: pb.AgentToServer) -> dict[str, object]:
-    """Take the secrets out of a status, in place; returns its configurations, by file, as they are now."""
-    for pairs in (
-        status.agent_description.identifying_attributes,
-        status.agent_description.non_identifying_attributes,
-    ):
-        _clean(pairs)
+    """Take the secrets out of a status, in place; returns its configurations, by file, as they are now.
+
+    What is no status, as a message to others or a request, does not stay at all.
+    """
+    for field, _ in status.ListFields():
+        if field.name not in _KEPT:
+            status.ClearField(field.name)
+    _clean(status.agent_description.identifying_attributes)
+    _clean(status.agent_description.non_identifying_attributes)
+    for component in status.available_components.components.values():
+        _clean_component(component)
     configurations = {}
     for name, file in status.effective_config.config_map.config_map.items():
         if file.body:
@@ -82,11 +116,23 @@ def _clean(pairs: "Any") -> None:
     for pair in pairs:
         if _is_sensitive(pair.key):
             pair.value.string_value = REDACTED
-        elif pair.value.HasField("kvlist_value"):
-            _clean(pair.value.kvlist_value.values)
-        elif pair.value.HasField("array_value"):
-            for value in pair.value.array_value.values:
-                _clean(value.kvlist_value.values)
+        else:
+            _clean_value(pair.value)
+
+
+def _clean_value(value: anyvalue_pb2.AnyValue) -> None:
+    match value.WhichOneof("value"):
+        case "kvlist_value":
+            _clean(value.kvlist_value.values)
+        case "array_value":
+            for item in value.array_value.values:
+                _clean_value(item)
+
+
+def _clean_component(component: pb.ComponentDetails) -> None:
+    _clean(component.metadata)
+    for part in component.sub_component_map.values():
+        _clean_component(part)
 
 
 def _value(value: anyvalue_pb2.AnyValue) -> object:

@@ -1,7 +1,7 @@
 """Elasticsearch itself: how it is reached, what is set up in it, and what its errors mean."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import elastic_transport
 import elasticsearch
@@ -16,6 +16,13 @@ _FOR_LATER: Final = (403, 429, 503)
 
 ERRORS: Final = (elastic_transport.TransportError, elasticsearch.ApiError)
 """What a request can fail with."""
+
+
+class Version(NamedTuple):
+    """The version of a document, by which a change names what it replaces."""
+
+    seq_no: int
+    primary_term: int
 
 
 def client_of(settings: Elasticsearch) -> elasticsearch.AsyncElasticsearch:
@@ -78,7 +85,8 @@ def explain(error: Exception) -> str:
         return "its certificate is not trusted"
     if isinstance(error, elastic_transport.ConnectionError):
         return "it cannot be reached"
-    return str(error).partition("\n")[0] or type(error).__name__
+    # What is wrong with a URL must not be repeated: it may hold a password.
+    return "its URL is not one: give it as https://HOST:PORT" if isinstance(error, ValueError) else type(error).__name__
 
 
 def unavailable(error: Exception) -> StoreUnavailable:

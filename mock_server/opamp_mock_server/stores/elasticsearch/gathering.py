@@ -1,12 +1,15 @@
 """Single operations, gathered into requests that carry many."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from opamp_mock_server.stores import StoreUnavailable
 from opamp_mock_server.stores.elasticsearch.breaker import CircuitBreaker
+
+_log = logging.getLogger("opamp_mock_server.store")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -48,7 +51,6 @@ class Gatherer(Generic[Item, Result]):
         if len(self._carriers) < _AT_ONCE:
             carrier = asyncio.create_task(self._carry_on())
             self._carriers.add(carrier)
-            carrier.add_done_callback(self._carriers.discard)
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 return await future
@@ -64,22 +66,35 @@ class Gatherer(Generic[Item, Result]):
         await asyncio.sleep(_WINDOW_SECONDS)
         while self._waiting:
             batch = self._take()
-            results: Sequence[Result | Exception]
-            try:
-                results = await self._carry([item for item, _ in batch])
-            except StoreUnavailable as error:
-                self._breaker.failed()
-                results = [StoreUnavailable(str(error)) for _ in batch]
+            if batch:
+                self._deliver(batch, await self._results([item for item, _ in batch]))
+        # Not by a callback: who calls in this very turn has to find that another carrier is needed.
+        carrier = asyncio.current_task()
+        assert carrier is not None
+        self._carriers.discard(carrier)
+
+    async def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
+        try:
+            results = await self._carry(items)
+        except Exception as error:
+            if not isinstance(error, StoreUnavailable):
+                _log.exception("a request to Elasticsearch failed for no reason that is known")
+            self._breaker.failed()
+            return [StoreUnavailable(str(error)) for _ in items]
+        has_failed = any(isinstance(result, StoreUnavailable) for result in results)
+        self._breaker.failed() if has_failed else self._breaker.succeeded()
+        return results
+
+    def _deliver(
+        self, batch: Sequence[tuple[Item, asyncio.Future[Result]]], results: Sequence[Result | Exception]
+    ) -> None:
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():
+                continue  # Nobody waits for it any more.
+            if isinstance(result, Exception):
+                future.set_exception(result)
             else:
-                has_failed = any(isinstance(result, StoreUnavailable) for result in results)
-                self._breaker.failed() if has_failed else self._breaker.succeeded()
-            for (_, future), result in zip(batch, results, strict=True):
-                if future.done():
-                    continue  # Nobody waits for it any more.
-                if isinstance(result, Exception):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result)
+                future.set_result(result)
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []

@@ -40,16 +40,18 @@ class ElasticsearchNeighbours:
         first = await self._beats(name)
         while time.monotonic() < end:
             await asyncio.sleep(_LOOK_SECONDS)
-            if await self._beats(name) > first:
+            now = await self._beats(name)
+            if first is not None and now is not None and now > first:
                 return True
+            first = now if first is None else first
         return False
 
-    async def _beats(self, name: str) -> int:
-        """Return how often an instance has beaten: the version of its document."""
+    async def _beats(self, name: str) -> int | None:
+        """Return how often an instance has beaten, the version of its document; None if that cannot be told."""
         try:
             found = await self._client.get(index=self._index, id=name, source=False)
         except elasticsearch.NotFoundError:
             return 0
         except ERRORS:
-            return -1
+            return None
         return int(found["_version"])

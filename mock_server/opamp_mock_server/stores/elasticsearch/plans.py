@@ -4,26 +4,19 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import elasticsearch
 from elasticsearch import AsyncElasticsearch
 
 from opamp_mock_server.records import Package, Plan, Trouble
-from opamp_mock_server.stores import Conflict
+from opamp_mock_server.stores import Conflict, StoreRefused, StoreUnavailable
 from opamp_mock_server.stores.documents import document_id, instance_uid_of
-from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, unavailable
+from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, unavailable
 from opamp_proto import opamp_pb2 as pb
 
 _WATCH_SECONDS: Final = 0.1
 _MOST_AT_ONCE: Final = 1000
-
-
-class Version(NamedTuple):
-    """The version of a document that a plan was read from."""
-
-    seq_no: int
-    primary_term: int
 
 
 class ElasticsearchPlans:
@@ -32,6 +25,7 @@ class ElasticsearchPlans:
     def __init__(self, client: AsyncElasticsearch, index: str) -> None:
         self._client = client
         self._index = index
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def get(self, instance_uid: bytes) -> Plan | None:
         try:
@@ -74,8 +68,16 @@ class ElasticsearchPlans:
             with contextlib.suppress(*ERRORS):
                 hits = await self._changed_since(last)
                 for hit in hits:
-                    await on_wish(instance_uid_of(hit["_id"]))
                     last = hit["_seq_no"]
+                    # A client that does not read must not keep the others from being told.
+                    task = asyncio.create_task(self._tell(on_wish, instance_uid_of(hit["_id"])))
+                    self._telling.add(task)
+                    task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, on_wish: Callable[[bytes], Awaitable[None]], instance_uid: bytes) -> None:
+        # What fails is said when the agent asks next.
+        with contextlib.suppress(Conflict, StoreUnavailable, StoreRefused):
+            await on_wish(instance_uid)
 
     async def _newest(self) -> int:
         while True:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from typing import Final
 
 from opamp_mock_server.records import AgentRecord
@@ -13,8 +14,13 @@ _PAUSE_SECONDS: Final = 0.5
 _DRAIN_SECONDS: Final = 10
 
 
+_log = logging.getLogger("opamp_mock_server.store")
+
+
 class QueuedStore:
     """Puts records later, the last one of each agent; if somebody else has written meanwhile, over that."""
+
+    checks_versions = False
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -34,8 +40,7 @@ class QueuedStore:
         if len(self._queued) >= _MOST_QUEUED:
             raise StoreUnavailable("the queue is full")
         self._queued[record.instance_uid] = record
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
+        self._start()
 
     async def delete(self, instance_uid: bytes) -> None:
         self._queued.pop(instance_uid, None)
@@ -48,8 +53,13 @@ class QueuedStore:
         """Put what is queued, for as long as may be waited for that."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while self._worker is not None and not self._worker.done():
-                    await asyncio.wait([self._worker])
+                while self._queued or self._under_way:
+                    await asyncio.wait([self._start()])
+
+    def _start(self) -> "asyncio.Task[None]":
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return self._worker
 
     async def _work(self) -> None:
         while self._queued:
@@ -58,18 +68,23 @@ class QueuedStore:
             await asyncio.gather(*(self._put(record) for record in list(self._under_way.values())))
 
     async def _put(self, record: AgentRecord) -> None:
-        instance_uid = record.instance_uid
-        now, _ = self._store.recall(instance_uid)
+        try:
+            await self._put_at_last(record)
+        except Exception as error:
+            _log.warning("a record that was queued cannot be written: %r", error)
+        finally:
+            self._under_way.pop(record.instance_uid, None)
+
+    async def _put_at_last(self, record: AgentRecord) -> None:
+        now, _ = self._store.recall(record.instance_uid)
         while True:
             try:
-                await self._store.put(record._replace(stored=None if now is None else now.stored))
-                break
-            except StoreRefused:
-                break  # The store has said so in its log.
+                return await self._store.put(record._replace(stored=None if now is None else now.stored))
             except StoreUnavailable:
                 await asyncio.sleep(_PAUSE_SECONDS)
             except Conflict:
                 pass
             with contextlib.suppress(StoreUnavailable):
-                now = await self._store.get(instance_uid)
-        del self._under_way[instance_uid]
+                now = await self._store.get(record.instance_uid)
+            if now is not None and now.policy_id != record.policy_id:
+                raise StoreRefused("the agent was enrolled under another policy meanwhile")

@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 from elasticsearch import AsyncElasticsearch
 
 from opamp_mock_server.records import AgentRecord
-from opamp_mock_server.stores import Conflict, StoreUnavailable
+from opamp_mock_server.stores import Conflict, StoreRefused, StoreUnavailable
 from opamp_mock_server.stores.documents import Documents, Stored, document_id, timestamp
 from opamp_mock_server.stores.elasticsearch.breaker import CircuitBreaker
-from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, refusal, unavailable
+from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, refusal, unavailable
 from opamp_mock_server.stores.elasticsearch.gathering import Gatherer
 from opamp_proto import INSTANCE_UID_BYTES
 
@@ -35,18 +35,13 @@ class Write(NamedTuple):
     document: str | None = None
 
 
-class Version(NamedTuple):
-    """What a document is now known as."""
-
-    seq_no: int
-    primary_term: int
-
-
 class ElasticsearchStore:
     """Acknowledges what Elasticsearch has acknowledged; remembers what it has seen last, and never trusts it.
 
     Every put names the version it replaces, so that what was decided on an old one fails.
     """
+
+    checks_versions = True
 
     def __init__(self, client: AsyncElasticsearch, index: str, documents: Documents, breaker: CircuitBreaker) -> None:
         self._client = client
@@ -100,6 +95,7 @@ class ElasticsearchStore:
         """Finish what is under way."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        await self._sweep_once()
         await self._writes.drain()
         await self._reads.drain()
 
@@ -120,13 +116,16 @@ class ElasticsearchStore:
         """Remove what was disowned; what is not there may still be under way."""
         while self._disowned:
             await asyncio.sleep(_SWEEP_SECONDS)
-            for instance_uid, since in list(self._disowned.items()):
-                try:
-                    was_there = await self._delete(instance_uid)
-                except StoreUnavailable:
-                    break
-                if was_there or time.monotonic() - since > _DISOWNED_SECONDS:
-                    del self._disowned[instance_uid]
+            await self._sweep_once()
+
+    async def _sweep_once(self) -> None:
+        for instance_uid, since in list(self._disowned.items()):
+            try:
+                was_there = await self._delete(instance_uid)
+            except (StoreUnavailable, StoreRefused):
+                break
+            if was_there or time.monotonic() - since > _DISOWNED_SECONDS:
+                self._disowned.pop(instance_uid, None)
 
     async def _read(self, instance_uids: Sequence[bytes]) -> Sequence[AgentRecord | Exception | None]:
         ids = [document_id(instance_uid) for instance_uid in instance_uids]
@@ -146,7 +145,7 @@ class ElasticsearchStore:
         try:
             return self._documents.record(instance_uid, answer["_seq_no"], answer["_primary_term"], answer["_source"])
         except (KeyError, TypeError, ValueError) as error:
-            return StoreUnavailable(f"the index holds a document that this server has not written: {error!r}")
+            return StoreRefused(f"the index holds a document that this server has not written: {error!r}")
 
     async def _write(self, writes: Sequence[Write]) -> Sequence[Version | Exception | None]:
         lines: list[Any] = [line for write in writes for line in (write.action, write.document) if line is not None]
