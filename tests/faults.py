@@ -44,6 +44,9 @@ class Fault(Enum):
     """Every request is answered with 429, as by a full queue."""
 
 
+CONNECTIONS = 128
+"""How many messages of a fleet are under way at once."""
+
 _BUSY = (
     b"HTTP/1.1 429 Too Many Requests\r\nX-elastic-product: Elasticsearch\r\nContent-Type: application/json\r\n"
     b"Content-Length: 69\r\nConnection: close\r\n\r\n"
@@ -220,7 +223,7 @@ class Fleet:
             time.sleep(0.05)
 
     async def _run(self) -> None:
-        connector = aiohttp.TCPConnector(limit=128)
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
         timeout = aiohttp.ClientTimeout(total=5)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as self._session:
             await asyncio.gather(*(self._live(number, agent) for number, agent in enumerate(self._agents)))

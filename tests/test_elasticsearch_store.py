@@ -299,13 +299,17 @@ def _start(cli: Cli, *arguments: str, **env: str) -> str:
 
 def test_an_elasticsearch_that_cannot_be_used_is_said_at_the_start(cli: Cli, tmp_path: Path) -> None:
     url = os.environ["ELASTICSEARCH_URL"]
-    wrong = url.replace("changeme", "another-secret") if "changeme" in url else url.replace("@", "x@")
+    scheme, _, host = url.partition("://")
+    wrong = f"{scheme}://elastic:another-secret@{host.rpartition('@')[2]}"
     assert "needs --elasticsearch-url" in _start(cli, ELASTICSEARCH_URL="")
     refused = _start(cli, "--elasticsearch-url", wrong)
     assert "refuses the credentials (401)" in refused
     assert "another-secret" not in refused
     assert "cannot be reached" in _start(cli, "--elasticsearch-url", f"http://127.0.0.1:{free_port()}")
     assert "Elasticsearch cannot be used" in _start(cli, "--elasticsearch-url", "nowhere")
+    not_one = _start(cli, "--elasticsearch-url", "https://elastic:another/secret@127.0.0.1:9200")
+    assert "its URL is not one" in not_one
+    assert "another" not in not_one
     assert "Elasticsearch cannot be used" in _start(cli, "--elasticsearch-url", url, "--index", "Not An Index")
     assert "no such file" in _start(cli, "--elasticsearch-ca", str(tmp_path / "missing.pem"))
 

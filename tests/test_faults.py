@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from faults import ElasticsearchNode, Fault, Fleet, Instance, Proxy
+from faults import CONNECTIONS, ElasticsearchNode, Fault, Fleet, Instance, Proxy
 from matrix import is_nightly
 
 AGENTS = 2000
@@ -69,8 +69,9 @@ class Site:
         self.elastic.indices.put_settings(index=INDEX, settings={"index.blocks.write": None})
 
 
+KILLS_AN_INSTANCE = "an instance is killed (SIGKILL) and started again"
 FAULTS: dict[str, Callable[[Site], None]] = {
-    "an instance is killed (SIGKILL) and started again": Site.kill_an_instance,
+    KILLS_AN_INSTANCE: Site.kill_an_instance,
     "two instances are stopped and started, one by one": Site.roll,
     "Elasticsearch is killed (SIGKILL) and started again": Site.kill_elasticsearch,
     "connections to Elasticsearch are closed and refused": Site.refuse,
@@ -141,8 +142,9 @@ def test_no_agent_is_lost(site: Site, chosen: str) -> None:
     assert wrong == []
     assert fleet.renamed == []
     assert fleet.recovered == {f"agent-{number}" for number in range(AGENTS)}
-    # An instance that is killed takes with it whom it would have told of what it has just written.
-    assert twice == [] or "instance is killed" in "".join(faults)
+    # An instance that is killed takes with it whom it would have told of what it has just written, which is at most
+    # one agent a connection.
+    assert len(twice) <= (CONNECTIONS if KILLS_AN_INSTANCE in faults else 0)
 
 
 @dataclass(frozen=True)

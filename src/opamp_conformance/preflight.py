@@ -1,7 +1,7 @@
 """The first exchanges: whether there is anything at the URL that speaks OpAMP at all, and over what."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opamp_conformance.agent import Agent
 from opamp_conformance.client import Client, Notes
@@ -29,14 +29,22 @@ def explore(endpoint: Endpoint, asked: Sequence[Transport], run: str, timeout: f
     A transport that was asked for by itself has to be there; of all, one is enough.
     """
     notes = Notes()
+    for url in endpoint.others:
+        other = replace(endpoint, url=url, others=())
+        exchange = _first_exchange(other, Transport.HTTP, run, timeout, notes)
+        if isinstance(exchange.message, Breach):
+            raise _no_server(other, exchange, "")
     exchanges = {transport: _first_exchange(endpoint, transport, run, timeout, notes) for transport in asked}
     served = tuple(t for t, exchange in exchanges.items() if not isinstance(exchange.message, Breach))
     if not served:
         exchange = exchanges[asked[0]]
-        problem = printable(Redactor(endpoint.secrets).text(_explain(exchange)))
-        over = "" if asked[0] is Transport.HTTP else " over WebSocket"
-        raise CannotTell(f"{endpoint.url} does not answer as an OpAMP server{over}: {problem}")
+        raise _no_server(endpoint, exchange, "" if asked[0] is Transport.HTTP else " over WebSocket")
     return Found(served, min(exchanges[t].seconds for t in served), notes.guests.left_behind())
+
+
+def _no_server(endpoint: Endpoint, exchange: Exchange, over: str) -> CannotTell:
+    problem = printable(Redactor(endpoint.secrets).text(_explain(exchange)))
+    return CannotTell(f"{endpoint.url} does not answer as an OpAMP server{over}: {problem}")
 
 
 def _first_exchange(endpoint: Endpoint, transport: Transport, run: str, timeout: float, notes: Notes) -> Exchange:

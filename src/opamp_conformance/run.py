@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import tempfile
 import time
 from collections import Counter
@@ -71,7 +72,7 @@ def examine(
             timeout,
             found.served,
             tuple(target.contracts),
-            tuple(target.arguments),
+            (*target.arguments, *_again(profile, version)),
             strict,
             tuple((case.name, str(case.transport)) for case in cases),
             tuple(known.exempt(cases)),
@@ -84,6 +85,14 @@ def examine(
             side_by_side = ["-p", "xdist.plugin", "-n", str(workers)] if workers > 1 else []
             pytest.main([*arguments, *side_by_side], plugins=[session])
         return session.finish()
+
+
+def _again(profile: Profile, version: str | None) -> Iterator[str]:
+    """Tell the options that choose a profile again."""
+    if profile is not NO_PROFILE:
+        yield f"--profile {shlex.quote(profile.name)}"
+    if version is not None:
+        yield f"--server-version {shlex.quote(version)}"
 
 
 class _Session:

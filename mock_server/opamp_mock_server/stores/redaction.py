@@ -21,6 +21,7 @@ _KEPT: Final = {
 # A few lines of YAML can stand for billions of nodes (aliases of aliases).
 _MOST_NODES: Final = 100_000
 _MOST_BYTES: Final = 256 * 1024
+_MOST_BITS: Final = 1024
 
 
 def configuration(body: bytes) -> object:
@@ -84,7 +85,7 @@ def cleaned(status: pb.AgentToServer) -> dict[str, object]:
 
 
 class _TooMuch(Exception):
-    """A configuration with more nodes than anybody writes."""
+    """A configuration with more nodes than anybody writes, or longer numbers."""
 
 
 class _Redaction:
@@ -151,4 +152,6 @@ def _scalar(value: object) -> object:
         return base64.b64encode(value).decode()
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise _TooMuch
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

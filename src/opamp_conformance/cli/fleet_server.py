@@ -1,6 +1,7 @@
 """The options of ``run`` that are about the fleet-server target."""
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,15 @@ def fleet_server_target(options: FleetServerOptions, tls: Tls) -> Target:
         ca=options.elasticsearch_ca,
     )
     url = _checked("--fleet-server-url", options.fleet_server_url).rstrip("/")
-    arguments = (f"--fleet-server-url {url}", f"--elasticsearch-url {access.address}")
+    if "@" in urlsplit(url).netloc:
+        raise CannotTell("the URL of a Fleet Server must not hold credentials: it is given an enrollment key")
+    files = {"--elasticsearch-ca": options.elasticsearch_ca, "--ca": tls.ca, "--cert": tls.cert, "--key": tls.key}
+    given = {option: path for option, path in files.items() if path is not None}
+    for option, path in given.items():
+        if not path.is_file():
+            raise CannotTell(f"{option}: cannot read {path}: there is no such file")
+    again = [f"{option} {shlex.quote(str(path))}" for option, path in given.items()]
+    arguments = (f"--fleet-server-url {shlex.quote(url)}", f"--elasticsearch-url {shlex.quote(access.address)}", *again)
     return FleetServerTarget(Services(access, url, tls), say, arguments)
 
 

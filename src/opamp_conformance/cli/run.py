@@ -28,6 +28,7 @@ from opamp_conformance.transports import Transport
 from opamp_conformance.verdicts import ExitCode
 
 _FILE = click.Path(path_type=Path)
+_MOST_INSTANCES = 2
 _CONTRACTS = [*(contract.value for contract in Contract), "all"]
 
 
@@ -112,6 +113,7 @@ def run_command(
         target, url, _headers(header, header_env), Tls(ca, cert, key), control, FleetServerOptions(**fleet_server)
     )
     known = _profile(profile, chosen)
+    known.at(server_version)
     transports = tuple(Transport) if transport == "all" else (Transport(transport),)
     with _outputs(junit, jsonl) as outputs:
         terminal = Terminal(is_terminal=sys.stdout.isatty())
@@ -157,6 +159,8 @@ def _target(
 ) -> Target:
     if target is not None and urls:
         raise CannotTell("--target and --url name two targets: give one")
+    if len(urls) > _MOST_INSTANCES:
+        raise CannotTell("two instances of a server are enough: give --url twice at most")
     if target not in (None, "mock", "fleet-server"):
         urls = (target,)
     if fleet_server.are_meant and target != "fleet-server":

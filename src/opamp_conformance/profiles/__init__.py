@@ -4,6 +4,7 @@ A profile keeps a run useful on a server with known failures: new ones fail it, 
 docs/profiles.md is the description for those who write one.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from opamp_conformance.catalogue import Case, load_catalogue
 from opamp_conformance.errors import CannotTell
@@ -59,6 +60,7 @@ class Profile:
     """What a profile says, of all versions or of one; ``contracts`` is None if it chooses none."""
 
     name: str
+    """As it was given, for it to be given again."""
     contracts: tuple[Contract, ...] | None
     newest: Version
     exemptions: tuple[Exemption, ...]
@@ -109,12 +111,16 @@ def load_profile(name: str) -> Profile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CannotTell(f"the profile {path} is not TOML: {error}") from error
     try:
-        return _profile(path.stem, written)
+        return _profile(name, written)
     except (TypeError, ValueError, InvalidSpecifier) as error:
         raise CannotTell(f"the profile {path}: {error}") from error
 
 
 def _profile(name: str, written: Mapping[str, Any]) -> Profile:
+    for kind in Kind:
+        entries = written.get(kind, [])
+        is_list = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+        _require(is_list, f"{kind} is written as tables: [[{kind}]]")
     _require(set(written) <= {"contract", "newest", *Kind}, f"knows contract, newest, {' and '.join(Kind)} only")
     contract = written.get("contract")
     _require(contract in (None, "all", *Contract), f"contract is {', '.join(Contract)} or all")
@@ -126,10 +132,11 @@ def _profile(name: str, written: Mapping[str, Any]) -> Profile:
 
 
 def _version(text: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion as error:
-        raise CannotTell(f"{text!r} is not a version: give it as 9.5.3") from error
+    """Read the release in a version: a snapshot or candidate of 9.5.0 has what 9.5.0 has."""
+    release = re.match(r"\d+(\.\d+)*", text)
+    if release is None:
+        raise CannotTell(f"{text!r} is not a version: give it as 9.5.3")
+    return Version(release[0])
 
 
 def _exemption(kind: Kind, entry: Mapping[str, Any]) -> Exemption:
@@ -138,6 +145,8 @@ def _exemption(kind: Kind, entry: Mapping[str, Any]) -> Exemption:
     for key in ("scenarios", "requirements"):
         texts = entry.get(key, [])
         _require(isinstance(texts, list) and all(isinstance(t, str) for t in texts), f"{key} is a list of texts")
+    for key in ("because", "link", "versions"):
+        _require(isinstance(entry.get(key, ""), str), f"{key} is a text")
     transport = entry.get("transport")
     _require(transport in (None, *Transport), f"transport is {' or '.join(Transport)}")
     link = entry.get("link", "")
@@ -158,8 +167,14 @@ def _require_sense(exemption: Exemption) -> None:
     for scenario in exemption.scenarios:
         _require(scenario in scenarios, f"there is no scenario {scenario!r}{nearest(scenario, scenarios)}")
     for pattern in exemption.requirements:
-        found = any(_matches([pattern], requirement) for requirement in load())
+        # What is known to fail is named one by one, so that each can be found to be gone.
+        is_glob = exemption.kind is Kind.UNSUPPORTED
+        found = pattern in load() or (is_glob and any(_matches([pattern], requirement) for requirement in load()))
         _require(found, f"there is no requirement {pattern!r}{nearest(pattern, load())}")
+    for scenario in exemption.scenarios:
+        over = exemption.transport
+        runs = any(exemption.covers(case) for case in cases if scenario in (case.name, case.scenario.name))
+        _require(runs, f"{scenario!r} does not run over {over}")
     if exemption.kind is Kind.UNSUPPORTED:
         _require(not exemption.scenarios, "what is unsupported is named by requirements or a transport")
         _require(bool(exemption.requirements or exemption.transport), "an entry names requirements or a transport")

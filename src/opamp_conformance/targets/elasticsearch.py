@@ -48,7 +48,8 @@ class Access:
         try:
             return Elasticsearch(self.url, request_timeout=timeout, max_retries=0, **options)
         except ValueError as error:
-            raise CannotTell(f"the URL of Elasticsearch: {error}") from error
+            # What is wrong with it must not be repeated: it may hold a password.
+            raise CannotTell("the URL of Elasticsearch is not one: give it as https://HOST:PORT") from error
 
 
 def require_extra() -> None:

@@ -74,10 +74,11 @@ class Containers:
         """Make the network, with the reaper beside it if that can be."""
         self._choose_reaper()
         network = Network(docker_network_kw={"labels": self._labels()})
-        with self._failures("the network"), ExitStack() as stack:
-            network.create()
+        with ExitStack() as stack:
             if not self._keep:
                 stack.callback(_suppressed, network.remove)
+            with self._failures("the network"):
+                network.create()
             yield network
 
     @contextmanager
@@ -89,7 +90,7 @@ class Containers:
         container.with_env("ELASTIC_PASSWORD", self._password).with_env("ES_JAVA_OPTS", "-Xms1g -Xmx1g")
         container.with_exposed_ports(_ELASTICSEARCH_PORT)
         with self._started("Elasticsearch", "elasticsearch", container, network):
-            address = _address(container, _ELASTICSEARCH_PORT)
+            address = self._address("Elasticsearch", container, _ELASTICSEARCH_PORT)
             access = Access(f"http://elastic:{self._password}@{address}")
             self._wait("Elasticsearch", container, lambda: _is_up(access))
             yield access, f"http://elasticsearch:{_ELASTICSEARCH_PORT}"
@@ -103,7 +104,7 @@ class Containers:
         text = configuration(made, elasticsearch_url, _FLEET_SERVER_PORT)
         container.with_copy_into_container(text.encode(), _CONFIGURATION)
         with self._started("Fleet Server", "fleet-server", container, network, entrypoint=["/bin/sh", "-c", _COMMAND]):
-            url = f"http://{_address(container, _FLEET_SERVER_PORT)}"
+            url = f"http://{self._address('Fleet Server', container, _FLEET_SERVER_PORT)}"
             self._wait("Fleet Server", container, lambda: is_healthy(url))
             yield url
 
@@ -114,10 +115,11 @@ class Containers:
         self._pull(container.image)
         container.with_network(network).with_network_aliases(alias)
         container.with_kwargs(labels=self._labels(), **options)
-        with ExitStack() as stack, self._failures(name, container):
+        with ExitStack() as stack:
             if not self._keep:
                 stack.callback(_suppressed, container.stop)
-            container.start()
+            with self._failures(name, container):
+                container.start()
             self._say(f"{name} starts ({container.image})")
             yield
             if self._keep:
@@ -131,9 +133,9 @@ class Containers:
         self._say(f"pulling {image}")
         layers: dict[str, str] = {}
         told = time.monotonic()
-        repository, _, tag = image.rpartition(":") if ":" in image.rpartition("/")[2] else (image, "", "latest")
+        repository, tag = docker.utils.parse_repository_tag(image)
         try:
-            for progress in self._docker.api.pull(repository, tag=tag, stream=True, decode=True):
+            for progress in self._docker.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                 if "error" in progress:
                     raise CannotTell(f"the image {image} cannot be pulled: {progress['error']}")
                 layers[progress.get("id", "")] = progress.get("status", "")
@@ -191,6 +193,10 @@ class Containers:
             time.sleep(0.2)
         self._say(f"{name} is ready after {time.monotonic() - began:.0f} s")
 
+    def _address(self, name: str, container: DockerContainer, port: int) -> str:
+        with self._failures(name, container):
+            return f"{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
+
     def _log_of(self, container: DockerContainer) -> str:
         try:
             text = b"".join(container.get_logs()).decode(errors="replace")
@@ -224,14 +230,10 @@ def _is_up(access: Access) -> bool:
         return client.ping()
 
 
-def _address(container: DockerContainer, port: int) -> str:
-    return f"{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
-
-
 def _remove_leftovers(engine: Any, say: Say) -> None:
     """Remove what runs on this machine have left that are no more: containers first, as networks wait for them."""
     marked = {"label": _LABEL}
-    for container in engine.containers.list(all=True, filters=marked):
+    for container in engine.containers.list(all=True, filters=marked, ignore_removed=True):
         if _is_left_over(container.labels):
             say(f"removing {container.name}, which a run that was killed has left")
             _suppressed(partial(container.remove, force=True, v=True))
@@ -257,5 +259,5 @@ def _is_running(pid: str) -> bool:
 
 
 def _suppressed(remove: Callable[[], None]) -> None:
-    with suppress(docker.errors.DockerException, requests.exceptions.RequestException):
-        remove()
+    with suppress(docker.errors.DockerException, requests.exceptions.RequestException, AssertionError):
+        remove()  # An AssertionError is testcontainers' word for a network that was never made.

@@ -72,21 +72,20 @@ def _enrollment(
     elastic: Elasticsearch, client: Elasticsearch, fleet: Access, name: str, keep: bool
 ) -> Iterator[Prepared]:
     metadata = {"managed_by": "fleet", "managed": True, "type": "enroll", "policy_id": name}
-    key_id = ""
+    key_id, is_prepared = "", False
     try:
-        key = elastic.security.create_api_key(name=name, role_descriptors=_ROLE, metadata=metadata)
-        key_id = key["id"]
-        enrollment_key = base64.b64encode(f"{key_id}:{key['api_key']}".encode()).decode()
-        client.index(index=POLICIES, id=name, document=_policy(name), refresh=True)
-        client.index(index=KEYS, id=name, document=_key(name, key_id, enrollment_key), refresh=True)
-        made = Prepared(fleet, enrollment_key, key["api_key"], name)
-    except _ERRORS as error:
-        _remove(elastic, client, name, key_id)
-        raise _failed(error) from error
-    try:
-        yield made
+        try:
+            key = elastic.security.create_api_key(name=name, role_descriptors=_ROLE, metadata=metadata)
+            key_id = key["id"]
+            enrollment_key = base64.b64encode(f"{key_id}:{key['api_key']}".encode()).decode()
+            client.index(index=POLICIES, id=name, document=_policy(name), refresh=True)
+            client.index(index=KEYS, id=name, document=_key(name, key_id, enrollment_key), refresh=True)
+        except _ERRORS as error:
+            raise _failed(error) from error
+        is_prepared = True
+        yield Prepared(fleet, enrollment_key, key["api_key"], name)
     finally:
-        if not keep:
+        if not (keep and is_prepared):
             _remove(elastic, client, name, key_id)
 
 
