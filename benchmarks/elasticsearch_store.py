@@ -8,7 +8,6 @@ Needs wrk. Elasticsearch, the servers and the load generator share the machine's
 import asyncio
 import contextlib
 import os
-import random
 import re
 import secrets
 import statistics
@@ -19,8 +18,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import aiohttp
+import uvloop
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
 from opamp_conformance.agent import Agent
@@ -28,11 +28,13 @@ from opamp_mock_server import Elasticsearch as Store
 from opamp_mock_server.records import AgentRecord
 from opamp_mock_server.stores.documents import MAPPINGS, Documents
 from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
 
 HERE = Path(__file__).parent
 URL = os.environ["ELASTICSEARCH_URL"]
 CONNECTIONS = 256
 CHUNK = 500
+HEAD = f"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: %d\r\n\r\n".encode()
 SIZES = (1_000, 10_000, 100_000)
 
 
@@ -144,25 +146,38 @@ async def bulk_rate(seconds: float) -> float:
 
 
 async def latencies(urls: list[str], rate: float, seconds: float) -> list[float]:
-    """Enroll agents at a steady rate, whether or not the last is answered; returns seconds, from when each was due."""
+    """Enroll agents at a steady rate, whether or not the last is answered; returns seconds, from when each was due.
+
+    Over bare sockets: a client that does more would be what is measured.
+    """
     waits: list[float] = []
-    headers = {"Content-Type": CONTENT_TYPE}
+    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    for number in range(CONNECTIONS):
+        port = urlsplit(urls[number % len(urls)]).port
+        idle.append(await asyncio.open_connection("127.0.0.1", port))
+    rest = report()
 
-    async def enroll(session: aiohttp.ClientSession, due: float) -> None:
-        body = Agent("benchmark").full_status().SerializeToString()
-        async with session.post(random.choice(urls), data=body, headers=headers) as response:
-            await response.read()
+    async def enroll(due: float) -> None:
+        while not idle:
+            await asyncio.sleep(0.001)
+        reader, writer = idle.pop(0)
+        body = b"\x0a\x10" + secrets.token_bytes(16) + b"\x10\x01" + rest
+        writer.write(HEAD % len(body) + body)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        reply = pb.ServerToAgent.FromString(await reader.readexactly(length))
         waits.append(time.monotonic() - due)
+        assert not reply.HasField("error_response"), reply
+        idle.append((reader, writer))
 
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session,
-        asyncio.TaskGroup() as group,
-    ):
+    async with asyncio.TaskGroup() as group:
         began = time.monotonic()
         for number in range(int(rate * seconds)):
             due = began + number / rate
             await asyncio.sleep(max(0, due - time.monotonic()))
-            group.create_task(enroll(session, due))
+            group.create_task(enroll(due))
+    for _, writer in idle:
+        writer.close()
     return waits
 
 
@@ -179,7 +194,7 @@ def main() -> None:
             site.rate("enroll", 1)  # to warm up
             enrollments = site.rate("enroll", seconds)
             check_ins = site.rate("check-in", seconds)
-            waits = asyncio.run(latencies(site.urls, enrollments / 2, seconds))
+            waits = uvloop.run(latencies(site.urls, enrollments / 2, seconds))
             rows.append((instances, enrollments, check_ins, percentile(waits, 50), percentile(waits, 99)))
     limits.append(asyncio.run(bulk_rate(seconds)))
     limit = statistics.median(limits)

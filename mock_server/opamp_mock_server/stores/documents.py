@@ -64,7 +64,9 @@ class Stored(NamedTuple):
 
 
 def document_id(instance_uid: bytes) -> str:
-    return str(UUID(bytes=instance_uid))
+    """Write an instance_uid as a UUID; faster than the standard library, as it is done for every message."""
+    text = instance_uid.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def instance_uid_of(document: str) -> bytes:

@@ -1,6 +1,7 @@
 """Keeps the secrets of agents out of what is stored (AgentDescription, EffectiveConfig)."""
 
 import base64
+import functools
 import json
 import math
 from typing import Any, Final
@@ -108,6 +109,7 @@ class _Redaction:
         return REDACTED if value is not None and _is_sensitive(key) else self.of(value)
 
 
+@functools.lru_cache(maxsize=4096)  # Agents of a fleet have the same keys.
 def _is_sensitive(key: str) -> bool:
     lower = key.lower()
     return any(word in lower for word in _SENSITIVE)

@@ -1,5 +1,6 @@
 """``opamp-conformance serve``."""
 
+import gc
 import logging
 import os
 import ssl
@@ -152,6 +153,9 @@ def serve_command(
         raise CannotTell(str(error)) from error
     where = f"OpAMP mock server at {server.url}"
     at = f"\ncontrol plane at {server.control_url}" if control else ""
+    # What is kept of agents lives long and has no cycles: looking through all of it again and again costs pauses.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     server.run(when_ready=lambda: click.echo(f"{where}{at}"))
 
 

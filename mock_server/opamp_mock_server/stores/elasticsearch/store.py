@@ -174,8 +174,9 @@ class ElasticsearchStore:
 
 def _write(index: str, instance_uid: bytes, replaced: Stored | None, document: str) -> Write:
     """Make the operation that creates a document, or replaces the version that is named."""
-    action: dict[str, object] = {"_index": index, "_id": document_id(instance_uid)}
+    # Nothing in it needs to be escaped: the name of an index has no characters that would.
+    target = f'"_index":"{index}","_id":"{document_id(instance_uid)}"'
     if replaced is None:
-        return Write("create", json.dumps({"create": action}), document)
-    action |= {"if_seq_no": replaced.seq_no, "if_primary_term": replaced.primary_term}
-    return Write("index", json.dumps({"index": action}), document)
+        return Write("create", f'{{"create":{{{target}}}}}', document)
+    version = f'"if_seq_no":{replaced.seq_no},"if_primary_term":{replaced.primary_term}'
+    return Write("index", f'{{"index":{{{target},{version}}}}}', document)
