@@ -15,6 +15,8 @@ from conftest import Cli, one_line
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_mock_server import DEFAULT_POLICY, CannotReadKeys, MockServer, Settings, Tls
 from opamp_mock_server.admission import AdmissionByFile
+from opamp_mock_server.core import FleetCore
+from opamp_mock_server.records import AgentRecord
 from opamp_mock_server.stores import redaction
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
@@ -120,6 +122,15 @@ def test_asking_with_another_policys_key_enrolls_under_that_policy_only(server: 
     assert send(server.url, "key-a", successor.check_in()).error_response.type == BAD_REQUEST
     assert not send(server.url, "key-b", successor.check_in()).HasField("error_response")
     assert not send(server.url, "key-a", agent.check_in()).HasField("error_response")
+
+
+@pytest.mark.parametrize(("policy_id", "is_marked"), [("policy-a", True), ("policy-b", False)])
+def test_only_its_own_policys_key_marks_what_an_agent_leaves_behind(policy_id: str, is_marked: bool) -> None:
+    agent = Agent("run")
+    known = AgentRecord(agent.instance_uid, 1, policy_id="policy-a")
+    outcome = FleetCore().answer(known, agent.full_status(flags=REQUEST_INSTANCE_UID), policy_id=policy_id)
+    assert outcome.reply.agent_identification.new_instance_uid
+    assert (outcome.left_behind is not None) is is_marked
 
 
 # ---- TLS
