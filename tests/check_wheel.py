@@ -23,18 +23,23 @@ def main() -> None:
         venv.create(folder, with_pip=True)
         program = Path(folder, "bin")
 
-        def run(*command: str) -> str:
+        def run(*command: str, code: int = 0) -> str:
             result = subprocess.run(
-                [str(program / command[0]), *command[1:]], cwd=folder, stdout=subprocess.PIPE, text=True, check=False
+                [str(program / command[0]), *command[1:]], cwd=folder, capture_output=True, text=True, check=False
             )
-            assert result.returncode == 0, f"{command}: {result.stdout}"
-            return result.stdout
+            assert result.returncode == code, f"{command}: {result.stdout}{result.stderr}"
+            return result.stderr if code else result.stdout
 
         run("python", "-m", "pip", "install", "-q", str(wheel.resolve()))
         run("python", "-m", "pip", "check")
         sys.stdout.write(run("opamp-conformance", "run").splitlines()[-3] + "\n")
         assert json.loads(run("opamp-conformance", "list", "--json"))["requirements"]
         assert "fleet.request-uid.echo" in run("opamp-conformance", "serve", "--list-deviations")
+        for extra, *command in (
+            ("fleet-server", "run", "--target", "fleet-server"),
+            ("elasticsearch", "serve", "--store", "elasticsearch", "--elasticsearch-url", "http://127.0.0.1:9200"),
+        ):
+            assert f"opamp-conformance[{extra}]" in run("opamp-conformance", *command, code=2)
         sys.stdout.write(run("pytest", "--pyargs", "opamp_conformance", "-q").splitlines()[-1] + "\n")
 
 
