@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from conftest import Cli
+from conftest import Cli, one_line
 from matrix import Graded, Record
 from opamp_conformance.ledger import Contract
 from opamp_conformance.run import examine
@@ -117,3 +117,13 @@ def test_a_certificate_that_cannot_be_used(cli: Cli, files: Path, tmp_path: Path
     assert "cannot use the certificate" in result.stderr
     with pytest.raises(ssl.SSLError):
         ssl.create_default_context().load_cert_chain(files / "server.pem", files / "ca.pem")
+
+
+def test_another_instance_has_to_be_there(cli: Cli) -> None:
+    with cli.serve() as url:
+        result = cli("run", "--url", url, "--url", "http://127.0.0.1:9", "--contract", "fleet")
+        assert result.returncode == 2
+        assert "http://127.0.0.1:9/v1/opamp does not answer" in one_line(result)
+        thrice = cli("run", "--url", url, "--url", url, "--url", url)
+        assert thrice.returncode == 2
+        assert "twice at most" in one_line(thrice)

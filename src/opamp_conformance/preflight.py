@@ -29,17 +29,22 @@ def explore(endpoint: Endpoint, asked: Sequence[Transport], run: str, timeout: f
     A transport that was asked for by itself has to be there; of all, one is enough.
     """
     notes = Notes()
-    for url in endpoint.others:
-        other = replace(endpoint, url=url, others=())
-        exchange = _first_exchange(other, Transport.HTTP, run, timeout, notes)
-        if isinstance(exchange.message, Breach):
-            raise _no_server(other, exchange, "")
     exchanges = {transport: _first_exchange(endpoint, transport, run, timeout, notes) for transport in asked}
     served = tuple(t for t, exchange in exchanges.items() if not isinstance(exchange.message, Breach))
     if not served:
         exchange = exchanges[asked[0]]
         raise _no_server(endpoint, exchange, "" if asked[0] is Transport.HTTP else " over WebSocket")
+    if Transport.HTTP in served:  # Where it is not, nothing is asked of other instances.
+        _require_others(endpoint, run, timeout, notes)
     return Found(served, min(exchanges[t].seconds for t in served), notes.guests.left_behind())
+
+
+def _require_others(endpoint: Endpoint, run: str, timeout: float, notes: Notes) -> None:
+    for url in endpoint.others:
+        other = replace(endpoint, url=url, others=())
+        exchange = _first_exchange(other, Transport.HTTP, run, timeout, notes)
+        if isinstance(exchange.message, Breach):
+            raise _no_server(other, exchange, "")
 
 
 def _no_server(endpoint: Endpoint, exchange: Exchange, over: str) -> CannotTell:
