@@ -40,6 +40,8 @@ class Fault(Enum):
     """Nothing goes through any more, and nothing is closed."""
     SLOW = auto()
     """Whatever comes back comes three seconds late."""
+    LATE = auto()
+    """Whatever comes back comes a little over a second late: soon enough for one request, not for two."""
     BUSY = auto()
     """Every request is answered with 429, as by a full queue."""
 
@@ -47,6 +49,7 @@ class Fault(Enum):
 CONNECTIONS = 128
 """How many messages of a fleet are under way at once."""
 
+_LATENESS = {Fault.SLOW: 3.0, Fault.LATE: 1.05}
 _BUSY = (
     b"HTTP/1.1 429 Too Many Requests\r\nX-elastic-product: Elasticsearch\r\nContent-Type: application/json\r\n"
     b"Content-Length: 69\r\nConnection: close\r\n\r\n"
@@ -125,8 +128,8 @@ class Proxy:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_back: bool) -> None:
         try:
             while data := await reader.read(65536):
-                if self._fault is Fault.SLOW and is_back:
-                    await asyncio.sleep(3)
+                if is_back:
+                    await asyncio.sleep(_LATENESS.get(self._fault, 0))
                 while self._fault is Fault.SILENT:
                     await asyncio.sleep(0.05)
                 writer.write(data)

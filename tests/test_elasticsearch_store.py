@@ -243,6 +243,19 @@ def test_agents_are_told_to_come_back_and_can(store: Elasticsearch, fault: Fault
             _insist(server.url, agent)
 
 
+def test_what_takes_several_requests_has_a_limit_as_a_whole(store: Elasticsearch) -> None:
+    host, _, port = store.url.rpartition(":")
+    agent = Agent("run")
+    with MockServer(Settings(store=store)) as server:
+        send(server.url, agent.full_status())
+    with Proxy(int(port)) as proxy:
+        through = Elasticsearch(f"{host}:{proxy.port}", store.index)
+        with MockServer(Settings(store=through)) as server, proxy.having(Fault.LATE, 0):
+            # To this instance the agent is unknown: it has to be looked up first.
+            error = send(server.url, agent.check_in()).error_response
+            assert error.type == pb.ServerErrorResponseType_Unavailable
+
+
 def test_a_read_only_index_is_not_lost_agents(store: Elasticsearch) -> None:
     agent = Agent("run")
     with MockServer(Settings(store=store)) as server, Access(store.url).client() as client:

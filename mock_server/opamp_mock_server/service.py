@@ -28,6 +28,8 @@ class Delays:
 
 _ATTEMPTS: Final = 8
 """How often a message is decided on anew because somebody else has written meanwhile."""
+_SECONDS: Final = 1.8
+"""How long all that may take where it is not done in memory, so that an agent is answered within two seconds."""
 
 
 class Service:
@@ -116,6 +118,22 @@ class Service:
     async def _answer(
         self, message: pb.AgentToServer, policy_id: str, connection: Connection | None
     ) -> pb.ServerToAgent:
+        """Answer within the time there is; raises StoreUnavailable or StoreRefused."""
+        if self._delays is not None:
+            known = await self.store.get(message.instance_uid)
+            is_new = known is None or self.core.asks_for_instance_uid(message)
+            await asyncio.sleep(self._delays.enrollment if is_new else self._delays.check_in)
+        if not self.neighbours.name:
+            return await self._decide(message, policy_id, connection)
+        try:
+            async with asyncio.timeout(_SECONDS):
+                return await self._decide(message, policy_id, connection)
+        except TimeoutError as error:
+            raise StoreUnavailable("it takes too long") from error
+
+    async def _decide(
+        self, message: pb.AgentToServer, policy_id: str, connection: Connection | None
+    ) -> pb.ServerToAgent:
         """Decide, and keep what was decided; again, if it was decided on what is not so any more."""
         instance_uid = message.instance_uid
         known, is_certain = self.store.recall(instance_uid)
@@ -123,10 +141,6 @@ class Service:
         is_new = self.store.checks_versions and message.HasField("agent_description")
         if known is None and not is_certain and not is_new:
             known, is_certain = await self.store.get(instance_uid), True
-        if self._delays is not None:
-            is_new = known is None or self.core.asks_for_instance_uid(message)
-            await asyncio.sleep(self._delays.enrollment if is_new else self._delays.check_in)
-            known, is_certain = await self.store.get(instance_uid), True  # Much may have happened meanwhile.
         for _ in range(_ATTEMPTS):
             plan = await self.plans.get(instance_uid)
             lives_elsewhere = False
