@@ -97,7 +97,10 @@ def test_an_interrupted_run_takes_leave() -> None:
             text=True,
             preexec_fn=interruptible,
         )
-        time.sleep(2)
+        assert process.stdout is not None
+        while "scenarios over" not in process.stdout.readline():
+            pass
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 2

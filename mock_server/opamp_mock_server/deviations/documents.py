@@ -142,7 +142,7 @@ class AlwaysOnline(Documents):
         return "online"
 
 
-@breaks("fleet.document.status:healthy")
+@breaks("fleet.document.status:healthy", also=["fleet.document.disconnected"])
 class HealthyInOtherWords(Documents):
     """A healthy agent is called active."""
 

@@ -1,6 +1,7 @@
 """Ways to break the enrollment contract of Fleet Server."""
 
 from functools import lru_cache
+from typing import ClassVar
 from uuid import UUID, uuid5
 
 import uuid6
@@ -57,7 +58,7 @@ class FlagIgnoredForDisconnectedAgents(Core):
         return super().enroll_anew(known, message)
 
 
-@breaks("fleet.request-uid.every-time")
+@breaks("fleet.request-uid.every-time", also=["fleet.instances.unique"])
 class SameAnswerToSameAgent(Core):
     """new_instance_uid is remembered: an agent that asks again before it adopts is given the same."""
 
@@ -77,7 +78,7 @@ class EchoOfNewInstanceUid(Core):
         return outcome
 
 
-@breaks("fleet.request-uid.old-enrollment-stays")
+@breaks("fleet.request-uid.old-enrollment-stays", also=["fleet.instances.request-uid"])
 class OldEnrollmentDeleted(Core):
     """An agent that is given a new_instance_uid loses its old enrollment."""
 
@@ -86,7 +87,7 @@ class OldEnrollmentDeleted(Core):
         return outcome._replace(delete=(message.instance_uid,))
 
 
-@breaks("fleet.request-uid.old-enrollment-stays:moved")
+@breaks("fleet.request-uid.old-enrollment-stays:moved", also=["fleet.instances.request-uid"])
 class OldEnrollmentMoved(Core):
     """An enrolled agent's record moves to the new_instance_uid, instead of a second one being made."""
 
@@ -111,12 +112,12 @@ class TemporaryInstanceUidEnrolled(Core):
 class IncomingInstanceUidAnnounced(Core):
     """new_instance_uid is the incoming instance_uid, unless that was asked for before."""
 
-    _seen: frozenset[bytes] = frozenset()
+    _seen: ClassVar[set[bytes]] = set()  # by all instances together
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
         if message.instance_uid in self._seen:
             return super().new_instance_uid(message)
-        self._seen |= {message.instance_uid}
+        self._seen.add(message.instance_uid)
         return message.instance_uid
 
 
@@ -152,7 +153,7 @@ class EveryInstanceUidTwice(Core):
         return uid
 
 
-@breaks("fleet.new-uid.enrolled")
+@breaks("fleet.new-uid.enrolled", also=["fleet.instances.request-uid"])
 class AnotherInstanceUidStored(Core):
     """The announced new_instance_uid is not the one under which the agent is enrolled."""
 
@@ -162,7 +163,7 @@ class AnotherInstanceUidStored(Core):
         return outcome._replace(put=(outcome.put[0]._replace(instance_uid=stored),))
 
 
-@breaks("fleet.new-uid.enrolled:announced-only")
+@breaks("fleet.new-uid.enrolled:announced-only", also=["fleet.instances.request-uid"])
 class AnnouncedButNotEnrolled(Core):
     """An enrolled agent is told a new_instance_uid, but nothing is enrolled under it."""
 
@@ -250,7 +251,7 @@ class RefusalToNobody(FleetCore):
         return outcome
 
 
-@breaks("fleet.disconnect.enrolled")
+@breaks("fleet.disconnect.enrolled", also=["fleet.instances.disconnect"])
 class EnrolledMayNotDisconnect(FleetCore):
     """agent_disconnect from an enrolled agent is answered with Unavailable."""
 
@@ -268,7 +269,9 @@ class DisconnectUnenrolls(FleetCore):
         return super().disconnect(known, message)._replace(put=(), delete=(message.instance_uid,))
 
 
-@breaks("fleet.check-in", also=["response.ack-only-instance-uid"])
+@breaks(
+    "fleet.check-in", also=["response.ack-only-instance-uid", "fleet.instances.check-in", "fleet.instances.enroll-once"]
+)
 class CheckInEnrollsAnew(Core):
     """An enrolled agent that checks in is given a new_instance_uid it did not ask for."""
 

@@ -30,7 +30,9 @@ class SilentOnDuplicates(Core):
         return outcome._replace(reply=pb.ServerToAgent()) if message.sequence_num == known.sequence_num else outcome
 
 
-@breaks("response.no-error-on-success", also=["fleet.check-in", "http.support-identity-request"])
+@breaks(
+    "response.no-error-on-success", also=["fleet.check-in", "http.support-identity-request", "fleet.instances.check-in"]
+)
 class ErrorOnCheckIns(Core):
     """Check-ins are processed, but answered with an error of type Unknown."""
 
@@ -113,7 +115,12 @@ class UndefinedCapability(Core):
 
 @breaks(
     "error.bad-request-only-as-reply",
-    also=["response.no-error-on-success", "fleet.check-in", "http.support-identity-request"],
+    also=[
+        "response.no-error-on-success",
+        "fleet.check-in",
+        "http.support-identity-request",
+        "fleet.instances.check-in",
+    ],
 )
 class CheckInsMalformed(Core):
     """A check-in is processed, and called malformed."""
@@ -126,7 +133,12 @@ class CheckInsMalformed(Core):
 
 @breaks(
     "error.unavailable-means-overload",
-    also=["response.no-error-on-success", "fleet.check-in", "http.support-identity-request"],
+    also=[
+        "response.no-error-on-success",
+        "fleet.check-in",
+        "fleet.instances.check-in",
+        "http.support-identity-request",
+    ],
 )
 class CheckInsUnwelcome(Core):
     """A check-in is processed, and called too much."""
