@@ -160,7 +160,6 @@ class Shelf:
 
     def __init__(self, kept: dict[bytes, AgentRecord]) -> None:
         self.kept = kept
-        self.is_strict = bool(kept)
 
     def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         return None, False

@@ -35,11 +35,15 @@ class Witness:
     @property
     def policy_id(self) -> str:
         """The policy that the run's enrollment key belongs to."""
-        return self._required.policy_id
+        return self.require().policy_id
 
-    def require(self) -> None:
-        """Raise NotApplicable where there are no documents to be looked at."""
-        _ = self._required
+    def require(self) -> FleetAgents:
+        """Return where the documents are; raises NotApplicable where there are none to be looked at."""
+        if self._where is None:
+            raise NotApplicable(
+                "the documents of the fleet cannot be looked at: only targets with Elasticsearch have them"
+            )
+        return self._where
 
     def document(self, instance_uid: bytes) -> Document | None:
         """Return the document under an instance_uid as it is now, None if there is none; raises CannotTell."""
@@ -47,7 +51,7 @@ class Witness:
         import elasticsearch  # noqa: PLC0415
 
         try:
-            found = self._client.get(index=self._required.index, id=str(UUID(bytes=instance_uid)))
+            found = self._client.get(index=self.require().index, id=str(UUID(bytes=instance_uid)))
         except elasticsearch.NotFoundError:
             return None
         except (elasticsearch.ApiError, elastic_transport.TransportError) as error:
@@ -56,7 +60,7 @@ class Witness:
 
     def await_document(self, instance_uid: bytes, shows: Callable[[Document], bool], expected: str) -> Document:
         """Wait until the document shows what is looked for; raises Breach if it never does."""
-        end = time.monotonic() + self._required.patience
+        end = time.monotonic() + self.require().patience
         while True:
             document = self.document(instance_uid)
             if document is not None and shows(document):
@@ -69,17 +73,9 @@ class Witness:
         if "_client" in self.__dict__:
             self._client.close()
 
-    @property
-    def _required(self) -> FleetAgents:
-        if self._where is None:
-            raise NotApplicable(
-                "the documents of the fleet cannot be looked at: only targets with Elasticsearch have them"
-            )
-        return self._where
-
     @cached_property
     def _client(self) -> "Elasticsearch":
-        return self._required.access.client()
+        return self.require().access.client()
 
 
 def _told(document: Document | None) -> str:

@@ -1,6 +1,6 @@
 """Deviations: the server as it is but for one requirement, so that a suite can be seen to fail.
 
-A deviation is a subclass of the core or of a transport that changes one of its decisions; its docstring says
+A deviation is a subclass of a part of the server that changes one of its decisions; its docstring says
 how. Its id is the requirement it breaks, with ``:variant`` where one can be broken in several ways.
 """
 

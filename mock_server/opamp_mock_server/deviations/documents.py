@@ -1,6 +1,5 @@
 """Ways to break what Fleet Server keeps of agents in Elasticsearch. They need a server that keeps anything there."""
 
-from collections.abc import Mapping
 from uuid import uuid4
 
 from opamp_mock_server.core import FleetCore, Outcome
@@ -31,10 +30,8 @@ class DefaultPolicy(Documents):
     """The document names another policy than that of the agent's key."""
 
     def document(self, record: AgentRecord, enrolled_at: str, description: Description) -> str:
-        return super().document(record._replace(policy_id="another"), enrolled_at, description)
-
-    def record(self, instance_uid: bytes, seq_no: int, primary_term: int, source: Mapping[str, object]) -> AgentRecord:
-        return super().record(instance_uid, seq_no, primary_term, {**source, "policy_id": "default"})
+        text = super().document(record, enrolled_at, description)
+        return text.replace(f'"policy_id": "{record.policy_id}"', '"policy_id": "another"', 1)
 
 
 @breaks("fleet.document.tags")

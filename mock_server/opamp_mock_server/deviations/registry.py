@@ -40,7 +40,7 @@ DEVIATIONS: dict[str, Deviation] = {}
 
 
 def breaks(deviation: str, *, also: Sequence[str] = ()) -> Callable[[C], C]:
-    """Declare a subclass of the core or of a transport as a deviation."""
+    """Declare a subclass of a part of the server as a deviation."""
 
     def declare(change: C) -> C:
         DEVIATIONS[deviation] = Deviation(deviation, tuple(also), change)

@@ -1,6 +1,7 @@
 """Records of agents as Elasticsearch has them: the shape of Fleet Server's ``.fleet-agents``.
 
-What the server itself needs beyond that is under ``mock``, which is not indexed.
+What the server itself decides on is under ``mock``, which is not indexed, also where the rest says the same: so a
+deviation can have a document tell something else without the server going by it.
 """
 
 import base64
@@ -39,8 +40,6 @@ MAPPINGS: Final[Mapping[str, Any]] = {
         ),
     },
 }
-REENROLLED: Final = "reenrolled"
-"""What ``audit_unenrolled_reason`` says of a document whose agent has been given another instance_uid."""
 
 _CAPABILITIES: Final = {number: name.rpartition("_")[2] for name, number in pb.AgentCapabilities.items() if number}
 _HASHES: Final = ("remote_config_hash", "connection_settings_hash", "packages_hash", "components_hash")
@@ -96,7 +95,7 @@ class Documents:
     def description(self, record: AgentRecord) -> Description:
         """Make the part of a document that changes only with what the agent reports."""
         status = pb.AgentToServer.FromString(record.reported)
-        configurations = self.cleaned(status)
+        configurations = cleaned(status)
         described: dict[str, object] = {
             "type": self.type(),
             "policy_revision_idx": 1,
@@ -110,10 +109,6 @@ class Documents:
         if configurations:
             described["effective_config"] = configurations.get("", next(iter(configurations.values())))
         return Description(status.SerializeToString(), json.dumps(described)[1:-1], self.status(status))
-
-    def cleaned(self, status: pb.AgentToServer) -> Mapping[str, object]:
-        """Take the secrets out of a status; returns its configurations."""
-        return cleaned(status)
 
     def identity(self, instance_uid: bytes, described: pb.AgentDescription) -> dict[str, object]:
         """Tell who the agent is."""
@@ -158,7 +153,7 @@ class Documents:
 
     def reenrolled(self, now: str) -> dict[str, object]:
         """Mark the document of an agent that has been given another instance_uid."""
-        return {"audit_unenrolled_reason": REENROLLED, "audit_unenrolled_time": now}
+        return {"audit_unenrolled_reason": "reenrolled", "audit_unenrolled_time": now}
 
     def capabilities(self, record: AgentRecord) -> list[str]:
         return [name for bit, name in _CAPABILITIES.items() if record.capabilities & bit]
@@ -175,8 +170,8 @@ class Documents:
             parts=own["parts"],
             **{name: base64.b64decode(own[name]) for name in _HASHES if name in own},
             custom_capabilities=tuple(own.get("custom_capabilities", ())),
-            policy_id=source["policy_id"],
-            reenrolled="audit_unenrolled_reason" in source,
+            policy_id=own["policy_id"],
+            reenrolled=own.get("reenrolled", False),
             instance=own.get("instance", ""),
             stored=Stored(seq_no, primary_term, source["enrolled_at"]),
         )
@@ -193,11 +188,13 @@ def _own(record: AgentRecord) -> dict[str, object]:
         "connected": record.connected,
         "capabilities": record.capabilities,
         "parts": record.parts,
+        "policy_id": record.policy_id,
         "reported": base64.b64encode(record.reported).decode(),
     }
     own |= {name: base64.b64encode(value).decode() for name in _HASHES if (value := getattr(record, name))}
     own |= {"custom_capabilities": record.custom_capabilities} if record.custom_capabilities else {}
     own |= {"instance": record.instance} if record.instance else {}
+    own |= {"reenrolled": True} if record.reenrolled else {}
     return own
 
 

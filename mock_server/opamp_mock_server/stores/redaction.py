@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, Final
 
 from opamp_proto import anyvalue_pb2
@@ -60,7 +61,7 @@ def _yaml(body: bytes) -> object:
     return yaml.load(body, Loader)  # noqa: S506
 
 
-def attributes(pairs: "list[anyvalue_pb2.KeyValue] | Any") -> dict[str, object]:
+def attributes(pairs: Iterable[anyvalue_pb2.KeyValue]) -> dict[str, object]:
     """Return attributes as JSON has them, without their secrets."""
     return {pair.key: REDACTED if _is_sensitive(pair.key) else _value(pair.value) for pair in pairs}
 
@@ -115,7 +116,7 @@ def _is_sensitive(key: str) -> bool:
     return any(word in lower for word in _SENSITIVE)
 
 
-def _clean(pairs: "Any") -> None:
+def _clean(pairs: Iterable[anyvalue_pb2.KeyValue]) -> None:
     for pair in pairs:
         if _is_sensitive(pair.key):
             pair.value.string_value = REDACTED

@@ -81,6 +81,16 @@ class FleetServerOptions:
         """Whether any was given on purpose; those that the environment may hold do not count."""
         return self.keep or any((self.fleet_server_url, self.elasticsearch_url, self.elasticsearch_ca))
 
+    def again(self) -> list[str]:
+        """Return the options that choose the same containers again."""
+        chosen = {
+            "--stack-version": self.stack_version,
+            "--elasticsearch-image": self.elasticsearch_image,
+            "--elastic-agent-image": self.elastic_agent_image,
+            "--reaper-image": self.reaper_image,
+        }
+        return [f"{option} {shlex.quote(value)}" for option, value in chosen.items() if value is not None]
+
 
 def fleet_server_options(command: F) -> F:
     """Add the options to a command."""
@@ -109,7 +119,7 @@ def fleet_server_target(options: FleetServerOptions, tls: Tls) -> Target:
             options.elastic_agent_image or f"{_ELASTIC_AGENT}:{version}",
             options.reaper_image,
         )
-        return FleetServerTarget(images, say, keep=options.keep)
+        return FleetServerTarget(images, say, options.again(), keep=options.keep)
     if options.keep:
         raise CannotTell("--keep is for containers, and a Fleet Server that runs already needs none")
     access = Access(

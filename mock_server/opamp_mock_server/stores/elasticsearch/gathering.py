@@ -63,15 +63,17 @@ class Gatherer(Generic[Item, Result]):
             await asyncio.wait(self._carriers)
 
     async def _carry_on(self) -> None:
-        await asyncio.sleep(_WINDOW_SECONDS)
-        while self._waiting:
-            batch = self._take()
-            if batch:
-                self._deliver(batch, await self._results([item for item, _ in batch]))
-        # Not by a callback: who calls in this very turn has to find that another carrier is needed.
         carrier = asyncio.current_task()
         assert carrier is not None
-        self._carriers.discard(carrier)
+        try:
+            await asyncio.sleep(_WINDOW_SECONDS)
+            while self._waiting:
+                batch = self._take()
+                if batch:
+                    self._deliver(batch, await self._results([item for item, _ in batch]))
+        finally:
+            # Not by a callback: who calls in this very turn has to find that another carrier is needed.
+            self._carriers.discard(carrier)
 
     async def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
         try:
