@@ -45,18 +45,20 @@ class Cli:
         assert "Traceback" not in result.stdout + result.stderr
         return result
 
+    def start(self, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+        """Start ``serve`` on a free port; gives the process, which is yours to end, and its URL."""
+        command = [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        return process, process.stdout.readline().strip().rpartition(" ")[2]
+
     @contextlib.contextmanager
     def serve(self, *arguments: str) -> Iterator[str]:
         """Run ``serve`` on a free port; gives its URL."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0", *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
+        process, url = self.start(*arguments)
         with process:
             try:
-                yield process.stdout.readline().strip().rpartition(" ")[2]
+                yield url
             finally:
                 process.terminate()
                 process.wait(10)

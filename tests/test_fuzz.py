@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asgi import InMemory
+from in_memory import InMemory
 from opamp_conformance import messages
 from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent
 from opamp_conformance.validation import CHECKS
@@ -177,7 +177,7 @@ def test_the_checks_of_replies_are_not_for_show(deviation: str) -> None:
 
 def test_nothing_is_left_of_connections_that_have_ended(server: InMemory) -> None:
     """Runs last: whatever was tried before, nobody lives on a WebSocket any more."""
-    service = server.application._websocket._service
+    service = server.application._first._websocket._service
     assert not service.connections._of_agent
     assert not service.plans._plans
 

@@ -15,8 +15,8 @@ from websockets.sync.client import connect
 
 from opamp_conformance.pki import signing_request
 from opamp_mock_server import DEVIATIONS, CannotDeviate, CannotListen, Contract, MockServer, Settings
-from opamp_mock_server.bounds import BoundedHttpProtocol
 from opamp_mock_server.core import Core, FleetCore
+from opamp_mock_server.overload import Limits
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
@@ -26,6 +26,12 @@ KEY = "a-test-key"
 @pytest.fixture(scope="module")
 def server() -> Iterator[MockServer]:
     with MockServer(Settings(max_body_bytes=1000)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[MockServer]:
+    with MockServer(Settings(limits=Limits(request_seconds=0.3))) as server:
         yield server
 
 
@@ -150,24 +156,18 @@ def test_endless_headers_are_refused(server: MockServer) -> None:
     ],
     ids=["silence", "half a line", "half the headers", "half the body"],
 )
-def test_half_a_request_is_not_waited_for(
-    server: MockServer, beginning: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(BoundedHttpProtocol, "request_timeout", 0.3)
+def test_half_a_request_is_not_waited_for(impatient: MockServer, beginning: bytes) -> None:
     began = time.monotonic()
-    assert b" 408 " in raw(server, beginning)
+    assert b" 408 " in raw(impatient, beginning)
     assert time.monotonic() - began < 5
 
 
-def test_a_slow_request_on_a_kept_connection_is_not_waited_for(
-    server: MockServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(BoundedHttpProtocol, "request_timeout", 0.3)
+def test_a_slow_request_on_a_kept_connection_is_not_waited_for(impatient: MockServer) -> None:
     body = message().SerializeToString()
     whole = b"POST /v1/opamp HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n" % len(body)
     half = b"POST /v1/opamp HTTP/1.1\r\n"
     for parts in ([whole + body, half], [whole + body + half]):
-        answers = raw(server, *parts)
+        answers = raw(impatient, *parts)
         assert b" 200 " in answers
         assert b" 408 " in answers
 

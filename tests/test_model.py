@@ -13,7 +13,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from asgi import InMemory
+from in_memory import InMemory
 from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent, capability, configuration
 from opamp_conformance.validation import CHECKS
 from opamp_mock_server import DEVIATIONS, Contract, Deviation, Settings

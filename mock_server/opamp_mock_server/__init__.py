@@ -3,6 +3,7 @@
 from opamp_mock_server.admission import CannotReadKeys
 from opamp_mock_server.core import ALL_CAPABILITIES
 from opamp_mock_server.deviations import DEVIATIONS, CannotDeviate, Deviation
+from opamp_mock_server.overload import Limits
 from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.server import (
     DEFAULT_MAX_BODY_BYTES,
@@ -14,10 +15,11 @@ from opamp_mock_server.server import (
     Tls,
 )
 from opamp_mock_server.service import Delays
-from opamp_mock_server.stores import CannotStore, Elasticsearch
+from opamp_mock_server.stores import BREAKER_FAILURES, CannotStore, Elasticsearch
 
 __all__ = [
     "ALL_CAPABILITIES",
+    "BREAKER_FAILURES",
     "DEFAULT_MAX_BODY_BYTES",
     "DEFAULT_POLICY",
     "DEFAULT_PORT",
@@ -30,6 +32,7 @@ __all__ = [
     "Delays",
     "Deviation",
     "Elasticsearch",
+    "Limits",
     "MockServer",
     "Settings",
     "Tls",

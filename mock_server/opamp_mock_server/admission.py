@@ -30,6 +30,11 @@ class Admission:
         return self._policy_of(authorization)
 
     def _policy_of(self, authorization: bytes | None) -> str | None:
+        key = self.key_of(authorization)
+        return None if key is None else self._keys[key]
+
+    def key_of(self, authorization: bytes | None) -> bytes | None:
+        """Return the key in an Authorization header, None for one that shows none of those that admit."""
         if authorization is None:
             return None
         scheme, _, shown = authorization.partition(b" ")
@@ -37,9 +42,9 @@ class Admission:
             return None
         # Every key is compared, in constant time: the answer's delay must not tell which is near.
         shown, found = shown.strip(), None
-        for key, policy_id in self._keys.items():
+        for key in self._keys:
             if hmac.compare_digest(shown, key):
-                found = policy_id
+                found = key
         return found
 
 

@@ -1,32 +1,28 @@
-"""The server's paths: the endpoint of both transports, the files of packages, and the control plane."""
+"""Which part of the server answers what; and ASGI, as far as uvicorn needs it: WebSockets, beginning and end."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Final
 
 from opamp_mock_server.admission import Admission
 from opamp_mock_server.control import PREFIX, Control
 from opamp_mock_server.core.packages import DOWNLOADS
 from opamp_mock_server.downloads import Downloads
-from opamp_mock_server.http import (
-    HttpEndpoint,
-    Receive,
-    Refused,
-    RequestHeaders,
-    Response,
-    Scope,
-    Send,
-    read_body,
-    send_response,
-    unauthorized,
-)
-from opamp_mock_server.websocket import WebSocketEndpoint
+from opamp_mock_server.http import PATH, Answer, HttpEndpoint, Refused, Request, RequestHeaders, Response, unauthorized
+from opamp_mock_server.metrics import EXPOSITION, Metrics
+from opamp_mock_server.websocket import Receive, Scope, Send, WebSocketEndpoint
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 """What is at work while the server serves."""
 
+METRICS: Final = "/metrics"
+HEALTH: Final = "/healthz"
+_TEXT: Final = b"text/plain; charset=utf-8"
+
 
 class Application:
-    """The ASGI application. ``control`` is None where nobody may control the server."""
+    """One instance of the server. ``control`` is None where nobody may control the server."""
 
     def __init__(
         self,
@@ -35,7 +31,7 @@ class Application:
         downloads: Downloads,
         control: Control | None,
         admission: Admission,
-        max_body_bytes: int,
+        metrics: Metrics,
         lifespan: Lifespan,
     ) -> None:
         self._http = http
@@ -43,8 +39,24 @@ class Application:
         self._downloads = downloads
         self._control = control
         self._admission = admission
-        self._max_body_bytes = max_body_bytes
+        self._metrics = metrics
         self._lifespan = lifespan
+
+    def open(self, request: Request) -> Answer:
+        """Return what answers the body of a request; raises Refused for one whose body does not matter."""
+        path = request.path
+        if path == PATH:
+            return self._http.open(request)
+        if path.startswith(DOWNLOADS):
+            return partial(self._download, request)
+        if path.startswith(PREFIX):
+            return self._open_control(request)
+        if path == METRICS:
+            self._require_key(request)
+            return self._show_metrics
+        if path == HEALTH:
+            return _say_that_it_serves
+        return self._http.open(request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -53,24 +65,34 @@ class Application:
                 await send({"type": "lifespan.startup.complete"})
                 await receive()  # lifespan.shutdown
             await send({"type": "lifespan.shutdown.complete"})
-        elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
-        elif scope["path"].startswith((DOWNLOADS, PREFIX)):
-            await send_response(await self._aside(scope, receive), send)
         else:
-            await self._http(scope, receive, send)
+            await self._websocket(scope, receive, send)
 
-    async def _aside(self, scope: Scope, receive: Receive) -> Response:
-        """Answer what is no OpAMP."""
-        path: str = scope["path"]
+    def _open_control(self, request: Request) -> Answer:
+        if self._control is None:
+            raise Refused(404, "the control plane is off")
+        self._require_key(request)
+        return partial(self._operate, self._control, request)
+
+    def _require_key(self, request: Request) -> None:
+        if RequestHeaders.of(request.headers, self._admission).policy_id is None:
+            raise unauthorized()
+
+    async def _operate(self, control: Control, request: Request, body: bytes) -> Response:
         try:
-            if path.startswith(DOWNLOADS):
-                return await self._downloads.respond(scope)
-            if self._control is None:
-                raise Refused(404, "the control plane is off")
-            if self._admission.policy_of(RequestHeaders.of(scope["headers"]).authorization) is None:
-                raise unauthorized()
-            body = await read_body(receive, self._max_body_bytes)
-            return await self._control.respond(scope["method"], path, body)
+            return await control.respond(request.method, request.path, body)
         except Refused as refused:
             return refused.response
+
+    async def _download(self, request: Request, body: bytes) -> Response:
+        try:
+            return await self._downloads.respond(request)
+        except Refused as refused:
+            return refused.response
+
+    async def _show_metrics(self, body: bytes) -> Response:
+        return Response(200, self._metrics.exposition(), content_type=EXPOSITION)
+
+
+async def _say_that_it_serves(body: bytes) -> Response:
+    return Response(200, b"serving\n", content_type=_TEXT)

@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from opamp_mock_server.core.packages import DOWNLOADS
-from opamp_mock_server.http import Refused, Response, Scope
+from opamp_mock_server.http import Refused, Request, Response
 from opamp_mock_server.stores import Plans, StoreUnavailable
 
 _RANGE: Final = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
@@ -18,12 +18,12 @@ class Downloads:
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
 
-    async def respond(self, scope: Scope) -> Response:
+    async def respond(self, request: Request) -> Response:
         """Answer a request for a file; raises Refused."""
-        if scope["method"] not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD"):
             raise Refused(405, "files are downloaded by GET", (b"allow", b"GET, HEAD"))
-        content = await self._content(scope["path"])
-        wanted = self.range(dict(scope["headers"]).get(b"range"), len(content))
+        content = await self._content(request.path)
+        wanted = self.range(dict(request.headers).get(b"range"), len(content))
         if wanted is None:
             return Response(200, content, ((b"accept-ranges", b"bytes"),), _OCTETS)
         part = b"bytes %d-%d/%d" % (wanted.start, wanted.stop - 1, len(content))

@@ -2,41 +2,54 @@
 
 import gzip
 import zlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from opamp_mock_server.admission import Admission
+from opamp_mock_server.overload import Overloaded, RateLimits
 from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.service import Service
 from opamp_proto import CONTENT_TYPE
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
 PATH = "/v1/opamp"
 """The path of the endpoint (Communication Model)."""
 
-_CONTENT_TYPE = CONTENT_TYPE.encode()
+PROTOBUF = CONTENT_TYPE.encode()
+"""The content type of messages over plain HTTP (Plain HTTP Transport)."""
+
+
+class Request(NamedTuple):
+    """What a request says before its body. The names of headers are in lower case."""
+
+    method: str
+    path: str
+    headers: Sequence[tuple[bytes, bytes]]
 
 
 class RequestHeaders(NamedTuple):
-    """The request headers that matter here, None where absent; ``policy_id`` is that of the key among them."""
+    """The request headers that matter here, None where absent.
+
+    ``policy_id`` is that of the key among them, None if they show none that admits. It is found out once: a key that is
+    revoked while the body is under way must not become that of another policy.
+    """
 
     content_type: bytes | None = None
     content_encoding: bytes | None = None
     accept_encoding: bytes | None = None
     authorization: bytes | None = None
-    policy_id: str = DEFAULT_POLICY
+    policy_id: str | None = None
 
     @classmethod
-    def of(cls, headers: Iterable[tuple[bytes, bytes]]) -> "RequestHeaders":
-        found = dict(headers)
+    def of(cls, headers: Iterable[tuple[bytes, bytes]], admission: Admission) -> "RequestHeaders":
+        found = dict(headers).get
+        authorization = found(b"authorization")
         return cls(
-            found.get(b"content-type"),
-            found.get(b"content-encoding"),
-            found.get(b"accept-encoding"),
-            found.get(b"authorization"),
+            found(b"content-type"),
+            found(b"content-encoding"),
+            found(b"accept-encoding"),
+            authorization,
+            admission.policy_of(authorization),
         )
 
 
@@ -46,7 +59,11 @@ class Response(NamedTuple):
     status: int
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: bytes = _CONTENT_TYPE
+    content_type: bytes = PROTOBUF
+
+
+Answer = Callable[[bytes], Coroutine[Any, Any, Response]]
+"""What answers a request, once its body is there."""
 
 
 class Refused(Exception):
@@ -56,6 +73,10 @@ class Refused(Exception):
         super().__init__(reason)
         self.response = Response(status, f"{reason}\n".encode(), headers, b"text/plain; charset=utf-8")
 
+    async def answer(self, body: bytes) -> Response:
+        """Answer the request, whatever its body."""
+        return self.response
+
 
 class Unreadable(Exception):
     """A body that does not decompress: a malformed message."""
@@ -64,30 +85,38 @@ class Unreadable(Exception):
 class HttpEndpoint:
     """Answers one AgentToServer a request. ``max_body_bytes`` bounds a body, also once decompressed."""
 
-    def __init__(self, service: Service, admission: Admission, max_body_bytes: int) -> None:
+    def __init__(self, service: Service, admission: Admission, max_body_bytes: int, rates: RateLimits) -> None:
         self._service = service
         self._admission = admission
         self._max_body_bytes = max_body_bytes
+        self._rates = rates
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = RequestHeaders.of(scope["headers"])
-        # Found out once: a key that is revoked while the body is under way must not become that of another policy.
-        headers = headers._replace(policy_id=self._admission.policy_of(headers.authorization) or DEFAULT_POLICY)
+    def open(self, request: Request) -> Answer:
+        """Return what answers the body of a request; raises Refused for one whose body does not matter."""
+        headers = RequestHeaders.of(request.headers, self._admission)
+        self.check(request, headers)
         try:
-            self.check(scope["path"], scope["method"], headers)
-            response = await self.respond(headers, await read_body(receive, self._max_body_bytes))
-        except Refused as refused:
-            response = refused.response
-        await send_response(response, send)
+            self._rates.take(headers.authorization)
+        except Overloaded as overloaded:
+            raise come_later(429, overloaded) from None
+        return partial(self._answer, headers)
 
-    def check(self, path: str, method: str, headers: RequestHeaders) -> None:
+    async def _answer(self, headers: RequestHeaders, body: bytes) -> Response:
+        try:
+            return await self.respond(headers, body)
+        except Refused as refused:
+            return refused.response
+        except Overloaded as overloaded:
+            return come_later(503, overloaded).response
+
+    def check(self, request: Request, headers: RequestHeaders) -> None:
         """Raise Refused unless this is a plain HTTP request of an admitted client to the endpoint."""
-        check_path(path)
+        check_path(request.path)
         self.require_admission(headers)
-        self.require_plain_http(method, headers)
+        self.require_plain_http(request.method, headers)
 
     def require_admission(self, headers: RequestHeaders) -> None:
-        if self._admission.policy_of(headers.authorization) is None:
+        if headers.policy_id is None:
             raise self.unauthorized()
 
     def require_plain_http(self, method: str, headers: RequestHeaders) -> None:
@@ -100,7 +129,7 @@ class HttpEndpoint:
         return unauthorized()
 
     def is_plain_http(self, content_type: bytes) -> bool:
-        return content_type == _CONTENT_TYPE or content_type.partition(b";")[0].strip().lower() == _CONTENT_TYPE
+        return content_type == PROTOBUF or content_type.partition(b";")[0].strip().lower() == PROTOBUF
 
     async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
         """Answer the body of a checked request."""
@@ -108,7 +137,7 @@ class HttpEndpoint:
             data = self.decode(headers.content_encoding, body)
         except Unreadable as unreadable:
             return self.encode(headers.accept_encoding, self._service.malformed(str(unreadable)))
-        answer = await self._service.answer(data, policy_id=headers.policy_id)
+        answer = await self._service.answer(data, policy_id=headers.policy_id or DEFAULT_POLICY)
         return self.encode(headers.accept_encoding, answer)
 
     def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
@@ -148,46 +177,14 @@ def unauthorized() -> Refused:
     return Refused(401, "an enrollment key is needed", (b"www-authenticate", b"ApiKey"))
 
 
-async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
-    """Read the body of a request; raises Refused for one that is too large."""
-    event = await receive()
-    body: bytes = event.get("body", b"")
-    if not event.get("more_body", False):
-        if len(body) > max_body_bytes:
-            raise too_large(max_body_bytes)
-        return body
-    parts, size = [body], len(body)
-    while event.get("more_body", False):
-        if size > max_body_bytes:
-            raise too_large(max_body_bytes)
-        event = await receive()
-        parts.append(event.get("body", b""))
-        size += len(parts[-1])
-    if size > max_body_bytes:
-        raise too_large(max_body_bytes)
-    return b"".join(parts)
+def come_later(status: int, overloaded: Overloaded) -> Refused:
+    """Make the answer of a server that is too busy (Throttling, Plain HTTP Transport)."""
+    return Refused(status, str(overloaded), (b"retry-after", b"%d" % overloaded.retry_after))
 
 
 def too_large(max_body_bytes: int) -> Refused:
     # What is still under way is not read: the connection ends with the answer.
     return Refused(413, f"a message has at most {max_body_bytes} bytes", (b"connection", b"close"))
-
-
-async def send_response(response: Response, send: Send) -> None:
-    """Send a response whole."""
-    body = response.body
-    await send(
-        {
-            "type": "http.response.start",
-            "status": response.status,
-            "headers": [
-                (b"content-type", response.content_type),
-                (b"content-length", b"%d" % len(body)),
-                *response.headers,
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
 
 
 def _takes_gzip(accept_encoding: bytes) -> bool:

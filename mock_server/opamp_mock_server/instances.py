@@ -5,8 +5,9 @@ from typing import Any
 
 from opamp_mock_server.application import Application
 from opamp_mock_server.core import Core
-from opamp_mock_server.http import Receive, Scope, Send
+from opamp_mock_server.http import Answer, Request
 from opamp_mock_server.stores import Backend
+from opamp_mock_server.websocket import Receive, Scope, Send
 
 
 class Instances:
@@ -27,6 +28,10 @@ class ByPort:
     def __init__(self, applications: dict[int, Application]) -> None:
         self._applications = applications
         self._first = next(iter(applications.values()))
+
+    def at(self, port: int) -> Callable[[Request], Answer]:
+        """Return what takes the requests that come in at a port to what answers them."""
+        return self._applications.get(port, self._first).open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         server: Any = scope.get("server") or (None, None)

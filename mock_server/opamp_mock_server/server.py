@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -19,7 +19,6 @@ import uvicorn
 
 from opamp_mock_server.admission import Admission, AdmissionByFile, CannotReadKeys
 from opamp_mock_server.application import Application
-from opamp_mock_server.bounds import BoundedHttpProtocol, WebSocketProtocol
 from opamp_mock_server.connections import Connections
 from opamp_mock_server.control import PREFIX, Control
 from opamp_mock_server.core import ALL_CAPABILITIES, Core, FleetCore
@@ -27,6 +26,9 @@ from opamp_mock_server.deviations import Deviation, assemble
 from opamp_mock_server.downloads import Downloads
 from opamp_mock_server.http import PATH, HttpEndpoint
 from opamp_mock_server.instances import ByPort, Instances
+from opamp_mock_server.metrics import Metrics
+from opamp_mock_server.overload import Gate, Lane, Limits, RateLimits
+from opamp_mock_server.protocol import HttpProtocol, Turn, WebSocketProtocol
 from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.service import Delays, Service
 from opamp_mock_server.stores import Backend, CannotStore, Elasticsearch
@@ -86,6 +88,7 @@ class Settings:
     custom_capabilities: tuple[str, ...] = (CUSTOM_CAPABILITY,)
     control: bool = False
     delays: Delays = Delays()
+    limits: Limits = Limits()
     tls: Tls | None = None
     instances: int = 1
 
@@ -100,23 +103,30 @@ def parts(settings: Settings) -> tuple[type[Any], ...]:
     )
 
 
-Served = tuple[Application | ByPort, type[WebSocketProtocol]]
-
-
-def application(settings: Settings, urls: Sequence[str]) -> Served:
+def application(settings: Settings, urls: Sequence[str], metrics: Metrics) -> tuple[ByPort, type[WebSocketProtocol]]:
     """Put the parts together, one application for each URL; the protocol is for uvicorn to make, one a connection.
 
     Raises CannotStore or CannotReadKeys.
     """
+    limits = settings.limits
     core, http, websocket, downloads, websocket_protocol, instances_part, *documents = parts(settings)
     instances, connections, admission = instances_part(), Connections(), _admission(settings)
+    gate, rates = Gate(limits, metrics.shed), RateLimits(limits, admission, metrics.shed)
+    metrics.watch(lambda: _gauges_of(gate))
 
     def make_backend() -> Backend:
-        return _elasticsearch(settings, documents[0]) if documents else MemoryBackend()
+        backend = _elasticsearch(settings, documents[0]) if documents else MemoryBackend(limits.agents)
+        metrics.watch(backend.gauges)
+        return backend
 
     def make(core: type[Core], backend: Backend, url: str) -> Application:
         service = Service(
-            core(settings.capabilities, settings.custom_capabilities, url), backend, connections, settings.delays
+            core(settings.capabilities, settings.custom_capabilities, url),
+            backend,
+            connections,
+            settings.delays,
+            gate,
+            metrics,
         )
 
         @contextlib.asynccontextmanager
@@ -128,22 +138,28 @@ def application(settings: Settings, urls: Sequence[str]) -> Served:
                 await backend.close()
 
         return Application(
-            http(service, admission, settings.max_body_bytes),
-            websocket(service, admission),
+            http(service, admission, settings.max_body_bytes, rates),
+            websocket(service, admission, rates),
             downloads(backend.plans),
             Control(service) if settings.control else None,
             admission,
-            settings.max_body_bytes,
+            metrics,
             lifespan,
         )
 
     backend = make_backend()
     first = make(core, backend, urls[0])
     others = [make(instances.core(core), instances.backend(backend, make_backend), url) for url in urls[1:]]
-    if not others:
-        return first, websocket_protocol
     ports = [urlsplit(url).port or 0 for url in urls]
     return ByPort(dict(zip(ports, [first, *others], strict=True))), websocket_protocol
+
+
+def _gauges_of(gate: Gate) -> Mapping[str, float]:
+    return {
+        "store_under_way": gate.under_way,
+        "store_waiting_check_ins": gate.waiting(Lane.CHECK_IN),
+        "store_waiting_enrollments": gate.waiting(Lane.ENROLLMENT),
+    }
 
 
 def _elasticsearch(settings: Settings, documents: type[Documents]) -> Backend:
@@ -178,14 +194,20 @@ class MockServer:
         origins = [_origin(settings, listener) for listener in self._sockets]
         self.url, *self.other_urls = (f"{origin}{PATH}" for origin in origins)
         self.control_url = f"{origins[0]}{PREFIX}" if settings.control else None
+        metrics = Metrics()
         try:
-            served, websocket_protocol = application(settings, [self.url, *self.other_urls])
+            served, websocket_protocol = application(settings, [self.url, *self.other_urls], metrics)
         except (CannotStore, CannotReadKeys):
             self._close()
             raise
+        turn = Turn()
+
+        def http_protocol(**uvicorn: Any) -> HttpProtocol:
+            return HttpProtocol(served.at, settings.limits, settings.max_body_bytes, metrics, turn, **uvicorn)
+
         config = uvicorn.Config(
             served,
-            http=BoundedHttpProtocol,
+            http=http_protocol,  # type: ignore[arg-type] # uvicorn only calls it
             ws=websocket_protocol,
             ws_max_size=settings.max_body_bytes,
             ws_per_message_deflate=False,
@@ -195,8 +217,7 @@ class MockServer:
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=settings.limits.drain_seconds,  # type: ignore[arg-type] # a fraction will do
             **_tls_options(settings.tls),
         )
         try:
@@ -207,6 +228,7 @@ class MockServer:
         if config.ssl is not None and settings.tls is not None:
             config.ssl.minimum_version = settings.tls.lowest
         self._server = uvicorn.Server(config)
+        metrics.watch(lambda: {"connections": len(self._server.server_state.connections)})
         self._thread: threading.Thread | None = None
         self._not_reported: Exception | None = None
 

@@ -5,12 +5,15 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Final
 
 from google.protobuf.message import DecodeError
 
 from opamp_mock_server.connections import Connection, Connections
 from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.metrics import Metrics
+from opamp_mock_server.overload import Gate, Lane, Overloaded
 from opamp_mock_server.records import DEFAULT_POLICY, NO_PLAN, AgentRecord, Plan
 from opamp_mock_server.stores import Backend, Conflict, StoreRefused, StoreUnavailable
 from opamp_proto import opamp_pb2 as pb
@@ -35,35 +38,42 @@ _SECONDS: Final = 1.8
 class Service:
     """What every transport hands its messages to, and the control plane its wishes."""
 
-    def __init__(self, core: Core, backend: Backend, connections: Connections, delays: Delays) -> None:
+    def __init__(
+        self, core: Core, backend: Backend, connections: Connections, delays: Delays, gate: Gate, metrics: Metrics
+    ) -> None:
         self.core = core
         self.store = backend.store
         self.plans = backend.plans
         self.neighbours = backend.neighbours
         self.connections = connections
         self._delays = delays if delays != Delays() else None
+        self._gate = gate
+        self._metrics = metrics
 
     async def answer(
         self, data: bytes, connection: Connection | None = None, *, policy_id: str = DEFAULT_POLICY
     ) -> bytes:
         """Answer the bytes of an AgentToServer, from a WebSocket if one is given, with those of a ServerToAgent.
 
-        ``policy_id`` is that of the sender's enrollment key; a WebSocket brings its own.
+        ``policy_id`` is that of the sender's enrollment key; a WebSocket brings its own. Raises Overloaded.
         """
+        began = perf_counter()
         try:
             message = pb.AgentToServer.FromString(data)
         except DecodeError:
             return self.malformed("the message cannot be decoded as an AgentToServer")
+        is_new = False
         try:
             if connection is None:
-                reply = await self._answer(message, policy_id, None)
+                reply, is_new = await self._answer(message, policy_id, None)
             else:
                 async with connection.lock:
-                    reply = await self._answer(message, connection.policy_id, connection)
+                    reply, is_new = await self._answer(message, connection.policy_id, connection)
         except StoreUnavailable:
             reply = self.core.unavailable(message.instance_uid)
         except StoreRefused:
             reply = self.core.failure(message.instance_uid)
+        self._metrics.answered("enrollment" if is_new else _kind(message, reply), perf_counter() - began)
         if _log.isEnabledFor(logging.INFO):
             _log.info("%s", _Line(message, reply))
         return reply.SerializeToString()
@@ -72,7 +82,17 @@ class Service:
         """Make the reply to something of which not even an instance_uid can be read."""
         if _log.isEnabledFor(logging.INFO):
             _log.info("an undecodable message -> BadRequest: %s", problem)
+        self._metrics.answered("refused", 0)
         return self.core.bad_request(b"", problem).SerializeToString()
+
+    def overloaded(self, data: bytes, overloaded: Overloaded) -> bytes:
+        """Make the reply to a message that is not taken now, where there is no HTTP status to say so (Throttling)."""
+        try:
+            instance_uid = pb.AgentToServer.FromString(data).instance_uid
+        except DecodeError:
+            return self.malformed("the message cannot be decoded as an AgentToServer")
+        self._metrics.answered("unavailable", 0)
+        return self.core.unavailable(instance_uid, overloaded.retry_after).SerializeToString()
 
     async def ended(self, connection: Connection) -> None:
         """Forget the agents of a connection that is gone (AgentDisconnect)."""
@@ -117,24 +137,40 @@ class Service:
 
     async def _answer(
         self, message: pb.AgentToServer, policy_id: str, connection: Connection | None
-    ) -> pb.ServerToAgent:
-        """Answer within the time there is; raises StoreUnavailable or StoreRefused."""
-        if self._delays is not None:
-            known = await self.store.get(message.instance_uid)
-            is_new = known is None or self.core.asks_for_instance_uid(message)
-            await asyncio.sleep(self._delays.enrollment if is_new else self._delays.check_in)
-        if not self.neighbours.name:
+    ) -> tuple[pb.ServerToAgent, bool]:
+        """Answer within the time there is, and tell whether an agent was enrolled.
+
+        Raises StoreUnavailable, StoreRefused or Overloaded.
+        """
+        is_in_memory = not self.neighbours.name
+        if is_in_memory and self._delays is None:
             return await self._decide(message, policy_id, connection)
-        try:
-            async with asyncio.timeout(_SECONDS):
+        lane = self._lane(message)
+        async with self._gate.passing(lane):
+            if self._delays is not None:
+                is_new = lane is Lane.ENROLLMENT
+                await asyncio.sleep(self._delays.enrollment if is_new else self._delays.check_in)
+            if is_in_memory:
                 return await self._decide(message, policy_id, connection)
-        except TimeoutError as error:
-            raise StoreUnavailable("it takes too long") from error
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    return await self._decide(message, policy_id, connection)
+            except TimeoutError as error:
+                raise StoreUnavailable("it takes too long") from error
+
+    def _lane(self, message: pb.AgentToServer) -> Lane:
+        """Tell what a message is by what is known without asking anybody."""
+        if self.core.asks_for_instance_uid(message):
+            return Lane.ENROLLMENT
+        known, is_certain = self.store.recall(message.instance_uid)
+        is_new = known is None and (is_certain or message.HasField("agent_description"))
+        return Lane.ENROLLMENT if is_new else Lane.CHECK_IN
 
     async def _decide(
         self, message: pb.AgentToServer, policy_id: str, connection: Connection | None
-    ) -> pb.ServerToAgent:
+    ) -> tuple[pb.ServerToAgent, bool]:
         """Decide, and keep what was decided; again, if it was decided on what is not so any more."""
+        is_counted = False
         instance_uid = message.instance_uid
         known, is_certain = self.store.recall(instance_uid)
         # A stranger who describes itself is new, as a rule; if not, the store will say so.
@@ -147,6 +183,16 @@ class Service:
             if connection is not None:
                 known, lives_elsewhere = await self._elsewhere(known, instance_uid, connection)
             outcome = self.core.answer(known, message, plan, policy_id=policy_id, lives_elsewhere=lives_elsewhere)
+            is_new = bool(outcome.put) and (known is None or outcome.put[0].instance_uid != instance_uid)
+            if is_new and not is_counted:
+                try:
+                    self._gate.count_enrollment()
+                    is_counted = True
+                except Overloaded:
+                    if is_certain:
+                        raise
+                    known, is_certain = await self.store.get(instance_uid), True
+                    continue
             if is_certain or any(record.instance_uid == instance_uid for record in outcome.put):
                 try:
                     await self._keep(outcome, policy_id, self.neighbours.name if connection is not None else "")
@@ -159,7 +205,7 @@ class Service:
                     if connection is not None:
                         self._settle(outcome, connection)
                     await self._fulfilled(instance_uid, plan, outcome)
-                    return outcome.reply
+                    return outcome.reply, is_new
             known, is_certain = await self.store.get(instance_uid), True
         raise StoreUnavailable("too many write the record of one agent at once")
 
@@ -241,6 +287,19 @@ class Service:
                 self.connections.bind(record.instance_uid, connection)
             elif self.connections.of(record.instance_uid) is connection:
                 self.connections.release(record.instance_uid)
+
+
+def _kind(message: pb.AgentToServer, reply: pb.ServerToAgent) -> str:
+    """Name what a message was that enrolled nobody."""
+    if reply.HasField("error_response"):
+        return _KINDS_OF_ERRORS.get(reply.error_response.type, "failed")
+    return "disconnect" if message.HasField("agent_disconnect") else "check_in"
+
+
+_KINDS_OF_ERRORS: Final = {
+    pb.ServerErrorResponseType_BadRequest: "refused",
+    pb.ServerErrorResponseType_Unavailable: "unavailable",
+}
 
 
 class _Line:

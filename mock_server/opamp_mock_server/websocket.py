@@ -2,13 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from opamp_mock_server.admission import Admission
-from opamp_mock_server.http import Receive, Refused, RequestHeaders, Scope, Send, check_path, unauthorized
+from opamp_mock_server.http import Refused, RequestHeaders, check_path, unauthorized
+from opamp_mock_server.overload import Overloaded, RateLimits
 from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.service import Service
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 HEADER: Final = b"\0"
 """The header of every message: the number 0 as a varint (WebSocket Message Format)."""
@@ -25,14 +30,14 @@ class UnreadableFrame(Exception):
 class WebSocketEndpoint:
     """Answers one AgentToServer a WebSocket message, and lets the service push between answers."""
 
-    def __init__(self, service: Service, admission: Admission) -> None:
+    def __init__(self, service: Service, admission: Admission, rates: RateLimits) -> None:
         self._service = service
         self._admission = admission
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
-        headers = RequestHeaders.of(scope["headers"])
-        admitted_under = self._admission.policy_of(headers.authorization)
+        headers = RequestHeaders.of(scope["headers"], self._admission)
         try:
             self.check(scope["path"], headers)
         except Refused as refused:
@@ -40,8 +45,9 @@ class WebSocketEndpoint:
             return
         await send({"type": "websocket.accept"})
         connection = self.connection(send)
-        connection.policy_id = admitted_under or DEFAULT_POLICY
-        connection.is_admitted = lambda: self._admission.policy_of(headers.authorization) == admitted_under
+        connection.authorization = headers.authorization
+        connection.policy_id = headers.policy_id or DEFAULT_POLICY
+        connection.is_admitted = lambda: self._admission.policy_of(headers.authorization) == headers.policy_id
         try:
             while (event := await receive())["type"] == "websocket.receive":
                 if not connection.is_admitted():
@@ -57,7 +63,7 @@ class WebSocketEndpoint:
         self.require_admission(headers)
 
     def require_admission(self, headers: RequestHeaders) -> None:
-        if self._admission.policy_of(headers.authorization) is None:
+        if headers.policy_id is None:
             raise self.unauthorized()
 
     def unauthorized(self) -> Refused:
@@ -72,8 +78,13 @@ class WebSocketEndpoint:
             data = self.decode(event)
         except UnreadableFrame as unreadable:
             await connection.send(self._service.malformed(str(unreadable)))
-        else:
-            await connection.send(await self._service.answer(data, connection))
+            return
+        try:
+            self._rates.take(connection.authorization)
+            answer = await self._service.answer(data, connection)
+        except Overloaded as overloaded:
+            answer = self._service.overloaded(data, overloaded)
+        await connection.send(answer)
 
     def decode(self, event: dict[str, Any]) -> bytes:
         """Return the protobuf in a WebSocket message; raises UnreadableFrame."""
@@ -100,6 +111,7 @@ class WebSocketConnection:
 
     def __init__(self, send: Send) -> None:
         self.policy_id = DEFAULT_POLICY
+        self.authorization: bytes | None = None
         self.is_admitted: Callable[[], bool] = lambda: True
         """Whether the key it was opened with is still good for that policy."""
         self.lock = asyncio.Lock()

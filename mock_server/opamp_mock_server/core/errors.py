@@ -27,9 +27,9 @@ class Errors(Chapter):
         """Make the reply to a message that the server cannot process now."""
         return self.unavailable(instance_uid) if trouble is Trouble.OVERLOADED else self.failure(instance_uid)
 
-    def unavailable(self, instance_uid: bytes) -> pb.ServerToAgent:
+    def unavailable(self, instance_uid: bytes, retry_after: int = RETRY_AFTER_SECONDS) -> pb.ServerToAgent:
         reply = self.error(instance_uid, pb.ServerErrorResponseType_Unavailable, "the server is overloaded")
-        reply.error_response.retry_info.retry_after_nanoseconds = RETRY_AFTER_SECONDS * 1_000_000_000
+        reply.error_response.retry_info.retry_after_nanoseconds = retry_after * 1_000_000_000
         return reply
 
     def failure(self, instance_uid: bytes) -> pb.ServerToAgent:

@@ -6,14 +6,6 @@ from opamp_proto import opamp_pb2 as pb
 
 _REPORT_FULL_STATE = int(pb.ServerToAgentFlags_ReportFullState)
 
-# The part of the status that each capability obliges the agent to report (AgentCapabilities).
-_REPORTED_WITH = (
-    (int(pb.AgentCapabilities_ReportsHealth), "health"),
-    (int(pb.AgentCapabilities_ReportsEffectiveConfig), "effective_config"),
-    (int(pb.AgentCapabilities_ReportsRemoteConfig), "remote_config_status"),
-    (int(pb.AgentCapabilities_ReportsPackageStatuses), "package_statuses"),
-)
-
 # The parts that may be left out while they do not change, each with a bit of AgentRecord.parts.
 _PARTS = (
     (0x01, "agent_description"),
@@ -25,8 +17,17 @@ _PARTS = (
     (0x40, "available_components"),
     (0x80, "connection_settings_status"),
 )
+_DESCRIPTION = 0x01
 _REMEMBERED = 0xF8
 """Of these, those that the record remembers something of by itself: hashes and names."""
+
+# The part of the status that each capability obliges the agent to report (AgentCapabilities).
+_REPORTED_WITH = (
+    (int(pb.AgentCapabilities_ReportsHealth), 0x02),
+    (int(pb.AgentCapabilities_ReportsEffectiveConfig), 0x04),
+    (int(pb.AgentCapabilities_ReportsRemoteConfig), 0x08),
+    (int(pb.AgentCapabilities_ReportsPackageStatuses), 0x10),
+)
 
 
 class StatusReporting(Chapter):
@@ -43,10 +44,12 @@ class StatusReporting(Chapter):
         return 0 if self.is_full_report(message) else _REPORT_FULL_STATE
 
     def is_full_report(self, message: pb.AgentToServer) -> bool:
-        capabilities = message.capabilities
-        return message.HasField("agent_description") and all(
-            message.HasField(field) for bit, field in _REPORTED_WITH if capabilities & bit
-        )
+        reported, capabilities = _parts(message), message.capabilities
+        due = _DESCRIPTION
+        for bit, part in _REPORTED_WITH:
+            if capabilities & bit:
+                due |= part
+        return reported & due == due
 
     def starts_again(self, known: AgentRecord, message: pb.AgentToServer) -> bool:
         """Tell whether the agent has restarted, and so forgotten what the server told it."""
@@ -56,17 +59,19 @@ class StatusReporting(Chapter):
         """Return what is known of an agent after one more message of it."""
         if known is None:
             known = AgentRecord(message.instance_uid, 0)
-        capabilities = self.capabilities_of(known, message)
-        record = AgentRecord(known.instance_uid, message.sequence_num, True, capabilities, *known[4:])
+        parts = _parts(message)
+        # Made in one go, and not by _replace, as it is made for each message.
+        record = AgentRecord(
+            known.instance_uid,
+            message.sequence_num,
+            True,
+            self.capabilities_of(known, message),
+            self.status(known, message, parts) if parts else known.reported,
+            known.parts | parts,
+            *known[6:],
+        )
         if known.reenrolled:
             record = record._replace(reenrolled=False)
-        parts = 0
-        for bit, part in _PARTS:
-            if message.HasField(part):
-                parts |= bit
-        if not parts:
-            return record
-        record = record._replace(reported=self.status(known, message, parts), parts=known.parts | parts)
         return self.learn(record, message, _names(parts)) if parts & _REMEMBERED else record
 
     def status(self, known: AgentRecord, message: pb.AgentToServer, parts: int) -> bytes:
@@ -109,6 +114,15 @@ class StatusReporting(Chapter):
             status.ClearField(part)
             getattr(status, part).CopyFrom(getattr(message, part))
         return status.SerializeToString()
+
+
+def _parts(message: pb.AgentToServer) -> int:
+    """Return the parts of the status that a message reports, as bits."""
+    has, parts = message.HasField, 0
+    for bit, part in _PARTS:
+        if has(part):
+            parts |= bit
+    return parts
 
 
 def _names(parts: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import HttpEndpoint, Refused, RequestHeaders
+from opamp_mock_server.http import HttpEndpoint, Refused, Request, RequestHeaders
 from opamp_mock_server.records import AgentRecord
 from opamp_mock_server.websocket import WebSocketEndpoint
 from opamp_proto import opamp_pb2 as pb
@@ -12,7 +12,7 @@ from opamp_proto import opamp_pb2 as pb
 class WebSocketAlone(HttpEndpoint):
     """Plain HTTP is not served."""
 
-    def check(self, path: str, method: str, headers: RequestHeaders) -> None:
+    def check(self, request: Request, headers: RequestHeaders) -> None:
         raise Refused(426, "only WebSockets here", (b"upgrade", b"websocket"))
 
 

@@ -2,7 +2,7 @@
 
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import HttpEndpoint, Receive, Scope, Send
+from opamp_mock_server.http import HttpEndpoint, Request, RequestHeaders
 from opamp_mock_server.records import AgentRecord
 from opamp_proto import opamp_pb2 as pb
 
@@ -57,7 +57,7 @@ class DuplicatesTurnedAway(Core):
 class KeepAliveNeeded(HttpEndpoint):
     """A request that ends its connection is not served."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (b"connection", b"close") in scope["headers"]:
-            scope = {**scope, "path": "/nowhere"}
-        await super().__call__(scope, receive, send)
+    def check(self, request: Request, headers: RequestHeaders) -> None:
+        if (b"connection", b"close") in request.headers:
+            request = request._replace(path="/nowhere")
+        super().check(request, headers)

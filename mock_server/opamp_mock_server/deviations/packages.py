@@ -7,7 +7,7 @@ from opamp_mock_server.core.packages import Packages
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.downloads import Downloads
-from opamp_mock_server.http import Refused, Response, Scope
+from opamp_mock_server.http import Refused, Request, Response
 from opamp_mock_server.records import AgentRecord, Package, Plan
 from opamp_proto import opamp_pb2 as pb
 
@@ -89,10 +89,10 @@ class VersionLeftOut(Packages):
 class FilesNotThere(Downloads):
     """The URL of a package's file leads nowhere, unless a part of it is asked for."""
 
-    async def respond(self, scope: Scope) -> Response:
-        if b"range" not in dict(scope["headers"]):
+    async def respond(self, request: Request) -> Response:
+        if b"range" not in dict(request.headers):
             raise Refused(404, "there is no such file")
-        return await super().respond(scope)
+        return await super().respond(request)
 
 
 @breaks("packages.range-requests")

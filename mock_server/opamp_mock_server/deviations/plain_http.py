@@ -3,7 +3,7 @@
 import asyncio
 
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import HttpEndpoint, Receive, Refused, RequestHeaders, Response, Scope, Send, Unreadable
+from opamp_mock_server.http import HttpEndpoint, Refused, Request, RequestHeaders, Response, Unreadable
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -71,10 +71,10 @@ class CompressedForEver(HttpEndpoint):
 class WebSocketByItsHeaders(HttpEndpoint):
     """A request with any header of WebSocket's is taken for the opening of one."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if any(name.startswith(b"sec-websocket-") for name, _ in scope["headers"]):
-            scope = {**scope, "method": "GET"}
-        await super().__call__(scope, receive, send)
+    def check(self, request: Request, headers: RequestHeaders) -> None:
+        if any(name.startswith(b"sec-websocket-") for name, _ in request.headers):
+            request = request._replace(method="GET")
+        super().check(request, headers)
 
 
 @breaks("http.respond-each", also=["response.must-respond", "retry.respond-to-each-duplicate"])

@@ -161,7 +161,7 @@ class FailuresAcknowledged(Core):
 class OverloadUnknown(Core):
     """An overloaded server sends an error of type Unknown."""
 
-    def unavailable(self, instance_uid: bytes) -> pb.ServerToAgent:
+    def unavailable(self, instance_uid: bytes, retry_after: int = 0) -> pb.ServerToAgent:
         return self.failure(instance_uid)
 
 
@@ -169,10 +169,8 @@ class OverloadUnknown(Core):
 class BackInASecond(Core):
     """An overloaded server asks to come back in a second."""
 
-    def unavailable(self, instance_uid: bytes) -> pb.ServerToAgent:
-        reply = super().unavailable(instance_uid)
-        reply.error_response.retry_info.retry_after_nanoseconds = 1_000_000_000
-        return reply
+    def unavailable(self, instance_uid: bytes, retry_after: int = 1) -> pb.ServerToAgent:
+        return super().unavailable(instance_uid, 1)
 
 
 @breaks("message.process-fields")

@@ -5,11 +5,19 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from websockets.frames import Frame
 
-from opamp_mock_server.bounds import WebSocketProtocol
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import Receive, Refused, Scope, Send
+from opamp_mock_server.http import Refused
+from opamp_mock_server.protocol import WebSocketProtocol
 from opamp_mock_server.service import Service
-from opamp_mock_server.websocket import HEADER, UnreadableFrame, WebSocketConnection, WebSocketEndpoint
+from opamp_mock_server.websocket import (
+    HEADER,
+    Receive,
+    Scope,
+    Send,
+    UnreadableFrame,
+    WebSocketConnection,
+    WebSocketEndpoint,
+)
 from opamp_proto import opamp_pb2 as pb
 
 NO_MESSAGE = b""

@@ -1,11 +1,14 @@
 """Where the server keeps what it knows, and what several instances of it share."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from opamp_mock_server.records import AgentRecord, Plan
+
+BREAKER_FAILURES: Final = 3
+"""How many failures in a row are enough for the store to be left in peace."""
 
 
 class Conflict(Exception):
@@ -30,7 +33,7 @@ class Elasticsearch:
 
     The index is not Fleet Server's own by default: in a distribution that is for Fleet Server alone.
     ``is_queued`` has a message acknowledged before Elasticsearch has acknowledged its record, which is then lost
-    with the process.
+    with the process. After ``breaker_failures`` in a row it is left in peace for a while.
     """
 
     url: str
@@ -39,6 +42,7 @@ class Elasticsearch:
     service_token: str | None = None
     ca: Path | None = None
     is_queued: bool = False
+    breaker_failures: int = BREAKER_FAILURES
 
     @property
     def plans_index(self) -> str:
@@ -124,3 +128,6 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Finish what is under way, and let go."""
+
+    def gauges(self) -> Mapping[str, float]:
+        """Tell what is so now, by the names of metrics."""

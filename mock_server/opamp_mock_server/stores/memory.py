@@ -1,9 +1,9 @@
 """Everything in the memory of one process, and gone with it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from opamp_mock_server.records import AgentRecord, Plan
-from opamp_mock_server.stores import Neighbours, Plans, Store
+from opamp_mock_server.stores import Neighbours, Plans, Store, StoreUnavailable
 
 
 class MemoryStore:
@@ -11,8 +11,13 @@ class MemoryStore:
 
     checks_versions = False
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        """Keep ``most`` agents and no more: one too many is told that the store is not available."""
         self._records: dict[bytes, AgentRecord] = {}
+        self._most = most
+
+    def __len__(self) -> int:
+        return len(self._records)
 
     def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         return self._records.get(instance_uid), True
@@ -21,7 +26,10 @@ class MemoryStore:
         return self._records.get(instance_uid)
 
     async def put(self, record: AgentRecord) -> None:
-        self._records[record.instance_uid] = record
+        records = self._records
+        if len(records) >= self._most and record.instance_uid not in records:
+            raise StoreUnavailable("there are as many agents as may be kept")
+        records[record.instance_uid] = record
 
     async def delete(self, instance_uid: bytes) -> None:
         self._records.pop(instance_uid, None)
@@ -58,8 +66,9 @@ class Alone:
 class MemoryBackend:
     """A backend that lives and dies with the process."""
 
-    def __init__(self) -> None:
-        self.store: Store = MemoryStore()
+    def __init__(self, most_agents: int) -> None:
+        self._records = MemoryStore(most_agents)
+        self.store: Store = self._records
         self.plans: Plans = MemoryPlans()
         self.neighbours: Neighbours = Alone()
 
@@ -68,3 +77,6 @@ class MemoryBackend:
 
     async def close(self) -> None:
         """Nothing is to be done."""
+
+    def gauges(self) -> Mapping[str, float]:
+        return {"agents": len(self._records)}

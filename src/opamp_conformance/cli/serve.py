@@ -5,13 +5,16 @@ import logging
 import os
 import ssl
 from pathlib import Path
+from typing import Any
 
 import click
 
+from opamp_conformance.cli.limits import limit_options, limits_of
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.selection import nearest
 from opamp_mock_server import (
     ALL_CAPABILITIES,
+    BREAKER_FAILURES,
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_PORT,
     DEVIATIONS,
@@ -74,6 +77,13 @@ _DELAY = (_SECONDS, _SECONDS)
     help="queued: answer before Elasticsearch has, and lose what is queued if this process is killed.",
 )
 @click.option(
+    "--breaker-failures",
+    type=click.IntRange(min=1),
+    default=BREAKER_FAILURES,
+    show_default=True,
+    help="Failures in a row after which Elasticsearch is left in peace for a while.",
+)
+@click.option(
     "--without",
     metavar="CAPABILITY",
     multiple=True,
@@ -86,6 +96,7 @@ _DELAY = (_SECONDS, _SECONDS)
 @click.option("--key", type=_FILE, help="PEM file of its key.")
 @click.option("--client-ca", type=_FILE, help="PEM file of who must have signed the clients' certificates.")
 @click.option("--tls-min", type=click.Choice(["1.2", "1.3"]), default="1.2", show_default=True, help="Lowest TLS.")
+@limit_options
 @click.option("--max-body-bytes", type=click.IntRange(min=1), default=DEFAULT_MAX_BODY_BYTES, show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Log a line a message, on standard error.")
 def serve_command(
@@ -110,6 +121,8 @@ def serve_command(
     tls_min: str,
     max_body_bytes: int,
     verbose: bool,
+    breaker_failures: int,
+    **limits: Any,
 ) -> None:
     """Run the mock server until SIGINT or SIGTERM; it prints its URL in one line when it is ready.
 
@@ -126,6 +139,8 @@ def serve_command(
         logging.getLogger("opamp_mock_server").setLevel(logging.INFO)
     if "" in enrollment_key:
         raise CannotTell("an empty enrollment key would admit everyone: leave --enrollment-key out for that")
+    if limits["rate_per_key"] is not None and not enrollment_key and enrollment_key_file is None:
+        raise CannotTell("--rate-per-key needs keys: give --enrollment-key or --enrollment-key-file")
     if enrollment_key and enrollment_key_file is not None:
         raise CannotTell("--enrollment-key and --enrollment-key-file are two lists of keys: give one")
     is_stored = store == "elasticsearch"
@@ -136,11 +151,14 @@ def serve_command(
         deviations=tuple(_deviation(name) for name in dict.fromkeys(deviation)),
         enrollment_keys=enrollment_key,
         enrollment_key_file=enrollment_key_file,
-        store=_elasticsearch(elasticsearch_url, elasticsearch_ca, index, durability) if is_stored else None,
+        store=_elasticsearch(elasticsearch_url, elasticsearch_ca, index, durability, breaker_failures)
+        if is_stored
+        else None,
         max_body_bytes=max_body_bytes,
         capabilities=ALL_CAPABILITIES & ~sum(CAPABILITIES[name] for name in dict.fromkeys(without)),
         control=control,
         delays=Delays(*delay),
+        limits=limits_of(**limits),
         tls=_tls(cert, key, client_ca, tls_min),
     )
     try:
@@ -159,7 +177,7 @@ def serve_command(
     server.run(when_ready=lambda: click.echo(f"{where}{at}"))
 
 
-def _elasticsearch(url: str | None, ca: Path | None, index: str, durability: str) -> Elasticsearch:
+def _elasticsearch(url: str | None, ca: Path | None, index: str, durability: str, failures: int) -> Elasticsearch:
     if not url:
         raise CannotTell("--store elasticsearch needs --elasticsearch-url, or ELASTICSEARCH_URL in the environment")
     if ca is not None and not ca.is_file():
@@ -171,6 +189,7 @@ def _elasticsearch(url: str | None, ca: Path | None, index: str, durability: str
         service_token=os.environ.get("ELASTICSEARCH_SERVICE_TOKEN"),
         ca=ca,
         is_queued=durability == "queued",
+        breaker_failures=failures,
     )
 
 

@@ -1,7 +1,7 @@
 """A store that any number of instances share: an index of Elasticsearch."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from opamp_mock_server.stores import Elasticsearch, Neighbours, Plans, Store
 from opamp_mock_server.stores.documents import Documents
@@ -21,7 +21,8 @@ class ElasticsearchBackend:
         """Set the indices up; raises CannotStore."""
         set_up(settings)
         self._client = client_of(settings)
-        self._store = ElasticsearchStore(self._client, settings.index, documents, CircuitBreaker())
+        self._breaker = CircuitBreaker(settings.breaker_failures)
+        self._store = ElasticsearchStore(self._client, settings.index, documents, self._breaker)
         self._queue = QueuedStore(self._store) if settings.is_queued else None
         self._shared_plans = ElasticsearchPlans(self._client, settings.plans_index) if has_operator else None
         self._neighbours = ElasticsearchNeighbours(self._client, settings.instances_index)
@@ -42,3 +43,6 @@ class ElasticsearchBackend:
             await self._queue.drain()
         await self._store.close()
         await self._client.close()
+
+    def gauges(self) -> Mapping[str, float]:
+        return {"store_breaker_open": self._breaker.is_open}

@@ -1,4 +1,4 @@
-"""A mock server without a network: requests and WebSocket messages go straight into its ASGI application."""
+"""A mock server without a network: requests and WebSocket messages go straight into it."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opamp_mock_server import Contract, Settings
-from opamp_mock_server.application import Application
+from opamp_mock_server.http import Refused, Request, Response
+from opamp_mock_server.instances import ByPort
+from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.server import application
 from opamp_proto import CONTENT_TYPE
 
@@ -23,12 +25,12 @@ class Answer:
 
 @dataclass
 class InMemory:
-    """Runs an application; an exception in it is raised here."""
+    """Runs the parts of a server; an exception in them is raised here."""
 
     settings: Settings = field(default_factory=lambda: Settings(contract=Contract.OPAMP, max_body_bytes=64 * 1024))
 
     def __post_init__(self) -> None:
-        self.application: Application = application(self.settings, [f"http://127.0.0.1:4320{PATH}"])[0]
+        self.application: ByPort = application(self.settings, [f"http://127.0.0.1:4320{PATH}"], Metrics())[0]
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> "InMemory":
@@ -41,24 +43,16 @@ class InMemory:
         self, body: bytes, method: str = "POST", path: str = PATH, headers: Mapping[str, str] | None = None
     ) -> Answer:
         named = TYPED if headers is None else headers
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()],
-        }
-        sent: list[dict[str, Any]] = []
+        lines = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+        response = self._runner.run(self._answer(Request(method, path, lines), body))
+        names = {name.decode(): value.decode() for name, value in response.headers}
+        return Answer(response.status, {"content-type": response.content_type.decode(), **names}, response.body)
 
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body}
-
-        async def send(event: dict[str, Any]) -> None:
-            sent.append(event)
-
-        self._runner.run(self.application(scope, receive, send))
-        start, *parts = sent
-        names = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Answer(start["status"], names, b"".join(part["body"] for part in parts))
+    async def _answer(self, request: Request, body: bytes) -> Response:
+        try:
+            return await self.application.at(0)(request)(body)
+        except Refused as refused:
+            return refused.response
 
     def talk(self, messages: Sequence[bytes | str]) -> list[dict[str, Any]]:
         """Open a WebSocket, say everything, close it; returns what was sent back, the acceptance first."""

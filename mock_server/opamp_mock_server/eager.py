@@ -1,0 +1,46 @@
+"""Coroutines that are run at once, as far as they go."""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def begin(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> "T | asyncio.Task[T]":
+    """Run a coroutine until it has to wait: return its result, or the task that goes on with it.
+
+    Most that answer from memory never wait, and need no task. From Python 3.12 on asyncio has the same as eager tasks.
+    """
+    try:
+        awaited = coroutine.send(None)
+    except StopIteration as ended:
+        result: T = ended.value
+        return result
+    return loop.create_task(_go_on(_Begun(coroutine, awaited)))
+
+
+async def _go_on(begun: Awaitable[T]) -> T:
+    return await begun
+
+
+class _Begun(Awaitable[T]):
+    """A coroutine that waits for something already."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], awaited: Any) -> None:
+        self._coroutine = coroutine
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        coroutine, awaited = self._coroutine, self._awaited
+        while True:
+            try:
+                try:
+                    sent = yield awaited
+                except BaseException as error:
+                    awaited = coroutine.throw(error)
+                else:
+                    awaited = coroutine.send(sent)
+            except StopIteration as ended:
+                result: T = ended.value
+                return result

@@ -1,0 +1,333 @@
+"""The bytes of HTTP: uvicorn's connection, bounded in what it takes, and without ASGI around each request.
+
+uvicorn parses requests (by httptools), hands WebSockets on, and minds TLS, signals and the end. For requests of some
+hundred bytes that are answered in microseconds, its ASGI machinery (a task, an event, and checks for each) would cost
+as much as all the rest. docs/performance.md has the measurements.
+"""
+
+import asyncio
+import logging
+from asyncio import TimerHandle
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from opamp_mock_server.eager import begin
+from opamp_mock_server.http import PATH, PROTOBUF, Answer, Refused, Request, Response, too_large
+from opamp_mock_server.metrics import Metrics
+from opamp_mock_server.overload import Limits, retry_after
+
+_log = logging.getLogger("opamp_mock_server.http")
+
+_PATH: Final = PATH.encode()
+_CONTENT_TYPE: Final = b"\r\ncontent-type: "
+_CONTENT_LENGTH: Final = b"\r\ncontent-length: "
+_CLOSE: Final = (b"connection", b"close")
+_STATUS: Final = {status.value: b"HTTP/1.1 %d %s" % (status, status.phrase.encode()) for status in HTTPStatus}
+_OK: Final = 200
+_NO_CONTENT: Final = 204
+_ORDINARY: Final = b"".join((_STATUS[_OK], _CONTENT_TYPE, PROTOBUF, _CONTENT_LENGTH))
+_MOST_PIPELINED: Final = 16
+
+Open = Callable[[Request], Answer]
+"""Takes a request to what answers it, once its body is there; raises Refused."""
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, which bounds messages by itself; named, so that a deviation can break its rules."""
+
+
+class Turn:
+    """What has come in on all connections in one turn of the loop is answered together, and only then written.
+
+    To go back and forth between the kernel and Python for each request makes both slower: each finds its caches cold.
+    """
+
+    def __init__(self) -> None:
+        self._requests: list[tuple[HttpProtocol, _Exchange]] = []
+        self._responses: list[tuple[asyncio.Transport, bytes, bool]] = []
+        self._is_due = False
+
+    def take(self, connection: "HttpProtocol", exchange: "_Exchange") -> None:
+        """Have a request answered at the end of this turn."""
+        self._requests.append((connection, exchange))
+        self._will_end(connection)
+
+    def send(self, connection: "HttpProtocol", data: bytes, *, is_last: bool) -> None:
+        """Have a response written with the others; the connection ends with its last."""
+        self._responses.append((connection.transport, data, is_last))
+        self._will_end(connection)
+
+    def _will_end(self, connection: "HttpProtocol") -> None:
+        if not self._is_due:
+            self._is_due = True
+            connection.loop.call_soon(self._end)
+
+    def _end(self) -> None:
+        requests, self._requests = self._requests, []
+        for connection, exchange in requests:
+            connection.attend(exchange)
+        responses, self._responses = self._responses, []
+        self._is_due = False
+        for transport, data, is_last in responses:
+            transport.write(data)
+            if is_last:
+                transport.close()
+
+
+class _Exchange(NamedTuple):
+    """A request that is whole, and waits for its turn."""
+
+    answer: Answer
+    body: bytes
+    takes_body: bool
+    is_last: bool
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection. Requests are answered in their order, each when the one before it is done.
+
+    Without the bounds, uvicorn reads headers of any size and keeps a half-sent request open for ever.
+    """
+
+    def __init__(
+        self,
+        instance_at: Callable[[int], Open],
+        limits: Limits,
+        max_body_bytes: int,
+        metrics: Metrics,
+        turn: Turn,
+        **uvicorn: Any,
+    ) -> None:
+        super().__init__(**uvicorn)
+        self._turn = turn
+        self._instance_at = instance_at
+        self._limits = limits
+        self._max_body_bytes = max_body_bytes
+        self._metrics = metrics
+        self._not_body = 0
+        self._method = ""
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._answer: Answer | None = None
+        self._in_request = False
+        self._waiting: deque[_Exchange] = deque()
+        self._is_busy = False
+        self._is_ending = False
+        self._has_ended = False
+        self._deadline: TimerHandle | None = None
+        self._idle: TimerHandle | None = None
+        self._idle_since = 0.0
+
+    # ---- the connection
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._open = self._instance_at((self.server or ("", 0))[1] or 0)
+        if len(self.connections) > self._limits.connections:
+            self._metrics.shed["connections"] += 1
+            self._refuse(b"503 Service Unavailable\r\nretry-after: %d" % retry_after())
+            return
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        self._waiting.clear()
+        if self._idle is not None:
+            self._idle.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._not_body += len(data)
+        super().data_received(data)
+        if not self._in_request:
+            return  # Whatever came is whole.
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            self._disarm()
+        elif self._not_body > self._limits.header_bytes:
+            self._refuse(b"431 Request Header Fields Too Large")
+        elif self._deadline is None:
+            self._arm()
+
+    def handle_websocket_upgrade(self) -> None:
+        self.scope = {"method": self._method, "headers": self.headers}  # type: ignore[typeddict-item]
+        self._disarm()  # From here on another protocol has the connection.
+        if self._idle is not None:
+            self._idle.cancel()
+        super().handle_websocket_upgrade()
+
+    def shutdown(self) -> None:
+        """Let go of the connection, once what has begun on it is done."""
+        self._is_ending = True
+        if not (self._in_request or self._is_busy or self._waiting):
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.flow.pause_reading()  # Whoever does not read the answers gets no more of them.
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._read_on()
+
+    # ---- what the parser finds
+
+    def on_message_begin(self) -> None:
+        self._in_request = True
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def on_headers_complete(self) -> None:
+        self._method = self.parser.get_method().decode("ascii")
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return
+        path = PATH if self.url == _PATH else _path(self.url)
+        try:
+            self._answer = self._open(Request(self._method, path, self.headers))
+        except Refused as refused:
+            self._answer = refused.answer
+        if self.expect_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._not_body -= len(body)
+        if self._answer is None:
+            return  # It is too large already.
+        self._body.append(body)
+        self._body_bytes += len(body)
+        if self._body_bytes > self._max_body_bytes:
+            # What is still under way is not read: the connection ends with the answer.
+            self._take(too_large(self._max_body_bytes).answer, is_last=True)
+
+    def on_message_complete(self) -> None:
+        self._not_body = 0
+        self._in_request = False
+        self._disarm()
+        if self._answer is not None:
+            is_last = not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
+            self._take(self._answer, is_last=is_last)
+
+    # ---- answering
+
+    def _take(self, answer: Answer, *, is_last: bool) -> None:
+        exchange = _Exchange(answer, b"".join(self._body), self._method != "HEAD", is_last)
+        self._body, self._body_bytes, self._answer = [], 0, None
+        if not self._is_busy:
+            self._is_busy = True
+            self._turn.take(self, exchange)
+            return
+        self._waiting.append(exchange)
+        if len(self._waiting) >= _MOST_PIPELINED:
+            self.flow.pause_reading()
+
+    def attend(self, exchange: _Exchange) -> None:
+        """Answer a request, and those that wait behind it, until one takes time."""
+        while True:
+            try:
+                begun = begin(exchange.answer(exchange.body), self.loop)
+            except Exception:
+                begun = _failed()
+            if not isinstance(begun, Response):
+                self.tasks.add(begun)  # type: ignore[arg-type] # it only waits for them
+                begun.add_done_callback(partial(self._finish, exchange))
+                return
+            self._send(exchange, begun)
+            if not self._waiting or self._has_ended:
+                self._is_busy = False
+                return
+            exchange = self._waiting.popleft()
+
+    def _finish(self, exchange: _Exchange, task: "asyncio.Task[Response]") -> None:
+        self.tasks.discard(task)
+        if task.cancelled():
+            self.transport.close()
+            return
+        try:
+            response = task.result()
+        except Exception:
+            response = _failed()
+        self._send(exchange, response)
+        if self._waiting and not self._has_ended:
+            self._turn.take(self, self._waiting.popleft())
+        else:
+            self._is_busy = False
+        self._read_on()
+
+    def _send(self, exchange: _Exchange, response: Response) -> None:
+        self._metrics.responded(response.status)
+        if self.transport.is_closing():
+            return  # Whoever asked has gone.
+        self._has_ended = exchange.is_last or _CLOSE in response.headers or (self._is_ending and not self._waiting)
+        encoded = _encoded(response, is_last=self._has_ended, takes_body=exchange.takes_body)
+        self._turn.send(self, encoded, is_last=self._has_ended)
+        self._idle_since = self.loop.time()
+        if self._idle is None:
+            self._idle = self.loop.call_later(self._limits.idle_seconds, self._end_if_idle)
+
+    def _read_on(self) -> None:
+        if not self.flow.write_paused and len(self._waiting) < _MOST_PIPELINED:
+            self.flow.resume_reading()
+
+    # ---- patience
+
+    def _arm(self) -> None:
+        self._deadline = self.loop.call_later(self._limits.request_seconds, self._expire)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        self._deadline = None
+        self._refuse(b"408 Request Timeout")
+
+    def _end_if_idle(self) -> None:
+        """End a connection that has been idle for long. One timer that looks again is cheaper than one a request."""
+        left = self._idle_since + self._limits.idle_seconds - self.loop.time()
+        if left <= 0 and not (self._in_request or self._is_busy):
+            self.transport.close()
+        else:
+            self._idle = self.loop.call_later(max(left, 1.0), self._end_if_idle)
+
+    def _refuse(self, status: bytes) -> None:
+        self._disarm()
+        self._metrics.responded(int(status[:3]))
+        if not self._is_busy:
+            self.transport.write(b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % status)
+        self.transport.close()
+
+
+def _path(url: bytes) -> str:
+    path = httptools.parse_url(url).path or b"/"
+    return unquote(path.decode("ascii"))
+
+
+def _failed() -> Response:
+    _log.exception("a request could not be answered")
+    return Response(500, b"Internal Server Error", (_CLOSE,), b"text/plain; charset=utf-8")
+
+
+def _encoded(response: Response, *, is_last: bool, takes_body: bool) -> bytes:
+    body = response.body
+    if response.content_type is PROTOBUF and not (is_last or response.headers or response.status != _OK):
+        return b"%b%d\r\n\r\n%b" % (_ORDINARY, len(body), body)
+    parts = [_STATUS[response.status]]
+    if response.status != _NO_CONTENT:
+        parts += (_CONTENT_TYPE, response.content_type, _CONTENT_LENGTH, b"%d" % len(body))
+    for name, value in response.headers:
+        parts += (b"\r\n", name, b": ", value)
+    if is_last and _CLOSE not in response.headers:
+        parts.append(b"\r\nconnection: close")
+    parts.append(b"\r\n\r\n")
+    if takes_body:
+        parts.append(body)
+    return b"".join(parts)

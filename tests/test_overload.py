@@ -1,0 +1,346 @@
+"""What the mock server does under more load than it can take: each limit, what is counted of it, and who suffers."""
+
+import asyncio
+import http.client
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.sync.client import connect
+
+from conftest import Cli
+from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
+from opamp_mock_server import Limits, MockServer, Settings
+from opamp_mock_server.overload import Gate, Lane, Overloaded, TokenBucket
+from opamp_mock_server.service import Delays
+from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
+
+UNAVAILABLE = pb.ServerErrorResponseType_Unavailable
+
+
+@contextmanager
+def connected(server: MockServer) -> Iterator[http.client.HTTPConnection]:
+    parts = urlsplit(server.url)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)) as connection:
+        yield connection
+
+
+def post(
+    connection: http.client.HTTPConnection, message: pb.AgentToServer, key: str = ""
+) -> tuple[http.client.HTTPResponse, pb.ServerToAgent]:
+    headers = {"Content-Type": CONTENT_TYPE} | ({"Authorization": f"ApiKey {key}"} if key else {})
+    connection.request("POST", "/v1/opamp", message.SerializeToString(), headers)
+    response = connection.getresponse()
+    body = response.read()
+    return response, pb.ServerToAgent.FromString(body) if response.status == 200 else pb.ServerToAgent()
+
+
+def get(server: MockServer, path: str, key: str = "") -> tuple[int, str]:
+    with connected(server) as connection:
+        connection.request("GET", path, headers={"Authorization": f"ApiKey {key}"} if key else {})
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+
+def metric(server: MockServer, name: str) -> float:
+    """Return what Prometheus would read under a name with its labels."""
+    line = re.search(rf"^{re.escape(name)} (\S+)$", get(server, "/metrics")[1], re.MULTILINE)
+    assert line is not None, name
+    return float(line[1])
+
+
+def stranger(*, flags: int = 0) -> pb.AgentToServer:
+    return Agent("overload").full_status(flags=flags)
+
+
+def asked_to_wait(response: http.client.HTTPResponse) -> bool:
+    return 30 <= int(response.headers["Retry-After"]) < 60
+
+
+# ---- limits, one by one
+
+
+def test_connections_have_a_limit() -> None:
+    with MockServer(Settings(limits=Limits(connections=2))) as server:
+        with connected(server) as one, connected(server) as another, connected(server) as too_many:
+            assert post(one, stranger())[0].status == post(another, stranger())[0].status == 200
+            response, _ = post(too_many, stranger())
+            assert response.status == 503
+            assert asked_to_wait(response)
+        deadline = time.monotonic() + 5
+        while get(server, "/healthz")[0] != 200:
+            assert time.monotonic() < deadline
+        assert metric(server, 'opamp_shed_total{limit="connections"}') >= 1
+        assert metric(server, "opamp_connections") == 1  # The one that asks.
+
+
+def test_an_idle_connection_ends() -> None:
+    with MockServer(Settings(limits=Limits(idle_seconds=0.3))) as server, connected(server) as connection:
+        assert post(connection, stranger())[0].status == 200
+        assert connection.sock.recv(1) == b""
+
+
+def test_messages_have_a_rate() -> None:
+    with MockServer(Settings(limits=Limits(rate=5))) as server:
+        with connected(server) as connection:
+            statuses = Counter(post(connection, stranger())[0].status for _ in range(20))
+            assert 5 <= statuses[200] <= 8
+            assert statuses[429] == 20 - statuses[200]
+            response, _ = post(connection, stranger())
+            assert asked_to_wait(response)
+        assert metric(server, 'opamp_shed_total{limit="rate"}') >= 12
+        assert metric(server, 'opamp_http_responses_total{status="429"}') >= 12
+
+
+def test_each_key_has_a_rate() -> None:
+    limits = Limits(rate_per_key=5)
+    with MockServer(Settings(limits=limits, enrollment_keys=("one", "two"))) as server:
+        with connected(server) as connection:
+            first = Counter(post(connection, stranger(), "one")[0].status for _ in range(20))
+            # The same key, however it is written.
+            connection.putrequest("POST", "/v1/opamp")
+            for name, value in (
+                ("Content-Type", CONTENT_TYPE),
+                ("Authorization", "bearer   one"),
+                ("Content-Length", "0"),
+            ):
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            response.read()
+            assert response.status == 429
+            assert post(connection, stranger(), "two")[0].status == 200
+        assert first[429] >= 12
+        assert 'opamp_shed_total{limit="rate_per_key"} 1' in get(server, "/metrics", "two")[1]
+
+
+def test_over_websocket_who_is_too_many_is_told_so_in_a_message() -> None:
+    with MockServer(Settings(limits=Limits(rate=2))) as server:
+        replies = []
+        with connect(server.url.replace("http", "ws"), compression=None) as websocket:
+            agent = Agent("overload")
+            for _ in range(6):
+                websocket.send(b"\0" + agent.full_status().SerializeToString())
+                payload = websocket.recv(timeout=5)
+                assert isinstance(payload, bytes)
+                replies.append(pb.ServerToAgent.FromString(payload[1:]))
+    refused = [reply for reply in replies if reply.HasField("error_response")]
+    assert 3 <= len(refused) <= 4
+    for reply in refused:
+        assert reply.instance_uid == agent.instance_uid
+        assert reply.error_response.type == UNAVAILABLE
+        assert reply.error_response.retry_info.retry_after_nanoseconds >= 30e9
+
+
+def test_enrollments_have_a_rate_of_their_own() -> None:
+    with MockServer(Settings(limits=Limits(enrollment_rate=5))) as server:
+        with connected(server) as connection:
+            enrolled = Agent("overload")
+            assert post(connection, enrolled.full_status())[0].status == 200
+            storm = Counter(post(connection, stranger(flags=REQUEST_INSTANCE_UID))[0].status for _ in range(20))
+            assert storm[503] >= 12
+            assert all(post(connection, enrolled.check_in())[0].status == 200 for _ in range(20))
+            # A refusal is no enrollment, and is not one too many.
+            farewell = Agent("overload").disconnect()
+            assert post(connection, farewell)[1].error_response.type == pb.ServerErrorResponseType_BadRequest
+        assert metric(server, 'opamp_shed_total{limit="enrollment_rate"}') == storm[503]
+        assert metric(server, "opamp_agents") == 1 + storm[200]
+
+
+def test_memory_has_a_limit() -> None:
+    with MockServer(Settings(limits=Limits(agents=3))) as server, connected(server) as connection:
+        agents = [Agent("overload") for _ in range(5)]
+        replies = [post(connection, agent.full_status())[1] for agent in agents]
+        assert [reply.error_response.type == UNAVAILABLE for reply in replies] == [False, False, False, True, True]
+        assert not post(connection, agents[0].check_in())[1].HasField("error_response")
+        assert metric(server, "opamp_agents") == 3
+        assert metric(server, 'opamp_message_seconds_count{kind="unavailable"}') == 2
+
+
+# ---- metrics and health
+
+
+def test_metrics_tell_what_happened_and_need_a_key() -> None:
+    with MockServer(Settings(enrollment_keys=("key",))) as server, connected(server) as connection:
+        agent = Agent("overload")
+        for message in (agent.full_status(), agent.check_in(), agent.check_in(), agent.disconnect()):
+            post(connection, message, "key")
+        post(connection, Agent("overload").disconnect(), "key")
+        assert get(server, "/metrics")[0] == 401
+        told = get(server, "/metrics", "key")[1]
+        assert get(server, "/healthz") == (200, "serving\n")
+    for kind, count in {"enrollment": 1, "check_in": 2, "disconnect": 1, "refused": 1, "unavailable": 0}.items():
+        assert f'opamp_message_seconds_count{{kind="{kind}"}} {count}.0\n' in told
+        assert f'opamp_message_seconds_bucket{{kind="{kind}",le="+Inf"}} {count}.0\n' in told
+
+
+# ---- a slow store
+
+
+class Crowd:
+    """Clients that come one after the other on many connections, as often as they are answered."""
+
+    def __init__(self, server: MockServer) -> None:
+        self.server = server
+        self.answers: Counter[int] = Counter()
+        self.ended = threading.Event()
+
+    def strangers(self) -> None:
+        """Ask for enrollment again and again, whatever the answer."""
+        with connected(self.server) as connection:
+            while not self.ended.is_set():
+                response, reply = post(connection, stranger(flags=REQUEST_INSTANCE_UID))
+                self.answers[response.status if not reply.HasField("error_response") else 0] += 1
+                if response.status != 200:
+                    time.sleep(0.01)  # So that this process has time for all its clients.
+
+
+def test_a_storm_of_enrollments_starves_no_enrolled_agent() -> None:
+    """The store takes 20 messages at once, each 0.1 s; ten times what it can take is at the door."""
+    settings = Settings(delays=Delays(0.1, 0.1), limits=Limits(at_once=20, queue_seconds=0.2))
+    with MockServer(settings) as server, connected(server) as connection:
+        enrolled = Agent("overload")
+        post(connection, enrolled.full_status())
+        crowd = Crowd(server)
+        with ThreadPoolExecutor(100) as pool:
+            for _ in range(100):
+                pool.submit(crowd.strangers)
+            try:
+                time.sleep(0.5)
+                until, seconds = time.monotonic() + 2, []
+                before = crowd.answers[200]
+                while time.monotonic() < until:
+                    began = time.monotonic()
+                    response, reply = post(connection, enrolled.check_in())
+                    seconds.append(time.monotonic() - began)
+                    assert response.status == 200
+                    assert not reply.HasField("error_response")
+                goodput = (crowd.answers[200] - before) / 2
+                waiting = metric(server, "opamp_store_waiting_enrollments")
+            finally:
+                crowd.ended.set()
+        assert len(seconds) >= 5
+        # Ten places for enrollments, each for 0.1 seconds, are 100 a second at best.
+        assert goodput >= 80
+        assert crowd.answers[503] > 0
+        assert waiting > 0
+        assert metric(server, 'opamp_shed_total{limit="queue"}') > 0
+        assert metric(server, "opamp_store_under_way") == 0
+
+
+def test_a_place_at_the_store_is_given_back_whatever_happens() -> None:
+    async def work() -> None:
+        gate = Gate(Limits(at_once=1), Counter())
+
+        async def stay(seconds: float) -> None:
+            async with gate.passing(Lane.CHECK_IN):
+                await asyncio.sleep(seconds)
+
+        first = asyncio.create_task(stay(10))
+        second = asyncio.create_task(stay(10))
+        await asyncio.sleep(0)
+        second.cancel()  # while it waits
+        third = asyncio.create_task(stay(0))
+        await asyncio.sleep(0)
+        first.cancel()  # while it is at the store
+        await asyncio.wait_for(third, 1)
+        assert gate.under_way == 0
+
+        # Let in, and cancelled in the same turn.
+        first, second = asyncio.create_task(stay(0.01)), asyncio.create_task(stay(0))
+        await first
+        second.cancel()
+        await asyncio.wait([second])
+        assert gate.under_way == 0
+
+    asyncio.run(work())
+
+
+def test_who_would_wait_too_long_is_turned_away_at_once() -> None:
+    async def work() -> None:
+        gate = Gate(Limits(at_once=1, queue_seconds=0.05), Counter())
+        async with gate.passing(Lane.CHECK_IN):
+            waiting = asyncio.create_task(gate.passing(Lane.CHECK_IN).__aenter__())
+            await asyncio.sleep(0.06)
+            with pytest.raises(Overloaded):
+                await gate.passing(Lane.CHECK_IN).__aenter__()
+            assert not waiting.done()
+        await waiting
+
+    asyncio.run(work())
+
+
+def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("opamp_mock_server.overload.monotonic", lambda: now[0])
+    bucket = TokenBucket(2)
+    assert [bucket.take() for _ in range(3)] == [True, True, False]
+    now[0] = 0.5
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    now[0] = 60
+    assert [bucket.take() for _ in range(3)] == [True, True, False]
+
+
+# ---- the end
+
+
+def test_what_is_under_way_at_the_end_is_finished(cli: Cli) -> None:
+    """SIGTERM comes while an enrollment is at the store, and a request is half there."""
+    process, url = cli.start("--delay", "0.7", "0.7")
+    parts = urlsplit(url)
+    body = stranger().SerializeToString()
+    head = b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n"
+    whole = head % len(body) + body
+    with process:
+        address = (parts.hostname or "", parts.port or 0)
+        with socket.create_connection(address, timeout=10) as one, socket.create_connection(address, timeout=10) as two:
+            one.sendall(whole)
+            two.sendall(whole[:100])
+            time.sleep(0.3)
+            os.kill(process.pid, signal.SIGTERM)
+            time.sleep(0.3)
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection(address, timeout=1)
+            two.sendall(whole[100:])
+            for connection in (one, two):
+                answer = b""
+                while part := connection.recv(65536):
+                    answer += part
+                assert answer.startswith(b"HTTP/1.1 200")
+                assert b"connection: close" in answer
+        assert process.wait(10) == 0
+
+
+def test_the_end_is_not_waited_for_for_ever(cli: Cli) -> None:
+    process, url = cli.start("--delay", "30", "30", "--drain", "0.5")
+    parts = urlsplit(url)
+    with process, closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)) as connection:
+        connection.request("POST", "/v1/opamp", stranger().SerializeToString(), {"Content-Type": CONTENT_TYPE})
+        time.sleep(0.3)
+        os.kill(process.pid, signal.SIGTERM)
+        began = time.monotonic()
+        assert process.wait(15) == 0
+        assert time.monotonic() - began < 10
+
+
+def test_limits_are_options(cli: Cli) -> None:
+    with cli.serve("--rate", "1", "--max-agents", "1") as url:
+        parts = urlsplit(url)
+        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
+            assert [post(connection, stranger())[0].status for _ in range(2)] == [200, 429]
+
+
+def test_a_rate_per_key_without_keys_is_a_bad_option(cli: Cli) -> None:
+    result = cli("serve", "--rate-per-key", "5")
+    assert result.returncode == 2
+    assert "--enrollment-key" in result.stderr
