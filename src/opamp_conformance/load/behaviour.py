@@ -1,0 +1,53 @@
+"""What the agents of a fleet do."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from opamp_conformance.errors import CannotTell
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """The habits of a fleet; shares are between 0 and 1.
+
+    ``asks`` is the share of agents that ask for an instance_uid when they enroll; the others bring their own.
+    Without ``polls`` an agent is done once it is enrolled, and the test ends with the last. Of the check-ins, the
+    share ``changes`` reports another health or configuration, ``restarts`` comes from an agent that begins anew with a
+    full report, and ``churn`` takes leave, to enroll again under the flag. Of the enrollments, the share ``duplicates``
+    is sent twice, as by an agent that missed the answer. Every ``outage_every`` intervals the whole fleet loses its
+    connections, and comes back at once.
+    """
+
+    asks: float = 0.0
+    polls: bool = True
+    changes: float = 0.0
+    restarts: float = 0.0
+    churn: float = 0.0
+    duplicates: float = 0.0
+    outage_every: float = 0.0
+
+    @classmethod
+    def read(cls, path: Path) -> "Behaviour":
+        """Read the shares of a TOML file; raises CannotTell."""
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise CannotTell(f"cannot read the mix {path}: {error.strerror}") from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise CannotTell(f"the mix {path} is no TOML: {error}") from error
+        known = {field.name for field in fields(cls)} - {"polls"}
+        for name, value in given.items():
+            if name not in known:
+                raise CannotTell(f"the mix {path} has {name!r}, and knows only {', '.join(sorted(known))}")
+            _check(path, name, value)
+        return cls(**given)
+
+
+def _check(path: Path, name: str, value: Any) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    most = float("inf") if name == "outage_every" else 1
+    if not is_number or not 0 <= value <= most:
+        what = "a number of intervals" if name == "outage_every" else "a share between 0 and 1"
+        raise CannotTell(f"the mix {path} says {name} = {value!r}: it is {what}")
