@@ -1,10 +1,11 @@
-"""The command line: ``opamp-conformance run``, ``list``, ``ledger`` and ``serve``."""
+"""The command line: ``opamp-conformance run``, ``list``, ``ledger``, ``serve`` and ``load``."""
 
 import click
 
 from opamp_conformance import __version__
 from opamp_conformance.cli.ledger import ledger_group
 from opamp_conformance.cli.listing import list_command
+from opamp_conformance.cli.load import load_command
 from opamp_conformance.cli.run import run_command
 from opamp_conformance.cli.serve import serve_command
 from opamp_conformance.errors import CannotTell
@@ -14,13 +15,14 @@ from opamp_conformance.verdicts import ExitCode
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="opamp-conformance")
 def cli() -> None:
-    """Conformance suite and reference mock server for OpAMP, the Open Agent Management Protocol."""
+    """Conformance suite, reference mock server and load tests for OpAMP, the Open Agent Management Protocol."""
 
 
 cli.add_command(run_command)
 cli.add_command(list_command)
 cli.add_command(ledger_group)
 cli.add_command(serve_command)
+cli.add_command(load_command)
 
 
 def run_command_line() -> int:

@@ -18,6 +18,7 @@ CAPABILITIES: Final = int(
     | pb.AgentCapabilities_ReportsHealth
     | pb.AgentCapabilities_ReportsEffectiveConfig
     | pb.AgentCapabilities_ReportsHeartbeat
+    | pb.AgentCapabilities_AcceptsOpAMPConnectionSettings
 )
 _JITTER: Final = 0.1
 """The share by which intervals and waits vary, so that agents do not fall into step."""

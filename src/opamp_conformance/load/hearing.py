@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -58,7 +58,7 @@ class Heard:
     new_instance_uid: bytes = b""
     wants_full_report: bool = False
     interval: float | None = None
-    breaches: list[tuple[str, str]] = field(default_factory=list)
+    breaches: tuple[tuple[str, str], ...] = ()
 
 
 ACKNOWLEDGED: Final = Heard()
@@ -116,9 +116,10 @@ class Hearing:
             is_message = not isinstance(message, Breach)
             return Heard(Outcome.THROTTLED, is_message=is_message, retry_after=exchange.retry_after)
         if isinstance(message, Breach):
+            if exchange.status not in (200, None):
+                return Heard(Outcome.FAILED, f"status {exchange.status}", is_message=False)
             heard = Heard(Outcome.FAILED, message.actual, is_message=False)
-            if exchange.status in (200, None):
-                self._breach(heard, exchange.broken_by_no_message, exchange, message)
+            self._breach(heard, exchange.broken_by_no_message, exchange, message)
             return heard
         if message.HasField("error_response"):
             error = message.error_response
@@ -154,7 +155,7 @@ class Hearing:
         if times < self._samples:
             self._described[requirement] = times + 1
             sample = self.describe(exchange, breach)
-        heard.breaches.append((requirement, sample))
+        heard.breaches = (*heard.breaches, (requirement, sample))
 
     def describe(self, exchange: Exchange, breach: Breach) -> str:
         """Show an exchange as the suite shows one, without secrets."""

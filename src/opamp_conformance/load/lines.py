@@ -19,6 +19,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response as Opened
+from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from opamp_conformance.transports import Transport
@@ -299,7 +300,8 @@ class WebSocketLine:
             elif isinstance(event, Opened):
                 opened = event
         self._flush()
-        if not data and opened is None:
+        is_closing = protocol.state in (State.CLOSING, State.CLOSED)
+        if opened is None and (not data or is_closing):
             raise ConnectionResetError(_why_closed(protocol))
         return opened
 

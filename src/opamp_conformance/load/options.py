@@ -124,9 +124,13 @@ class LoadOptions:
             except OSError as error:
                 raise CannotTell(f"cannot write {path}: {error.strerror}") from error
 
-    def behaviour(self, scenario: Behaviour) -> Behaviour:
-        """Return what agents do: as the scenario has it, unless a mix says otherwise; raises CannotTell."""
-        return scenario if self.mix is None else Behaviour.read(self.mix)
+    def behaviour(self, scenario: Behaviour, name: str) -> Behaviour:
+        """Return what agents do: as the scenario has it, unless it is the mixed one; raises CannotTell."""
+        if self.mix is None:
+            return scenario
+        if name != "mixed":
+            raise CannotTell(f"--mix is for the scenario mixed; {name} has its own shares")
+        return Behaviour.read(self.mix)
 
     def ramp_of(self, behaviour: Behaviour) -> float:
         """Return how long the fleet takes to come: who polls is spread over an interval, unless told otherwise."""

@@ -195,7 +195,7 @@ class Player:
         counts.messages += 1
         counts.answered += heard.is_message
         counts.last_at = at
-        self._note_breaches(name, heard, asked=asked)
+        breaches = self._note_breaches(heard, asked=asked)
         if heard.outcome is Outcome.THROTTLED:
             self._throttled(agent, name, seconds, heard)
             return None
@@ -212,21 +212,23 @@ class Player:
             name=name,
             response_time=seconds * 1000,
             response_length=len(answer.body),
-            exception=BrokenRequirement(heard.breaches[0][0]) if heard.breaches else None,
+            exception=BrokenRequirement(breaches[0]) if breaches else None,
             context={},
         )
         return heard
 
-    def _note_breaches(self, name: str, heard: Heard, *, asked: bool) -> None:
+    def _note_breaches(self, heard: Heard, *, asked: bool) -> list[str]:
+        """Count what an answer breaks, and return the requirements."""
         counts, stage = self._stage.counts, self._stage
-        new_instance_uid = heard.new_instance_uid
+        new_instance_uid, breaches = heard.new_instance_uid, heard.breaches
         if asked and len(new_instance_uid) == 16:
             if new_instance_uid in stage.handed_out:
-                heard.breaches.append((UNIQUE, f"{new_instance_uid.hex()} was handed out before"))
+                breaches = (*breaches, (UNIQUE, f"{new_instance_uid.hex()} was handed out before"))
             stage.handed_out.add(new_instance_uid)
             counts.handed_out += new_instance_uid
-        for requirement, sample in heard.breaches:
+        for requirement, sample in breaches:
             counts.violate(requirement, sample)
+        return [requirement for requirement, _ in breaches]
 
     def _throttled(self, agent: FleetAgent, name: str, seconds: float, heard: Heard) -> None:
         counts = self._stage.counts
@@ -266,7 +268,7 @@ class Player:
             agent.line = WebSocketLine(self._stage.destination)
         elif agent.watcher is not None:
             agent.watcher.stop()
-            self._attend(agent)  # What came before its turn is not the answer to what it says now.
+            self._listen(agent)  # What came before its turn is not the answer to what it says now.
         return agent.line if agent.line is not None else self._websocket_of(agent)
 
     def _watch(self, agent: FleetAgent) -> None:
@@ -283,9 +285,15 @@ class Player:
         self._fleet.call(agent)
 
     def _attend(self, agent: FleetAgent) -> None:
+        """Look after an agent whose server has something to say."""
+        if not agent.is_busy:
+            self._listen(agent)
+            self._watch(agent)
+
+    def _listen(self, agent: FleetAgent) -> None:
         """Hear what the server has said of its own accord."""
         line = agent.line
-        if not isinstance(line, WebSocketLine) or agent.is_busy:
+        if not isinstance(line, WebSocketLine):
             return
         try:
             answers = line.heard()
@@ -296,11 +304,10 @@ class Player:
             return
         for answer in answers:
             self._heed(agent, answer)
-        self._watch(agent)
 
     def _heed(self, agent: FleetAgent, answer: Answer) -> None:
         heard = self._stage.hearing.hear(agent.uid, b"", b"\n\x10" + agent.uid, answer, 0.0, asked=False)
-        self._note_breaches("push", heard, asked=False)
+        self._note_breaches(heard, asked=False)
         if heard.outcome is Outcome.ANSWERED:
             self._take_to_heart(agent, heard)
 

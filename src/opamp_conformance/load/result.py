@@ -117,11 +117,12 @@ class Result:
         counts, measures = self.counts, self.measures
         whole = measures["enrolled_in"]
         enrolled = f"{counts.arrived:,} of {self.agents:,} agents"
-        enrolled += f", the last after {shown_seconds(whole)}" if whole is not None else ""
         rate = measures["enrollment_rate"]
+        enrolled += f", the last after {shown_seconds(whole)}" if whole is not None else ""
+        enrolled += f" ({rate:,.0f} per second)" if rate else ""
         rows = [
             ("enrolled", enrolled),
-            ("enrollments", f"{counts.enrollments:,}" + (f", {rate:,.0f} per second" if rate else "")),
+            ("enrollments", f"{counts.enrollments:,}"),
             ("messages", f"{counts.messages:,}, {measures['rate'] or 0:,.0f} per second"),
             (
                 "throttled",

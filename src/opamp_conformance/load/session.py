@@ -1,6 +1,7 @@
 """A load test from its options to its verdict, among Locust's events: alone, as master, or as worker."""
 
 import gc
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ import gevent
 from locust import events
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner, Runner, WorkerRunner
+from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from opamp_conformance.client import tls_context
 from opamp_conformance.errors import CannotTell
@@ -28,6 +30,7 @@ USERS: Final = 32
 """How many connections play the fleet, where nobody says otherwise."""
 _SHARE: Final = "opamp_share"
 _LOOK_SECONDS: Final = 0.2
+_SECONDS_IN_VAIN: Final = 3.0
 _MOST_SECONDS_TO_ENROLL: Final = 600.0
 
 
@@ -61,10 +64,12 @@ class Session:
 
     def _init(self, environment: Environment, runner: Runner, **_: Any) -> None:
         self._environment, self._runner = environment, runner
+        given: Any = environment.parsed_options
+        if given.headless or isinstance(runner, WorkerRunner):
+            gevent.signal_handler(signal.SIGINT, runner.quit)
         if isinstance(runner, WorkerRunner):
             runner.register_message(_SHARE, self._take_share)
             return
-        given: Any = environment.parsed_options
         given.num_users = given.num_users or USERS
         given.spawn_rate = given.spawn_rate or given.num_users
         try:
@@ -84,7 +89,7 @@ class Session:
         self._counts.started_at = time.time()
         try:
             self._options = LoadOptions.of(vars(environment.parsed_options))
-            self._behaviour = self._options.behaviour(self._scenario)
+            self._behaviour = self._options.behaviour(self._scenario, self._name)
             self._url = self._endpoint(self._options, environment.host or "")
             if not isinstance(self._runner, MasterRunner):
                 self._stage = self._set()
@@ -100,7 +105,7 @@ class Session:
         self._watch = gevent.spawn(self._look_after)
 
     def _endpoint(self, options: LoadOptions, host: str) -> str:
-        return options.require_permission(host, options.behaviour(self._scenario))
+        return options.require_permission(host, options.behaviour(self._scenario, self._name))
 
     def _set(self) -> Stage:
         options = self._options
@@ -178,14 +183,23 @@ class Session:
             if self._stage is not None and every and now - outage >= every:
                 outage = now
                 self._stage.lose_connections()
+            if self._is_in_vain(now - began) and not isinstance(self._runner, WorkerRunner):
+                gevent.spawn(self._end)
+                return
             is_whole = self._counts.arrived >= self._options.agents
             is_over = is_whole or now - began > _MOST_SECONDS_TO_ENROLL
             if not self._behaviour.polls and is_over and not isinstance(self._runner, WorkerRunner):
                 gevent.spawn(self._end)
                 return
 
+    def _is_in_vain(self, seconds: float) -> bool:
+        """Tell whether there is no OpAMP server: messages have failed, and none was answered."""
+        return seconds > _SECONDS_IN_VAIN and not self._counts.answered and bool(self._counts.failures)
+
     def _end(self) -> None:
         given: Any = self._environment.parsed_options
+        if given.csv_prefix:
+            gevent.sleep(CSV_STATS_INTERVAL_SEC + _LOOK_SECONDS)  # Locust writes its files only so often.
         if given.headless:
             self._runner.quit()
         else:

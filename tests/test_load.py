@@ -1,0 +1,315 @@
+"""Load tests as people run them: by ``opamp-conformance load`` and by ``locust``, on servers of this machine."""
+
+import csv
+import http.client
+import importlib.util
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import pytest
+
+from conftest import Cli, RudeServer, interruptible, one_line
+from opamp_conformance import resources
+from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings
+from programs import running
+
+# Not imported: locust patches the standard library of the process that does.
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("locust") is None, reason="locust is not installed")
+
+
+def load(cli: Cli, server: MockServer, scenario: str, folder: Path, *arguments: object) -> tuple[int, dict[str, Any]]:
+    """Run a scenario; returns the exit code, and the results as JSON."""
+    path = folder / "results.json"
+    result = cli("load", scenario, "--url", server.url, "--json", path, *arguments)
+    assert result.stderr == ""
+    results = json.loads(path.read_text())
+    assert result.stdout.rstrip().endswith(results["verdict"])
+    assert result.returncode == results["exit_code"]
+    return result.returncode, results
+
+
+def metric(server: MockServer, name: str) -> float:
+    """Return what Prometheus would read."""
+    parts = urlsplit(server.url)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
+        connection.request("GET", "/metrics")
+        line = re.search(rf"^{re.escape(name)} (\S+)$", connection.getresponse().read().decode(), re.MULTILINE)
+    assert line is not None, name
+    return float(line[1])
+
+
+@pytest.mark.parametrize("transport", ["http", "websocket"])
+def test_a_storm_of_enrollments(cli: Cli, tmp_path: Path, transport: str) -> None:
+    page = tmp_path / "results.html"
+    with MockServer() as server:
+        arguments = ("--agents", 1500, "--transport", transport, "--html", page)
+        code, results = load(cli, server, "enrollment", tmp_path, *arguments)
+        assert metric(server, "opamp_agents") == 1500
+        assert metric(server, 'opamp_message_seconds_count{kind="enrollment"}') == 1500
+    assert code == 0
+    assert results["enrolled"] == results["enrollments"] == results["messages"] == 1500
+    assert sum(second["enrollments"] for second in results["seconds"]) == 1500
+    assert results["violations"] == results["failures"] == {}
+    assert 0 < results["measures"]["p50"] <= results["measures"]["p99"] <= results["measures"]["max"]
+    html = page.read_text()
+    assert "1,500 of 1,500 agents" in html
+    assert html.count("<svg") == 3
+    assert "//" not in re.sub(r"http://127\.0\.0\.1:\d+/v1/opamp", "", html)  # Nothing from the network.
+
+
+def test_along_a_ramp(cli: Cli, tmp_path: Path) -> None:
+    with MockServer() as server:
+        code, results = load(cli, server, "enrollment", tmp_path, "--agents", 300, "--ramp", "3s")
+    assert code == 0
+    assert 2.9 < results["measures"]["enrolled_in"] < 6
+    assert results["measures"]["lateness_p99"] < 1
+
+
+@pytest.mark.parametrize("scenario", ["steady", "restart_storm", "churn", "mixed"])
+def test_every_scenario(cli: Cli, tmp_path: Path, scenario: str) -> None:
+    with MockServer() as server:
+        arguments = ("--agents", 300, "--interval", "1s", "--duration", "4s")
+        code, results = load(cli, server, scenario, tmp_path, *arguments)
+        kept = metric(server, "opamp_agents")
+        left = metric(server, 'opamp_message_seconds_count{kind="disconnect"}')
+    assert code == 0
+    assert results["enrolled"] == 300
+    assert results["messages"] > 700
+    assert not results["violations"]
+    assert bool(results["recoveries_seconds"]) is (scenario == "restart_storm")
+    assert (results["enrollments"] > 310) is (scenario == "churn")
+    assert bool(left) is (scenario in ("churn", "mixed"))
+    assert kept >= results["enrollments"]
+
+
+def test_a_breach_under_load_is_named_and_shown(cli: Cli, tmp_path: Path) -> None:
+    deviations = (DEVIATIONS["fleet.request-uid.echo"],)
+    with MockServer(Settings(deviations=deviations, enrollment_keys=("sesame-open",))) as server:
+        arguments = ("--agents", 100, "--header-env", "Authorization=OPAMP_LOAD_KEY", "--json", tmp_path / "out.json")
+        env = {"OPAMP_LOAD_KEY": "ApiKey sesame-open"}
+        result = cli("load", "enrollment", "--url", server.url, "--html", tmp_path / "out.html", *arguments, env=env)
+    assert result.returncode == 1
+    assert "100 × MUST fleet.request-uid.echo" in result.stdout
+    assert "docs/fleet-contract.md#the-response-echoes" in result.stdout
+    assert "agent_identification:" in result.stdout
+    assert result.stdout.rstrip().endswith("failed: violations>0")
+    results = json.loads((tmp_path / "out.json").read_text())
+    assert results["violations"]["fleet.request-uid.echo"]["count"] == 100
+    for text in (result.stdout, (tmp_path / "out.json").read_text(), (tmp_path / "out.html").read_text()):
+        assert "sesame" not in text
+
+
+def test_throttling_is_obeyed_and_no_failure(cli: Cli, tmp_path: Path) -> None:
+    with MockServer(Settings(limits=Limits(enrollment_rate=50))) as server:
+        arguments = ("--agents", 300, "--duration", "3s", "--fail-if", "failures>0", "--fail-if", "violations>0")
+        code, results = load(cli, server, "enrollment", tmp_path, *arguments)
+        assert metric(server, 'opamp_shed_total{limit="enrollment_rate"}') == results["measures"]["throttled"]
+    assert code == 0
+    assert results["measures"]["throttled"] == 300 - results["enrolled"] > 100
+    assert results["messages"] == 300  # Nobody came back before the time.
+    assert results["throttled_waits_seconds"] > 100 * 29
+
+
+def test_conditions_set_the_exit_code(cli: Cli, tmp_path: Path) -> None:
+    with MockServer() as server:
+        code, results = load(cli, server, "enrollment", tmp_path, "--agents", 50, "--fail-if", "p50>0us")
+    assert code == 1
+    assert results["verdict"] == "failed: p50>0us"
+
+
+def test_several_processes_play_one_fleet(cli: Cli, tmp_path: Path) -> None:
+    with MockServer() as server:
+        code, results = load(cli, server, "enrollment", tmp_path, "--agents", 1001, "--processes", 2)
+        assert metric(server, "opamp_agents") == 1001
+        assert metric(server, 'opamp_message_seconds_count{kind="enrollment"}') == 1001
+    assert code == 0
+    assert results["enrolled"] == results["messages"] == 1001
+    assert sum(second["messages"] for second in results["seconds"]) == 1001
+
+
+def test_a_uid_that_is_handed_out_to_two_processes_is_found(cli: Cli, tmp_path: Path) -> None:
+    with MockServer(Settings(deviations=(DEVIATIONS["fleet.new-uid.unique"],))) as server:
+        code, results = load(cli, server, "enrollment", tmp_path, "--agents", 2, "--processes", 2)
+    assert code == 1
+    assert "two workers" in results["violations"]["fleet.new-uid.unique"]["sample"]
+
+
+def test_a_worker_that_is_killed_is_survived_and_told(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    file = resources.folder("loadtests") / "steady.py"
+    worker = [sys.executable, "-m", "locust", "-f", file, "--worker", "--master-port", port, "--loglevel", "ERROR"]
+    with MockServer() as server:
+        master = [
+            *(sys.executable, "-m", "locust", "-f", file, "--master", "--headless", "--host", server.url),
+            *("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2"),
+            *("--agents", "100", "--interval", "1s", "-t", "10s", "--only-summary", "--loglevel", "ERROR"),
+        ]
+        with running(master) as boss, running(worker) as doomed, running(worker):
+            assert boss.stdout is not None
+            deadline = time.monotonic() + 20
+            while metric(server, "opamp_agents") < 100:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            time.sleep(4)  # So that its enrollments have been reported.
+            doomed.kill()
+            output = boss.stdout.read()
+            assert boss.wait(30) == 0
+    assert "100 of 100 agents" in output
+    assert output.count("lost: worker") == 1
+    assert "Traceback" not in output
+
+
+def test_a_server_that_goes_and_comes_back(cli: Cli, tmp_path: Path) -> None:
+    """Agents fail while it is away, and each finds its way back, to a server that knows nobody any more."""
+    first = MockServer()
+    port = urlsplit(first.url).port or 0
+    results: list[tuple[int, dict[str, Any]]] = []
+
+    def play() -> None:
+        arguments = ("--agents", 100, "--interval", "1s", "--duration", "9s", "--fail-if", "violations>0")
+        results.append(load(cli, first, "steady", tmp_path, *arguments))
+
+    player = threading.Thread(target=play)
+    with first:
+        player.start()
+        deadline = time.monotonic() + 20
+        while metric(first, "opamp_agents") < 100:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    time.sleep(1)
+    with MockServer(Settings(port=port)) as second:
+        player.join()
+        assert metric(second, "opamp_agents") == 100
+    [(code, told)] = results
+    assert code == 0
+    assert told["measures"]["failures"] > 0
+    assert set(told["failures"]) <= {"cannot connect: Connection refused", "the server closed the connection"}
+
+
+def test_an_interrupt_ends_it_quickly_with_its_summary(cli: Cli) -> None:
+    with MockServer() as server:
+        command = [sys.executable, "-m", "opamp_conformance", "load", "steady", "--url", server.url, "--agents", "100"]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=interruptible
+        )
+        with process:
+            deadline = time.monotonic() + 20
+            while metric(server, "opamp_agents") < 10:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            os.kill(process.pid, signal.SIGINT)
+            began = time.monotonic()
+            out, err = process.communicate(timeout=20)
+            assert time.monotonic() - began < 5
+    assert process.returncode == 1  # Not all were enrolled.
+    assert "of 100 agents" in out
+    assert err == ""
+
+
+# ---- Locust itself
+
+
+def test_a_locustfile_by_locust(tmp_path: Path) -> None:
+    with MockServer() as server:
+        command = [
+            *(sys.executable, "-m", "locust", "-f", str(resources.folder("loadtests") / "enrollment.py")),
+            *("--headless", "-u", "4", "--host", server.url, "--agents", "200"),
+            *("--csv", str(tmp_path / "out"), "--html", str(tmp_path / "out.html")),
+        ]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    with (tmp_path / "out_stats.csv").open() as file:
+        rows = {row["Name"]: row for row in csv.DictReader(file)}
+    assert rows["enrollment"]["Request Count"] == "200"
+    assert rows["enrollment"]["Failure Count"] == "0"
+    assert (tmp_path / "out.html").stat().st_size > 10_000
+    assert result.stdout.rstrip().endswith("passed")
+
+
+def test_from_locusts_page() -> None:
+    """The page asks for our options, refuses what may not be, and starts a test."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "locust", "-f", resources.folder("loadtests") / "steady.py"),
+        *("--web-host", "127.0.0.1", "--web-port", port, "--loglevel", "ERROR"),
+    ]
+    page = f"http://127.0.0.1:{port}"
+
+    def swarm(**form: object) -> None:
+        body = "&".join(f"{name}={value}" for name, value in {"user_count": 4, "spawn_rate": 4, **form}.items())
+        urlopen(Request(f"{page}/swarm", body.encode()), timeout=10).close()
+
+    with MockServer() as server, running(command):
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with urlopen(page, timeout=5) as shown:
+                    html = shown.read().decode()
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        assert '"agents"' in html
+        assert "i_may_load_this_host" not in html
+        swarm(host=server.url, agents=60, interval="1s")
+        while metric(server, "opamp_agents") < 60:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+# ---- bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["enrolment", "--url", "http://127.0.0.1:1"], "did you mean 'enrollment'?"),
+        (["enrollment", "--url", "http://192.0.2.1"], "--i-may-load-this-host"),
+        (["enrollment", "--url", "ftp://127.0.0.1"], "is not a URL of a server"),
+        (["enrollment", "--url", "http://127.0.0.1:1", "--fail-if", "p98>1s"], "there is no measure 'p98'"),
+        (["enrollment", "--url", "http://127.0.0.1:1", "--interval", "soon"], "is no time"),
+        (["enrollment", "--url", "http://127.0.0.1:1", "--header", "nonsense"], "--header is written"),
+        (["mixed", "--url", "http://127.0.0.1:1", "--mix", "/nonexistent"], "cannot read the mix"),
+        (["steady", "--url", "http://127.0.0.1:1", "--html", "/nonexistent/x.html"], "cannot write"),
+        (["steady", "--url", "http://127.0.0.1:1", "--duration", "long"], "is no time"),
+    ],
+)
+def test_bad_options(cli: Cli, arguments: list[str], message: str) -> None:
+    result = cli("load", *arguments)
+    assert result.returncode == 2
+    assert message in one_line(result)
+    assert result.stdout == ""
+
+
+def test_a_server_that_is_not_there(cli: Cli) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    result = cli("load", "enrollment", "--url", f"http://127.0.0.1:{port}", "--agents", "10")
+    assert result.returncode == 2
+    assert "could not tell: no OpAMP reply came (cannot connect: Connection refused)" in result.stdout
+
+
+def test_a_server_that_is_no_opamp_server(cli: Cli) -> None:
+    def web(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
+
+    with RudeServer(web) as rude:
+        result = cli("load", "enrollment", "--url", rude.url, "--agents", "10")
+    assert result.returncode == 2
+    assert "no OpAMP reply came" in result.stdout

@@ -1,0 +1,619 @@
+"""The load generator by itself: how its agents behave, and what is made of what they see. Locust is not needed here."""
+
+import json
+import random
+import socket
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import pytest
+import uuid6
+
+pytest.importorskip("gevent", reason="load tests need the extra `load`")
+
+from conftest import RudeServer, read_request, respond
+from opamp_conformance import expect, ledger
+from opamp_conformance.errors import Breach, CannotTell
+from opamp_conformance.exchange import Exchange
+from opamp_conformance.ledger import Contract
+from opamp_conformance.load.behaviour import Behaviour
+from opamp_conformance.load.conditions import MEASURES, Condition, seconds
+from opamp_conformance.load.counts import Counts, Histogram
+from opamp_conformance.load.fleet import Fleet, FleetAgent, Messages, compose
+from opamp_conformance.load.hearing import Hearing, is_fresh_uuid
+from opamp_conformance.load.lines import Destination
+from opamp_conformance.load.options import OPTIONS, LoadOptions, is_loopback
+from opamp_conformance.load.player import Player, Stage, hang_up
+from opamp_conformance.load.result import result_of
+from opamp_conformance.transports import Transport
+from opamp_conformance.transports.http import Request, Response
+from opamp_conformance.verdicts import ExitCode
+from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings
+from opamp_proto import opamp_pb2 as pb
+
+BOTH = pytest.mark.parametrize("transport", list(Transport))
+
+
+class Theatre:
+    """A small fleet on a stage, played in the test's own thread. What is ``open`` is closed at the end of the test."""
+
+    open: ClassVar[list["Theatre"]] = []
+
+    def __init__(
+        self, url: str, behaviour: Behaviour, agents: int = 1, transport: Transport = Transport.HTTP, timeout: float = 5
+    ) -> None:
+        self.open.append(self)
+        self.fired: Counter[str] = Counter()
+        self.counts = Counts(started_at=time.time())
+        self.fleet = Fleet(agents, behaviour, now=time.monotonic(), interval=1000.0, seed="theatre")
+        destination = Destination(url, {}, None, timeout, transport)
+        self.stage = Stage(
+            self.fleet, Messages("theatre"), destination, Hearing(Contract.FLEET, {}), self.counts, self._fire
+        )
+        self.player = Player(self.stage)
+
+    def _fire(self, *, name: str, exception: Exception | None, **_: Any) -> None:
+        self.fired[name] += 1
+        if exception is not None:
+            self.fired["!"] += 1
+
+    def play(self, turns: int = 1) -> None:
+        """Play turns, each as if it were due now."""
+        for _ in range(turns):
+            if self.fleet._schedule and not self.fleet._called:
+                due, number, agent = self.fleet._schedule[0]
+                agent.due = min(due, time.monotonic())
+                self.fleet._schedule[0] = (agent.due, number, agent)
+            assert self.player.play() == 0.0
+
+    @property
+    def agent(self) -> FleetAgent:
+        return self.fleet.agents[0]
+
+    def wait(self, agent: FleetAgent) -> float:
+        """Return how many seconds from now an agent is due."""
+        return agent.due - time.monotonic()
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while Theatre.open:
+        theatre = Theatre.open.pop()
+        theatre.player.close()
+        for agent in theatre.fleet.agents:
+            hang_up(agent)
+
+
+def known(server: MockServer, agent: FleetAgent) -> dict[str, Any] | None:
+    """Return what the mock server knows of an agent."""
+    parts = urlsplit(server.url)
+    with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
+        connection.request("GET", f"/control/agents/{agent.uid.hex()}")
+        response = connection.getresponse()
+        body = response.read()
+        return json.loads(body) if response.status == 200 else None
+
+
+def operate(server: MockServer, agent: FleetAgent, method: str, what: str, body: object) -> None:
+    parts = urlsplit(server.url)
+    with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
+        connection.request(method, f"/control/agents/{agent.uid.hex()}/{what}", json.dumps(body))
+        assert connection.getresponse().status == 204
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MockServer]:
+    with MockServer(Settings(control=True)) as server:
+        yield server
+
+
+# ---- agents behave
+
+
+@BOTH
+def test_an_agent_adopts_the_instance_uid_it_asked_for(server: MockServer, transport: Transport) -> None:
+    theatre = Theatre(server.url, Behaviour(asks=1.0), transport=transport)
+    theatre.play()
+    enrolled = theatre.agent
+    assert enrolled.is_enrolled
+    assert uuid.UUID(bytes=enrolled.uid).version == 7
+    assert bytes(theatre.counts.handed_out) == enrolled.uid
+    assert known(server, enrolled) is not None
+    assert 900 < theatre.wait(enrolled) < 1100
+    theatre.play(130)  # So that sequence numbers take two bytes.
+    record = known(server, enrolled)
+    assert record is not None
+    assert record["sequence_num"] == enrolled.sequence_num == 131
+    assert theatre.fired == {"enrollment": 1, "check-in": 130}
+    assert (theatre.counts.arrived, theatre.counts.enrollments, theatre.counts.messages) == (1, 1, 131)
+
+
+def test_an_agent_that_does_not_ask_keeps_its_own(server: MockServer) -> None:
+    theatre = Theatre(server.url, Behaviour())
+    theatre.play()
+    assert known(server, theatre.agent) is not None
+    assert not theatre.counts.handed_out
+
+
+@BOTH
+def test_a_full_report_is_sent_when_it_is_asked_for(server: MockServer, transport: Transport) -> None:
+    theatre = Theatre(server.url, Behaviour(), transport=transport)
+    theatre.play()
+    theatre.agent.sequence_num += 5  # As if messages were lost.
+    theatre.play()
+    assert theatre.wait(theatre.agent) <= 0  # At once.
+    theatre.play()
+    assert theatre.fired == {"enrollment": 1, "check-in": 1, "full report": 1}
+    assert theatre.wait(theatre.agent) > 900
+
+
+def test_changes_are_reported_alone(server: MockServer) -> None:
+    theatre = Theatre(server.url, Behaviour(changes=1.0))
+    theatre.play(30)
+    assert theatre.fired == {"enrollment": 1, "change": 29}
+    record = known(server, theatre.agent)
+    assert record is not None
+    assert set(record["status"]) >= {"agent_description", "health", "effective_config"}
+    assert (
+        record["status"]["effective_config"]["config_map"]["config_map"][""]["body"] == "cmVjZWl2ZXJzOiB7b3RscDoge319"
+    )
+
+
+@BOTH
+def test_who_leaves_comes_back_as_another(server: MockServer, transport: Transport) -> None:
+    theatre = Theatre(server.url, Behaviour(churn=1.0), transport=transport)
+    theatre.play()
+    before = theatre.agent.uid
+    theatre.play(2)
+    assert theatre.fired == {"enrollment": 2, "disconnect": 1}
+    assert theatre.agent.uid != before
+    assert theatre.counts.arrived == 1
+    assert theatre.counts.enrollments == 2
+    assert bytes(theatre.counts.handed_out) == theatre.agent.uid
+
+
+def test_an_enrollment_that_is_sent_twice_is_answered_twice(server: MockServer) -> None:
+    theatre = Theatre(server.url, Behaviour(asks=1.0, duplicates=1.0))
+    theatre.play()
+    assert theatre.fired == {"enrollment": 1, "duplicate": 1}
+    assert len(theatre.counts.handed_out) == 32
+    assert theatre.counts.handed_out.endswith(theatre.agent.uid)
+    assert not theatre.counts.violations
+
+
+@BOTH
+def test_after_an_outage_the_whole_fleet_reports(server: MockServer, transport: Transport) -> None:
+    theatre = Theatre(server.url, Behaviour(outage_every=1), agents=5, transport=transport)
+    theatre.play(5)
+    theatre.stage.lose_connections()
+    assert all(theatre.wait(agent) <= 0 for agent in theatre.fleet.agents)
+    theatre.play(4)
+    assert not theatre.counts.recoveries
+    theatre.play()
+    assert len(theatre.counts.recoveries) == 1
+    assert theatre.fired == {"enrollment": 5, "full report": 5}
+    assert not theatre.counts.failures
+
+
+@BOTH
+def test_a_heartbeat_interval_that_is_offered_is_kept(server: MockServer, transport: Transport) -> None:
+    theatre = Theatre(server.url, Behaviour(), transport=transport)
+    theatre.play()
+    settings = {"opamp": {"heartbeat_interval_seconds": 7, "destination_endpoint": server.url}}
+    operate(server, theatre.agent, "PUT", "connection_settings", settings)
+    deadline = time.monotonic() + 5
+    while theatre.agent.interval is None and time.monotonic() < deadline:
+        theatre.play()
+    assert theatre.agent.interval == 7
+    theatre.play()
+    assert 6 < theatre.wait(theatre.agent) < 8
+
+
+def test_what_a_server_says_of_its_own_accord_is_heard(server: MockServer) -> None:
+    import gevent  # noqa: PLC0415 - an extra
+
+    theatre = Theatre(server.url, Behaviour(), transport=Transport.WEBSOCKET)
+    theatre.play()
+    operate(server, theatre.agent, "PUT", "connection_settings", {"opamp": {"heartbeat_interval_seconds": 9}})
+    deadline = time.monotonic() + 5
+    while theatre.agent.interval is None and time.monotonic() < deadline:
+        gevent.sleep(0.01)
+        if theatre.fleet._called:
+            theatre.play()
+    assert theatre.agent.interval == 9
+    assert theatre.fired == {"enrollment": 1}
+
+
+def test_a_server_that_hangs_up_is_come_back_to(server: MockServer) -> None:
+    theatre = Theatre(server.url, Behaviour(), transport=Transport.WEBSOCKET)
+    theatre.play()
+    operate(server, theatre.agent, "DELETE", "connection", {})
+    theatre.play(2)
+    assert known(server, theatre.agent)["connected"] is True  # type: ignore[index]
+    assert not theatre.counts.failures
+
+
+# ---- throttling and failures
+
+
+@BOTH
+def test_who_is_told_to_wait_waits(transport: Transport) -> None:
+    with MockServer(Settings(limits=Limits(enrollment_rate=0.001))) as server:
+        theatre = Theatre(server.url, Behaviour(asks=1.0), agents=3, transport=transport)
+        theatre.play(3)
+    assert theatre.counts.throttled == 2
+    waits = [theatre.wait(agent) for agent in theatre.fleet.agents if not agent.is_enrolled]
+    assert all(29 < wait < 70 for wait in waits)
+    assert theatre.counts.waited == pytest.approx(sum(waits), abs=1)
+    assert theatre.fired == {"enrollment": 1, "enrollment (throttled)": 2}
+    assert not theatre.counts.failures
+
+
+def answering(status: str, body: bytes = b"", headers: str = "") -> Callable[[socket.socket], None]:
+    def behave(connection: socket.socket) -> None:
+        while read_request(connection):
+            head = f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+
+    return behave
+
+
+def unavailable(seconds: float | None) -> bytes:
+    reply = pb.ServerToAgent(instance_uid=bytes(16))
+    reply.error_response.type = pb.ServerErrorResponseType_Unavailable
+    if seconds is not None:
+        reply.error_response.retry_info.retry_after_nanoseconds = int(seconds * 1e9)
+    return reply.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "least", "most"),
+    [
+        (answering("429 Too Many Requests", headers="Retry-After: 17\r\n"), 17, 19),
+        (answering("503 Service Unavailable", headers="Retry-After: 17\r\n"), 17, 19),
+        (answering("503 Service Unavailable"), 30, 34),
+        (answering("200 OK", unavailable(90)), 90, 100),
+        (answering("200 OK", unavailable(None)), 30, 34),
+    ],
+    ids=["429", "503", "503 alone", "retry_info", "Unavailable alone"],
+)
+def test_every_way_to_ask_for_a_wait(behaviour: Callable[[socket.socket], None], least: float, most: float) -> None:
+    with RudeServer(behaviour) as rude:
+        theatre = Theatre(rude.url, Behaviour(asks=1.0))
+        theatre.play()
+    assert least - 1 < theatre.wait(theatre.agent) < most
+    assert theatre.counts.throttled == 1
+    assert not theatre.counts.failures
+
+
+def test_without_a_word_waits_grow() -> None:
+    with RudeServer(answering("503 Service Unavailable")) as rude:
+        theatre = Theatre(rude.url, Behaviour(asks=1.0))
+        waits = []
+        for _ in range(5):
+            theatre.play()
+            waits.append(theatre.wait(theatre.agent))
+    assert [round(wait / 30) for wait in waits[:3]] == [1, 2, 4]
+    assert waits[4] < 340
+
+
+def test_a_server_that_is_not_there_is_a_failure_and_tried_again() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    for transport in Transport:
+        theatre = Theatre(f"http://127.0.0.1:{port}/v1/opamp", Behaviour(asks=1.0), transport=transport)
+        theatre.play(3)
+        assert theatre.counts.failures == {"cannot connect: Connection refused": 3}
+        assert 3 < theatre.wait(theatre.agent) < 5
+        assert theatre.fired["!"] == 3
+
+
+def half_an_answer(connection: socket.socket) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (lambda connection: read_request(connection) and time.sleep(2), "no answer in time"),
+        (
+            lambda connection: read_request(connection) and connection.sendall(b"SMTP\r\n\r\n"),
+            "the response is no HTTP",
+        ),
+        (half_an_answer, "the server closed the connection in the middle of its response"),
+        (lambda connection: connection.recv(1), "Connection reset by peer"),
+        (answering("401 Unauthorized"), "status 401"),
+        (answering("200 OK", b"<html>"), "the status 200"),
+    ],
+    ids=["silence", "no HTTP", "half", "closed", "401", "HTML"],
+)
+def test_servers_that_do_not_answer(behaviour: Callable[[socket.socket], Any], reason: str) -> None:
+    with RudeServer(behaviour) as rude:
+        theatre = Theatre(rude.url, Behaviour(asks=1.0), timeout=0.5)
+        theatre.play()
+    [failure] = theatre.counts.failures
+    assert failure.startswith(reason)
+    assert not theatre.counts.answered
+
+
+def test_a_kept_connection_that_has_ended_is_no_failure() -> None:
+    def once(connection: socket.socket) -> None:
+        message = pb.AgentToServer.FromString(read_request(connection).partition(b"\r\n\r\n")[2])
+        respond(connection, pb.ServerToAgent(instance_uid=message.instance_uid).SerializeToString())
+
+    with RudeServer(once) as rude:
+        theatre = Theatre(rude.url, Behaviour())
+        theatre.play()
+        time.sleep(0.1)
+        theatre.play(2)
+    assert not theatre.counts.failures
+    assert theatre.counts.messages == 3
+
+
+# ---- violations
+
+
+@pytest.mark.parametrize(
+    ("deviation", "requirement"),
+    [
+        ("fleet.request-uid.echo", "fleet.request-uid.echo"),
+        ("fleet.request-uid.unknown-agent", "fleet.request-uid.unknown-agent"),
+        ("fleet.new-uid.unique", "fleet.new-uid.unique"),
+        ("identification.new-instance-uid.length", "identification.new-instance-uid.length"),
+        ("fleet.new-uid.other-than-incoming", "fleet.new-uid.other-than-incoming"),
+        ("capabilities.server.undefined-bits-zero", "capabilities.server.undefined-bits-zero"),
+    ],
+)
+def test_a_breach_is_named_as_the_suite_names_it(deviation: str, requirement: str) -> None:
+    behaviour = Behaviour(asks=1.0, polls=False)
+    with MockServer(Settings(deviations=(DEVIATIONS[deviation],))) as server:
+        theatre = Theatre(server.url, behaviour, agents=20)
+        theatre.play(20)
+    assert requirement in theatre.counts.violations
+    violation = theatre.counts.violations[requirement]
+    assert violation.sample
+    assert violation.count <= 20
+    if requirement != "fleet.new-uid.unique":
+        assert "received: status 200" in violation.sample
+
+
+def test_what_is_found_sound_in_one_go_is_what_the_checks_find_sound() -> None:
+    """The fast way to look at a new_instance_uid, against the suite's own expectations."""
+    generator, incoming = random.Random(1), uuid6.uuid7().bytes
+    candidates = [incoming, b"", bytes(16), uuid.uuid4().bytes, uuid6.uuid7().bytes[:15]]
+    for _ in range(400):
+        candidate = bytearray(uuid6.uuid7().bytes)
+        candidate[generator.randrange(16)] ^= 1 << generator.randrange(8)
+        candidates.append(bytes(candidate))
+    checks = [expect.other_than_incoming, expect.uuid_version_7, lambda one: expect.time_near(one, time.time())]
+    verdicts = Counter[bool]()
+    for candidate in candidates:
+        reply = pb.ServerToAgent(instance_uid=incoming)
+        reply.agent_identification.new_instance_uid = candidate
+        sent = pb.AgentToServer(instance_uid=incoming)
+        exchange = Exchange(Request(b"", sent), 0, 0, Response(200, {}, reply.SerializeToString()))
+        try:
+            for check in checks:
+                check(exchange)
+            is_sound = len(candidate) == 16
+        except (Breach, ValueError):
+            is_sound = False
+        verdicts[is_sound] += 1
+        assert is_fresh_uuid(candidate, incoming, time.time()) is is_sound, candidate.hex()
+    assert min(verdicts[True], verdicts[False]) > 20
+
+
+def test_an_answer_that_was_sound_once_is_not_taken_for_another() -> None:
+    hearing = Hearing(Contract.FLEET, {})
+    messages = Messages("x")
+
+    def hear(reply: pb.ServerToAgent, agent: FleetAgent) -> list[str]:
+        from opamp_conformance.load.lines import Answer  # noqa: PLC0415
+
+        data = compose(agent, messages.enrollment)
+        answer = Answer(200, [], reply.SerializeToString())
+        heard = hearing.hear(agent.uid, messages.enrollment, data, answer, 0.0, asked=True)
+        return [requirement for requirement, _ in heard.breaches]
+
+    def reply_to(agent: FleetAgent, **fields: Any) -> pb.ServerToAgent:
+        reply = pb.ServerToAgent(instance_uid=agent.uid, **fields)
+        reply.agent_identification.new_instance_uid = uuid6.uuid7().bytes
+        return reply
+
+    agents = [FleetAgent(0, asks=True) for _ in range(4)]
+    for agent in agents:
+        agent.uid = uuid6.uuid7().bytes
+    assert hear(reply_to(agents[0]), agents[0]) == []
+    assert hear(reply_to(agents[1]), agents[1]) == []
+    assert hear(reply_to(agents[2], capabilities=1 << 40), agents[2]) == ["capabilities.server.undefined-bits-zero"]
+    assert "fleet.request-uid.echo" in hear(reply_to(agents[2]), agents[3])
+
+
+def test_every_violation_has_a_place_in_the_ledger() -> None:
+    from opamp_conformance.load import hearing  # noqa: PLC0415
+
+    named = [name for checks in hearing._ENROLLMENT.values() for name in checks]
+    assert {*named, hearing.UNIQUE} <= set(ledger.load())
+
+
+# ---- counting
+
+
+def test_what_processes_count_adds_up() -> None:
+    one, other = Counts(started_at=10.0), Counts(started_at=9.0)
+    for counts, at in ((one, 10.5), (other, 10.7)):
+        counts.messages = counts.answered = 2
+        second = counts.second(at)
+        second.messages = 2
+        second.latency.add(at - 10)
+        counts.fail("gone", at)
+        counts.violate("fleet.new-uid.unique", f"at {at}")
+        counts.handed_out += bytes(16)
+        counts.whole_at = counts.last_at = at
+    total = Counts()
+    for counts in (one, other):
+        total.merge(Counts.unwire(json.loads(json.dumps(counts.wire(), default=bytes.hex)) | {"handed_out": bytes(16)}))
+    assert total.messages == 4
+    assert total.seconds[10].messages == 4
+    assert len(total.seconds[10].latency) == 2
+    assert total.failures == {"gone": 2}
+    assert total.violations["fleet.new-uid.unique"].count == 2
+    assert len(total.handed_out) == 32
+    assert (total.started_at, total.whole_at, total.last_at) == (9.0, 10.7, 10.7)
+
+
+def test_percentiles_are_near() -> None:
+    histogram = Histogram()
+    for number in range(1, 1001):
+        histogram.add(number / 1000)
+    for percent in (50, 90, 99):
+        measured = histogram.percentile(percent)
+        assert measured is not None
+        assert percent / 100 <= measured <= percent / 100 * 1.1
+    assert histogram.percentile(100) == 1.0
+    assert Histogram().percentile(50) is None
+
+
+def test_the_share_of_each_process_is_its_own() -> None:
+    shares = [Fleet(10, Behaviour(asks=0.5), now=0, ramp=10, seed="s", index=index, of=3) for index in range(3)]
+    assert [len(share) for share in shares] == [4, 3, 3]
+    assert sorted(agent.due for share in shares for agent in share.agents) == list(range(10))
+    again = Fleet(10, Behaviour(asks=0.5), now=0, ramp=10, seed="s", index=0, of=3)
+    assert [agent.asks for agent in again.agents] == [agent.asks for agent in shares[0].agents]
+    assert shares[0].random.random() != shares[1].random.random()
+
+
+def measures(**values: float) -> dict[str, float | None]:
+    return {**dict.fromkeys(MEASURES, 0.0), "failures_percent": 0.0, "throttled_percent": 0.0, **values}
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "holds"),
+    [
+        ("p99>500ms", {"p99": 0.501}, True),
+        ("p99 > 500 ms", {"p99": 0.5}, False),
+        ("violations>=1", {"violations": 1}, True),
+        ("rate<100", {"rate": 99.9}, True),
+        ("failures>1%", {"failures_percent": 1.5, "failures": 0}, True),
+        ("failures>1", {"failures_percent": 50, "failures": 1}, False),
+        ("enrolled_in<=2m", {"enrolled_in": 120}, True),
+    ],
+)
+def test_conditions(text: str, values: dict[str, float], holds: bool) -> None:
+    assert Condition.parse(text).holds(measures(**values)) is holds
+
+
+@pytest.mark.parametrize("text", ["p99>500", "p99", "p98>1s", "violations>1%", "rate>5s", "p99=1s", "", "p99>-1s"])
+def test_conditions_that_are_none(text: str) -> None:
+    with pytest.raises(CannotTell):
+        Condition.parse(text)
+
+
+def test_what_was_not_measured_fails_nothing() -> None:
+    assert not Condition.parse("enrolled_in>1s").holds({**measures(), "enrolled_in": None})
+
+
+@pytest.mark.parametrize(("text", "value"), [("30", 30), ("1.5s", 1.5), ("500ms", 0.5), ("5m", 300), ("1h", 3600)])
+def test_times(text: str, value: float) -> None:
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "s", "1 d", "-1s", "1s1"])
+def test_times_that_are_none(text: str) -> None:
+    with pytest.raises(CannotTell, match="no time"):
+        seconds(text)
+
+
+def test_the_verdict() -> None:
+    def code(counts: Counts, *conditions: str) -> ExitCode:
+        parsed = [Condition.parse(text) for text in conditions]
+        return result_of(
+            "x", "http://x", agents=2, ramp=0, transport="http", counts=counts, conditions=parsed
+        ).exit_code
+
+    assert code(Counts()) is ExitCode.COULD_NOT_TELL
+    answered = Counts(messages=2, answered=2, arrived=1)
+    assert code(answered) is ExitCode.CONFORMANT
+    assert code(answered, "not_enrolled>0") is ExitCode.NOT_CONFORMANT
+    answered.violate("identification.new-instance-uid.uuidv7", "")
+    assert code(answered, "violations>0") is ExitCode.CONFORMANT  # It is a SHOULD.
+    assert code(answered, "warnings>0") is ExitCode.NOT_CONFORMANT
+
+
+# ---- options
+
+
+def options(**given: Any) -> LoadOptions:
+    return LoadOptions.of({option.dest: option.default for option in OPTIONS} | given)
+
+
+def test_hosts_that_are_this_machine() -> None:
+    assert is_loopback("127.0.0.1")
+    assert is_loopback("127.8.9.10")
+    assert is_loopback("::1")
+    assert is_loopback("localhost")
+    assert not is_loopback("192.0.2.1")
+    assert not is_loopback("no.such.host.invalid")
+
+
+@pytest.mark.parametrize(
+    ("given", "behaviour", "may"),
+    [
+        ({"agents": 20}, Behaviour(polls=False), True),
+        ({"agents": 21}, Behaviour(polls=False), False),
+        ({"agents": 1000, "ramp": "50s"}, Behaviour(polls=False), True),
+        ({"agents": 1000, "ramp": "49s"}, Behaviour(polls=False), False),
+        ({"agents": 600, "interval": "30s"}, Behaviour(), True),
+        ({"agents": 601, "interval": "30s"}, Behaviour(), False),
+        ({"agents": 100, "interval": "30s"}, Behaviour(outage_every=2), False),
+        ({"agents": 601, "interval": "30s", "i_may_load_this_host": True}, Behaviour(), True),
+    ],
+)
+def test_other_hosts_need_leave(given: dict[str, Any], behaviour: Behaviour, may: bool) -> None:
+    chosen = options(**given)
+    if may:
+        assert chosen.require_permission("http://192.0.2.1", behaviour) == "http://192.0.2.1/v1/opamp"
+    else:
+        with pytest.raises(CannotTell, match="--i-may-load-this-host"):
+            chosen.require_permission("http://192.0.2.1", behaviour)
+    assert chosen.require_permission("http://127.0.0.1:1", behaviour)
+
+
+def test_leave_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPAMP_I_MAY_LOAD_THIS_HOST", "1")
+    assert options(agents=10_000).require_permission("http://192.0.2.1", Behaviour())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("churn = 2", "a share between 0 and 1"),
+        ("churn = true", "a share"),
+        ("outage_every = -1", "a number of intervals"),
+        ("polls = false", "'polls'"),
+        ("chrun = 0.1", "'chrun'"),
+        ("churn 0.1", "no TOML"),
+    ],
+)
+def test_mixes_that_are_none(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mix.toml"
+    path.write_text(text)
+    with pytest.raises(CannotTell, match=message):
+        options(mix=str(path)).behaviour(Behaviour(), "mixed")
+
+
+def test_a_mix_is_for_the_scenario_of_that_name(tmp_path: Path) -> None:
+    path = tmp_path / "mix.toml"
+    path.write_text("churn = 0.5\noutage_every = 3")
+    assert options(mix=str(path)).behaviour(Behaviour(), "mixed") == Behaviour(churn=0.5, outage_every=3)
+    with pytest.raises(CannotTell, match="for the scenario mixed"):
+        options(mix=str(path)).behaviour(Behaviour(), "steady")
