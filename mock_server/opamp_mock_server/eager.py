@@ -11,6 +11,7 @@ def begin(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) ->
     """Run a coroutine until it has to wait: return its result, or the task that goes on with it.
 
     Most that answer from memory never wait, and need no task. From Python 3.12 on asyncio has the same as eager tasks.
+    Until it waits, a coroutine has no task of its own, and so cannot use asyncio.timeout.
     """
     try:
         awaited = coroutine.send(None)

@@ -104,9 +104,12 @@ class HttpProtocol(HttpToolsProtocol):
         max_body_bytes: int,
         metrics: Metrics,
         turn: Turn,
+        is_at_once: bool,
         **uvicorn: Any,
     ) -> None:
+        """``is_at_once`` says that answers come from memory, and hardly any has to wait for something."""
         super().__init__(**uvicorn)
+        self._is_at_once = is_at_once
         self._turn = turn
         self._instance_at = instance_at
         self._limits = limits
@@ -232,7 +235,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Answer a request, and those that wait behind it, until one takes time."""
         while True:
             try:
-                begun = begin(exchange.answer(exchange.body), self.loop)
+                answering = exchange.answer(exchange.body)
+                begun = begin(answering, self.loop) if self._is_at_once else self.loop.create_task(answering)
             except Exception:
                 begun = _failed()
             if not isinstance(begun, Response):

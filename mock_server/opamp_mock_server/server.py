@@ -203,7 +203,8 @@ class MockServer:
         turn = Turn()
 
         def http_protocol(**uvicorn: Any) -> HttpProtocol:
-            return HttpProtocol(served.at, settings.limits, settings.max_body_bytes, metrics, turn, **uvicorn)
+            limits, is_at_once = settings.limits, settings.store is None
+            return HttpProtocol(served.at, limits, settings.max_body_bytes, metrics, turn, is_at_once, **uvicorn)
 
         config = uvicorn.Config(
             served,
