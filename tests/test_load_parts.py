@@ -52,7 +52,7 @@ class Theatre:
         self.open.append(self)
         self.fired: Counter[str] = Counter()
         self.counts = Counts(started_at=time.time())
-        self.fleet = Fleet(agents, behaviour, now=time.monotonic(), interval=1000.0, seed="theatre")
+        self.fleet = Fleet(agents, behaviour, interval=1000.0, seed="theatre")
         destination = Destination(url, {}, None, timeout, transport)
         self.stage = Stage(
             self.fleet, Messages("theatre"), destination, Hearing(Contract.FLEET, {}), self.counts, self._fire
@@ -69,7 +69,7 @@ class Theatre:
         for _ in range(turns):
             if self.fleet._schedule and not self.fleet._called:
                 due, number, agent = self.fleet._schedule[0]
-                agent.due = min(due, time.monotonic())
+                agent.due = min(due, self.fleet.now())
                 self.fleet._schedule[0] = (agent.due, number, agent)
             assert self.player.play() == 0.0
 
@@ -79,7 +79,7 @@ class Theatre:
 
     def wait(self, agent: FleetAgent) -> float:
         """Return how many seconds from now an agent is due."""
-        return agent.due - time.monotonic()
+        return agent.due - self.fleet.now()
 
 
 @pytest.fixture(autouse=True)
@@ -484,10 +484,10 @@ def test_percentiles_are_near() -> None:
 
 
 def test_the_share_of_each_process_is_its_own() -> None:
-    shares = [Fleet(10, Behaviour(asks=0.5), now=0, ramp=10, seed="s", index=index, of=3) for index in range(3)]
+    shares = [Fleet(10, Behaviour(asks=0.5), ramp=10, seed="s", index=index, of=3) for index in range(3)]
     assert [len(share) for share in shares] == [4, 3, 3]
     assert sorted(agent.due for share in shares for agent in share.agents) == list(range(10))
-    again = Fleet(10, Behaviour(asks=0.5), now=0, ramp=10, seed="s", index=0, of=3)
+    again = Fleet(10, Behaviour(asks=0.5), ramp=10, seed="s", index=0, of=3)
     assert [agent.asks for agent in again.agents] == [agent.asks for agent in shares[0].agents]
     assert shares[0].random.random() != shares[1].random.random()
 

@@ -17,6 +17,7 @@ from opamp_conformance.pki import signing_request
 from opamp_mock_server import DEVIATIONS, CannotDeviate, CannotListen, Contract, MockServer, Settings
 from opamp_mock_server.core import Core, FleetCore
 from opamp_mock_server.overload import Limits
+from opamp_mock_server.service import Delays
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
@@ -170,6 +171,95 @@ def test_a_slow_request_on_a_kept_connection_is_not_waited_for(impatient: MockSe
         answers = raw(impatient, *parts)
         assert b" 200 " in answers
         assert b" 408 " in answers
+
+
+# ---- HTTP, byte by byte
+
+
+def whole(body: bytes, *, version: str = "1.1", method: str = "POST", headers: str = "") -> bytes:
+    head = f"{method} /v1/opamp HTTP/{version}\r\nHost: x\r\nContent-Type: {CONTENT_TYPE}\r\n{headers}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.05])
+def test_requests_that_come_together_are_answered_in_their_order(delay: float) -> None:
+    """Also those that wait, and those that need no waiting behind one that does."""
+    messages = [message(sequence_num=number) for number in range(40)]
+    last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with MockServer(Settings(delays=Delays(delay, delay))) as server:
+        answers = raw(server, b"".join(whole(sent.SerializeToString()) for sent in messages) + last)
+    *parts, end = answers.split(b"HTTP/1.1 ")[1:]
+    replies = [pb.ServerToAgent.FromString(part.partition(b"\r\n\r\n")[2]) for part in parts]
+    assert [reply.instance_uid for reply in replies] == [sent.instance_uid for sent in messages]
+    assert end.endswith(b"serving\n")
+    assert b"connection: close" in end
+
+
+def test_a_request_in_pieces_is_one_request(server: MockServer) -> None:
+    request = whole(message().SerializeToString(), headers="Connection: close\r\n")
+    assert b"HTTP/1.1 200 OK" in raw(server, *(request[at : at + 7] for at in range(0, len(request), 7)))
+
+
+def test_a_body_in_chunks_is_one_body(server: MockServer) -> None:
+    body = message().SerializeToString()
+    head = f"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Type: {CONTENT_TYPE}\r\nConnection: close\r\n"
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    answer = raw(server, f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunks)
+    assert pb.ServerToAgent.FromString(answer.partition(b"\r\n\r\n")[2]).flags
+
+
+def test_http_1_0_ends_with_its_answer(server: MockServer) -> None:
+    answer = raw(server, whole(message().SerializeToString(), version="1.0", headers="Connection: keep-alive\r\n"))
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"connection: close" in answer
+
+
+def test_head_brings_no_body(server: MockServer) -> None:
+    answer = raw(server, b"HEAD /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 404")
+    assert b"content-length: 22" in head
+    assert body == b""
+
+
+def test_who_expects_to_go_on_is_told_to(server: MockServer) -> None:
+    request = whole(message().SerializeToString(), headers="Expect: 100-continue\r\nConnection: close\r\n")
+    answer = raw(server, request)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
+def test_what_is_no_http_is_told_so(server: MockServer) -> None:
+    assert raw(server, b"EHLO opamp\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
+def send_for_ever(connection: socket.socket, data: bytes) -> None:
+    for _ in range(10_000):
+        connection.sendall(data)
+
+
+def test_a_client_that_reads_no_answers_gets_no_more_of_them() -> None:
+    """What it sends meanwhile is not read, so that neither side keeps more and more."""
+    requests = whole(message().SerializeToString()) * 200
+    with MockServer() as server:
+        address = urlsplit(server.url)
+        with socket.create_connection((address.hostname, address.port or 0), timeout=10) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(1)
+            with pytest.raises(TimeoutError):
+                send_for_ever(connection, requests)
+        assert post(server, message().SerializeToString())[0] == 200
+
+
+def test_an_answer_that_fails_is_a_500(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("on purpose")
+
+    with MockServer() as server:
+        monkeypatch.setattr(Core, "answer", fail)
+        assert post(server, message().SerializeToString())[0] == 500
+        monkeypatch.undo()
+        assert post(server, message().SerializeToString())[0] == 200
+    assert "on purpose" in caplog.text
 
 
 def test_a_plain_server_accepts_any_disconnect() -> None:

@@ -4,6 +4,7 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, Final
 
 import uuid6
@@ -99,7 +100,7 @@ def _varint(number: int) -> bytes:
 class Fleet:
     """The share of a fleet that one process plays: each ``of``-th agent of ``agents``, from the ``index``-th on.
 
-    Times are of one monotonic clock, and begin with ``now``.
+    Its time begins when it is started, as it takes a while to make.
     """
 
     def __init__(
@@ -107,7 +108,6 @@ class Fleet:
         agents: int,
         behaviour: Behaviour,
         *,
-        now: float,
         ramp: float = 0.0,
         interval: float = 30.0,
         seed: str | None = None,
@@ -120,13 +120,22 @@ class Fleet:
         self.random = random.Random(None if seed is None else f"{seed}/{index}")  # noqa: S311
         asks = behaviour.asks
         self.agents = [
-            FleetAgent(now + ramp * number / agents, asks=asks >= 1 or self.random.random() < asks)
+            FleetAgent(ramp * number / agents, asks=asks >= 1 or self.random.random() < asks)
             for number in range(index, agents, of)
         ]
         # Sorted, and so a heap already.
         self._schedule = [(agent.due, number, agent) for number, agent in enumerate(self.agents)]
         self._number = len(self.agents)
         self._called: deque[FleetAgent] = deque()
+        self._began = monotonic()
+
+    def start(self) -> None:
+        """Have its time begin now."""
+        self._began = monotonic()
+
+    def now(self) -> float:
+        """Return the seconds since it was started."""
+        return monotonic() - self._began
 
     def __len__(self) -> int:
         return len(self.agents)

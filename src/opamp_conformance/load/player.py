@@ -44,7 +44,7 @@ class Stage:
         for agent in self.fleet.agents:
             if not agent.is_busy:
                 hang_up(agent)
-        self._lost_at = now = time.monotonic()
+        self._lost_at = now = self.fleet.now()
         self._waiting_to_recover = self.fleet.lose_connections(now)
 
     def recovered(self) -> None:
@@ -52,7 +52,7 @@ class Stage:
         if self._waiting_to_recover:
             self._waiting_to_recover -= 1
             if not self._waiting_to_recover:
-                self.counts.recoveries.append(time.monotonic() - self._lost_at)
+                self.counts.recoveries.append(self.fleet.now() - self._lost_at)
 
 
 class Player:
@@ -79,7 +79,7 @@ class Player:
         if called is not None:
             self._attend(called)
             return 0.0
-        now = time.monotonic()
+        now = fleet.now()
         agent = fleet.take(now)
         if agent is None:
             due = fleet.next_due()
@@ -147,7 +147,7 @@ class Player:
         hang_up(agent)
         agent.is_enrolled, agent.asks, agent.uid = False, True, b""
         fleet = self._fleet
-        fleet.put(agent, time.monotonic() + fleet.interval * _REENROLLED_AFTER * fleet.random.random())
+        fleet.put(agent, fleet.now() + fleet.interval * _REENROLLED_AFTER * fleet.random.random())
 
     def _say(self, agent: FleetAgent, name: str, rest: bytes, now: float) -> Heard | None:
         """Deliver a report, and do as the answer says; None if it was not taken."""
@@ -158,7 +158,7 @@ class Player:
         return heard
 
     def _next(self, agent: FleetAgent) -> None:
-        now = time.monotonic()
+        now = self._fleet.now()
         if agent.owes_report:
             self._fleet.put(agent, now)
         elif self._fleet.behaviour.polls and agent.interval != 0:
@@ -234,7 +234,7 @@ class Player:
         counts = self._stage.counts
         counts.throttled += 1
         counts.second(time.time()).throttled += 1
-        counts.waited += self._fleet.put_off(agent, time.monotonic(), heard.retry_after, is_throttled=True)
+        counts.waited += self._fleet.put_off(agent, self._fleet.now(), heard.retry_after, is_throttled=True)
         hang_up(agent)
         self._stage.fire(
             request_type="OpAMP",
@@ -250,7 +250,7 @@ class Player:
         counts.messages += not is_answered
         counts.last_at = at
         counts.fail(reason, at)
-        self._fleet.put_off(agent, time.monotonic(), None, is_throttled=False)
+        self._fleet.put_off(agent, self._fleet.now(), None, is_throttled=False)
         hang_up(agent)
         self._stage.fire(
             request_type="OpAMP",

@@ -115,7 +115,6 @@ class Session:
         fleet = Fleet(
             options.agents,
             self._behaviour,
-            now=time.monotonic(),
             ramp=ramp,
             interval=options.interval,
             seed=options.seed,
@@ -126,6 +125,7 @@ class Session:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        fleet.start()
         return Stage(
             fleet,
             Messages(f"load-{self._name}"),
