@@ -489,7 +489,7 @@ def test_the_share_of_each_process_is_its_own() -> None:
     assert sorted(agent.due for share in shares for agent in share.agents) == list(range(10))
     again = Fleet(10, Behaviour(asks=0.5), ramp=10, seed="s", index=0, of=3)
     assert [agent.asks for agent in again.agents] == [agent.asks for agent in shares[0].agents]
-    assert shares[0].random.random() != shares[1].random.random()
+    assert shares[1].random.random() != shares[2].random.random()
 
 
 def measures(**values: float) -> dict[str, float | None]:

@@ -260,11 +260,29 @@ def test_a_place_at_the_store_is_given_back_whatever_happens() -> None:
         assert gate.under_way == 0
 
         # Let in, and cancelled in the same turn.
-        first, second = asyncio.create_task(stay(0.01)), asyncio.create_task(stay(0))
-        await first
-        second.cancel()
-        await asyncio.wait([second])
+        async with gate.passing(Lane.CHECK_IN):
+            waiting = asyncio.create_task(stay(10))
+            await asyncio.sleep(0)
+        assert gate.under_way == 1
+        waiting.cancel()
+        await asyncio.wait([waiting])
         assert gate.under_way == 0
+
+    asyncio.run(work())
+
+
+def test_half_of_the_places_are_kept_for_check_ins() -> None:
+    async def work() -> None:
+        gate = Gate(Limits(at_once=4), Counter())
+        storm = [gate.passing(Lane.ENROLLMENT) for _ in range(4)]
+        entering = [asyncio.create_task(place.__aenter__()) for place in storm]
+        await asyncio.sleep(0)
+        assert [task.done() for task in entering] == [True, True, False, False]
+        async with asyncio.timeout(1), gate.passing(Lane.CHECK_IN), gate.passing(Lane.CHECK_IN):
+            assert gate.under_way == 4
+            await storm[0].__aexit__(None, None, None)
+            await asyncio.sleep(0)
+            assert [task.done() for task in entering] == [True, True, True, False]
 
     asyncio.run(work())
 

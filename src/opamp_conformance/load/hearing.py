@@ -102,8 +102,8 @@ class Hearing:
             return None
         announced = reply.agent_identification.new_instance_uid
         known = self._sound.get((rest, _without(body, uid, announced)))
-        if known is None or reply.instance_uid != uid or (announced and not is_fresh_uuid(announced, uid, time.time())):
-            return None
+        if known is None or (announced and not is_fresh_uuid(announced, uid, time.time())):
+            return None  # With another instance_uid than the agent's, too, nothing like it is known.
         return replace(known, new_instance_uid=announced) if announced else known
 
     def _remember(self, uid: bytes, rest: bytes, body: bytes, heard: Heard) -> None:
