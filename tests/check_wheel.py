@@ -35,7 +35,12 @@ def main() -> None:
         sys.stdout.write(run("opamp-conformance", "run").splitlines()[-3] + "\n")
         assert json.loads(run("opamp-conformance", "list", "--json"))["requirements"]
         assert "fleet.request-uid.echo" in run("opamp-conformance", "serve", "--list-deviations")
+        run("opamp-conformance", "run", "--only", "fleet.new-uid.*", "--html", "run.html", "--jsonl", "run.jsonl")
+        run("opamp-conformance", "book", "--html", "book", "run.jsonl")
+        assert "<h1" in Path(folder, "run.html").read_text()
+        assert Path(folder, "book", "enrollment.html").is_file()
         for extra, *command in (
+            ("load", "load", "enrollment", "--url", "http://127.0.0.1:4320"),
             ("fleet-server", "run", "--target", "fleet-server"),
             ("elasticsearch", "serve", "--store", "elasticsearch", "--elasticsearch-url", "http://127.0.0.1:9200"),
         ):

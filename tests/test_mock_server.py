@@ -240,7 +240,7 @@ def send_for_ever(connection: socket.socket, data: bytes) -> None:
 def test_a_client_that_reads_no_answers_gets_no_more_of_them() -> None:
     """What it sends meanwhile is not read, so that neither side keeps more and more."""
     requests = whole(message().SerializeToString()) * 200
-    with MockServer() as server:
+    with MockServer(Settings(limits=Limits(drain_seconds=0.5))) as server:
         address = urlsplit(server.url)
         with socket.create_connection((address.hostname, address.port or 0), timeout=10) as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

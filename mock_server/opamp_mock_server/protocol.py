@@ -35,6 +35,8 @@ _OK: Final = 200
 _NO_CONTENT: Final = 204
 _ORDINARY: Final = b"".join((_STATUS[_OK], _CONTENT_TYPE, PROTOBUF, _CONTENT_LENGTH))
 _MOST_PIPELINED: Final = 16
+_DRAINED: Final = 0.9
+"""The share of the time to drain after which connections are broken off, so that the server sees them end in time."""
 
 Open = Callable[[Request], Answer]
 """Takes a request to what answers it, once its body is there; raises Refused."""
@@ -171,6 +173,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_ending = True
         if not (self._in_request or self._is_busy or self._waiting):
             self.transport.close()
+        # Whoever does not take its answers, or does not end its request, is not waited for longer than the rest.
+        self.loop.call_later(_DRAINED * self._limits.drain_seconds, self.transport.abort)
 
     def pause_writing(self) -> None:
         super().pause_writing()

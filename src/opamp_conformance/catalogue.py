@@ -28,11 +28,13 @@ _OURS = {
 class Scenario:
     """One scenario, or scenario outline, with what it checks.
 
-    ``names`` are those of its examples, if it is an outline. A disruptive one could hurt a shared server.
+    ``names`` are those of its examples, if it is an outline, and ``steps`` have its placeholders then. A disruptive one
+    could hurt a shared server.
     """
 
     name: str
     names: tuple[str, ...]
+    steps: tuple[str, ...]
     chapter: str
     feature: str
     path: Path
@@ -159,6 +161,7 @@ def _scenario(feature: Feature, template: ScenarioTemplate, tags: set[str], ledg
     return Scenario(
         name=template.name,
         names=tuple(_names(template)),
+        steps=tuple(f"{step.keyword} {step.name}" for step in template.steps),
         chapter=path.parent.name,
         feature=feature.name or path.stem,
         path=path,

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import fields as dataclass_fields
+from typing import Any, Final, Protocol
 
 from opamp_conformance.verdicts import ExitCode, Verdict
 
@@ -29,16 +30,26 @@ class Traffic:
     response_message: str
 
 
+SCHEMA: Final = 1
+"""The version of the events; docs/events.md says what may change within one."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins: against what, and what was asked for."""
+    """A run begins: against what, and what was asked for. ``started_at`` is in ISO 8601."""
 
+    schema: int
+    started_at: str
     suite_version: str
     specification: str
     target: str
     url: str
     contracts: tuple[str, ...]
     transports: tuple[str, ...]
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    strict: bool
+    profile: str
     scenarios: int
     workers: int
     run: str
@@ -54,6 +65,8 @@ class ScenarioFinished:
 
     name: str
     chapter: str
+    feature: str
+    steps: tuple[str, ...]
     contract: str
     transport: str
     level: str
@@ -72,16 +85,7 @@ class ScenarioFinished:
     @classmethod
     def from_json(cls, text: str) -> "ScenarioFinished":
         """Make an event again from what ``as_json`` made of it in another process."""
-        fields = json.loads(text)
-        return cls(
-            **{
-                **fields,
-                "requirements": tuple(fields["requirements"]),
-                "links": tuple(fields["links"]),
-                "verdict": Verdict(fields["verdict"]),
-                "traffic": _traffic(fields["traffic"]),
-            }
-        )
+        return cls(**_restored(json.loads(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,7 @@ class FindingBooked:
     @classmethod
     def from_json(cls, text: str) -> "FindingBooked":
         """Make an event again from what ``as_json`` made of it in another process."""
-        fields = json.loads(text)
-        return cls(**{**fields, "verdict": Verdict(fields["verdict"]), "traffic": _traffic(fields["traffic"])})
+        return cls(**_restored(json.loads(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,30 @@ def as_json(event: Event) -> str:
     return json.dumps(asdict(event))
 
 
-def _traffic(entries: list[dict[str, Any]]) -> tuple[Traffic, ...]:
-    return tuple(Traffic(**entry) for entry in entries)
+def event_of(kind: str, fields: Mapping[str, Any]) -> Event:
+    """Make an event of its kind and its fields in JSON; fields that are not known here are passed over.
+
+    Raises KeyError, TypeError or ValueError.
+    """
+    known = {field.name for field in dataclass_fields(_KINDS[kind])}
+    return _KINDS[kind](**_restored({name: value for name, value in fields.items() if name in known}))
+
+
+_KINDS: Final[Mapping[str, type[Event]]] = {
+    kind.__name__: kind for kind in (RunStarted, ScenarioFinished, FindingBooked, RunFinished)
+}
+
+
+def _restored(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Give values back the types that JSON does not have."""
+    restored = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    if "verdict" in fields:
+        restored["verdict"] = Verdict(fields["verdict"])
+    if "exit_code" in fields:
+        restored["exit_code"] = ExitCode(fields["exit_code"])
+    if "traffic" in fields:
+        restored["traffic"] = tuple(Traffic(**entry) for entry in fields["traffic"])
+    return restored
 
 
 class Listener(Protocol):

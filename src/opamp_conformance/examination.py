@@ -111,9 +111,15 @@ class Examination:
             raise NotApplicable(because)
 
     def conclude(
-        self, case: Case, error: BaseException | None, step: str, exchanges: Sequence[Exchange], seconds: float
+        self,
+        case: Case,
+        error: BaseException | None,
+        step: str,
+        exchanges: Sequence[Exchange],
+        seconds: float,
+        steps: Sequence[str],
     ) -> ScenarioFinished:
-        """Judge how a scenario ended: ``error`` ended it in ``step``, of which the keyword comes first."""
+        """Judge how a scenario of some ``steps`` ended: ``error`` ended it in ``step``; keywords come first."""
         scenario = case.scenario
         in_given = step.startswith("Given")
         verdict = judge(error, in_given, scenario.requirements, self.ledger, strict=self.briefing.strict)
@@ -127,6 +133,8 @@ class Examination:
         return ScenarioFinished(
             name=case.name,
             chapter=scenario.chapter,
+            feature=scenario.feature,
+            steps=tuple(steps),
             contract=scenario.contract,
             transport=case.transport,
             level=scenario.level,

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import uuid6
+from pytest_bdd.parser import Scenario as BoundScenario
 from pytest_bdd.parser import Step
 
 from opamp_conformance.catalogue import Case, Scenario, with_values
@@ -51,6 +52,7 @@ class _Progress:
     first_exchange: int
     began: float
     step: str = ""
+    steps: tuple[str, ...] = ()
 
 
 _PROGRESS = pytest.StashKey[_Progress]()
@@ -171,10 +173,12 @@ def scene(examination: Examination, transport: Transport, request: pytest.Fixtur
     examination.clients[transport].hang_up()
 
 
-def pytest_bdd_before_scenario(request: pytest.FixtureRequest) -> None:
+def pytest_bdd_before_scenario(request: pytest.FixtureRequest, scenario: BoundScenario) -> None:
     examination = request.config.stash.get(_EXAMINATION, None)
     exchanges = 0 if examination is None else len(examination.notes.exchanges)
-    request.node.stash[_PROGRESS] = _Progress(exchanges, time.monotonic())
+    request.node.stash[_PROGRESS] = _Progress(
+        exchanges, time.monotonic(), steps=tuple(f"{step.keyword} {step.name}" for step in scenario.steps)
+    )
 
 
 def pytest_bdd_before_step(request: pytest.FixtureRequest, step: Step) -> None:
@@ -193,7 +197,8 @@ def pytest_runtest_makereport(
     error = call.excinfo.value if call.excinfo else None
     progress = item.stash.get(_PROGRESS, _Progress(0, time.monotonic()))
     exchanges = examination.notes.exchanges[progress.first_exchange :]
-    event = examination.conclude(case, error, progress.step, exchanges, time.monotonic() - progress.began)
+    seconds, steps = time.monotonic() - progress.began, progress.steps or case.scenario.steps
+    event = examination.conclude(case, error, progress.step, exchanges, seconds, steps)
     del examination.notes.exchanges[:]
     if BRIEFING in item.config.stash:
         report.user_properties.append((EVENT, as_json(event)))

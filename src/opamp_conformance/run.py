@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from opamp_conformance import __version__
 from opamp_conformance.catalogue import load_catalogue
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.events import (
+    SCHEMA,
     Event,
     FindingBooked,
     Listener,
@@ -79,7 +81,9 @@ def examine(
             known.known_findings(),
         )
         workers = min(len(cases), workers or (_WORKERS_FOR_A_SLOW_SERVER if found.seconds > _SLOW_SECONDS else 1))
-        session = _Session(briefing, listeners, found.left_behind, is_whole=not selection.only and not selection.skip)
+        is_whole = not selection.only and not selection.skip
+        name = "" if profile is NO_PROFILE else profile.name
+        session = _Session(briefing, listeners, found.left_behind, name, is_whole=is_whole)
         session.start(target, selection, workers)
         with _nothing_of_the_users() as arguments:
             side_by_side = ["-p", "xdist.plugin", "-n", str(workers)] if workers > 1 else []
@@ -99,9 +103,16 @@ class _Session:
     """Our part in the pytest session: it carries the briefing in, and tells the listeners what comes out."""
 
     def __init__(
-        self, briefing: Briefing, listeners: Sequence[Listener], left_behind: LeftBehind, *, is_whole: bool
+        self,
+        briefing: Briefing,
+        listeners: Sequence[Listener],
+        left_behind: LeftBehind,
+        profile: str,
+        *,
+        is_whole: bool,
     ) -> None:
         self._briefing = briefing
+        self._profile = profile
         self._is_whole = is_whole
         self._listeners = list(listeners)
         self._left_behind = [left_behind]
@@ -116,12 +127,18 @@ class _Session:
         """Say what begins."""
         self._emit(
             RunStarted(
+                schema=SCHEMA,
+                started_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 suite_version=__version__,
                 specification=SPECIFICATION_VERSION,
                 target=target.name,
                 url=self._briefing.endpoint.url,
                 contracts=tuple(selection.contracts),
                 transports=self._briefing.served,
+                only=tuple(selection.only),
+                skip=tuple(selection.skip),
+                strict=self._briefing.strict,
+                profile=self._profile,
                 scenarios=len(self._briefing.cases or ()),
                 workers=workers,
                 run=self._briefing.run,

@@ -1,4 +1,4 @@
-"""The command line: ``opamp-conformance run``, ``list``, ``ledger``, ``serve`` and ``load``."""
+"""The command line: ``opamp-conformance`` and its commands."""
 
 import click
 
@@ -6,6 +6,7 @@ from opamp_conformance import __version__
 from opamp_conformance.cli.ledger import ledger_group
 from opamp_conformance.cli.listing import list_command
 from opamp_conformance.cli.load import load_command
+from opamp_conformance.cli.reports import book_command, diff_command, matrix_command, report_command
 from opamp_conformance.cli.run import run_command
 from opamp_conformance.cli.serve import serve_command
 from opamp_conformance.errors import CannotTell
@@ -23,6 +24,10 @@ cli.add_command(list_command)
 cli.add_command(ledger_group)
 cli.add_command(serve_command)
 cli.add_command(load_command)
+cli.add_command(report_command)
+cli.add_command(diff_command)
+cli.add_command(matrix_command)
+cli.add_command(book_command)
 
 
 def run_command_line() -> int:

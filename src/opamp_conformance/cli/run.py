@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
+from opamp_conformance.cli.outputs import on_github, opened, output_options, writable
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.events import Listener
 from opamp_conformance.ledger import Contract
 from opamp_conformance.options import headers_from_environment, merged, parse_headers
 from opamp_conformance.profiles import NO_PROFILE, Profile, load_profile
 from opamp_conformance.reports.jsonl import JsonLines
-from opamp_conformance.reports.junit import JUnit
 from opamp_conformance.reports.terminal import Terminal
 from opamp_conformance.run import examine
 from opamp_conformance.selection import Selection
@@ -74,7 +74,7 @@ _CONTRACTS = [*(contract.value for contract in Contract), "all"]
     "--workers", type=click.IntRange(1, 64), help="Scenarios side by side; default: by how slow the server is."
 )
 @fleet_server_options
-@click.option("--junit", type=_FILE, help="Write JUnit XML to this file.")
+@output_options
 @click.option("--jsonl", type=_FILE, help="Write the stream of events to this file, as JSON Lines.")
 def run_command(
     target: str | None,
@@ -95,7 +95,9 @@ def run_command(
     strict: bool,
     timeout: float,
     workers: int | None,
+    html: Path | None,
     junit: Path | None,
+    badge: Path | None,
     jsonl: Path | None,
     **fleet_server: Any,
 ) -> ExitCode:
@@ -115,7 +117,7 @@ def run_command(
     known = _profile(profile, chosen)
     known.at(server_version)
     transports = tuple(Transport) if transport == "all" else (Transport(transport),)
-    with _outputs(junit, jsonl) as outputs:
+    with opened(html, junit, badge, **{"--jsonl": jsonl}) as outputs, _stream(jsonl) as stream:
         terminal = Terminal(is_terminal=sys.stdout.isatty())
         return examine(
             chosen,
@@ -131,7 +133,7 @@ def run_command(
             workers=workers,
             profile=known,
             version=server_version,
-            listeners=[terminal, *outputs],
+            listeners=[terminal, *stream, *outputs, *on_github()],
         )
 
 
@@ -191,27 +193,10 @@ def _contracts(contract: str | None, default: Sequence[Contract]) -> Sequence[Co
 
 
 @contextmanager
-def _outputs(junit: Path | None, jsonl: Path | None) -> Iterator[list[Listener]]:
-    """Open the files to write before anything is sent, so that a run's outcome is never lost to a path."""
-    if junit is not None and jsonl is not None and junit.resolve() == jsonl.resolve():
-        raise CannotTell("--junit and --jsonl name the same file")
-    outputs: list[Listener] = []
-    stream: TextIO | None = None
-    if junit is not None:
-        _writable(junit).close()
-        outputs.append(JUnit(junit))
-    if jsonl is not None:
-        stream = _writable(jsonl)
-        outputs.append(JsonLines(stream))
-    try:
-        yield outputs
-    finally:
-        if stream is not None:
-            stream.close()
-
-
-def _writable(path: Path) -> TextIO:
-    try:
-        return path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise CannotTell(f"cannot write {path}: {error.strerror}") from error
+def _stream(path: Path | None) -> Iterator[list[Listener]]:
+    """Open the stream of events, if it is asked for."""
+    if path is None:
+        yield []
+        return
+    with writable(path) as stream:
+        yield [JsonLines(stream)]

@@ -1,17 +1,16 @@
-"""The results of a load test as a page: one file, with charts over time, and nothing from the network."""
+"""The results of a load test as a page with charts over time."""
 
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from opamp_conformance.load.counts import Second
 from opamp_conformance.load.result import Result, shown_seconds
+from opamp_conformance.reports.html import rendered
 
-_WIDTH: Final = 860
-_HEIGHT: Final = 180
-_LEFT: Final = 64
+_COLOURS: Final = ("one", "two", "three", "four")
 _BOTTOM: Final = 24
-_COLOURS: Final = ("var(--one)", "var(--two)", "var(--three)", "var(--four)")
+_TOP: Final = 10
 
 Value = Callable[[Second], float | None]
 
@@ -27,7 +26,7 @@ _CHARTS: Final[Sequence[tuple[str, bool, Sequence[tuple[str, Value]]]]] = (
         ),
     ),
     (
-        "Seconds to an answer",
+        "Time to an answer",
         True,
         (
             ("p50", lambda second: second.latency.percentile(50)),
@@ -35,64 +34,73 @@ _CHARTS: Final[Sequence[tuple[str, bool, Sequence[tuple[str, Value]]]]] = (
             ("longest", lambda second: second.latency.longest or None),
         ),
     ),
-    ("Seconds by which messages left late", True, (("p99", lambda second: second.lateness.percentile(99)),)),
+    ("Time by which messages left late", True, (("p99", lambda second: second.lateness.percentile(99)),)),
 )
 
-_STYLE: Final = """
-:root { color-scheme: light dark; --one: #1f6feb; --two: #2da44e; --three: #bf8700; --four: #cf222e; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 920px; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; } th { text-align: left; padding-right: 1.5rem; } td, th { vertical-align: top; }
-pre { overflow-x: auto; border-left: 3px solid var(--four); padding-left: 1rem; }
-figure { margin: 2rem 0; } svg { width: 100%; height: auto; } text { fill: currentColor; font-size: 12px; }
-.grid { stroke: currentColor; opacity: .2; } .line { fill: none; stroke-width: 1.5; }
-.verdict { font-weight: bold; } .key { margin-right: 1.5rem; }
-"""
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart; ``points`` are in SVG's form."""
+
+    name: str
+    colour: str
+    points: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One line of the grid, and what it stands for."""
+
+    y: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Values over the seconds of a test."""
+
+    title: str
+    seconds: int
+    lines: Sequence[Line]
+    marks: Sequence[Mark]
+    width: int = 860
+    height: int = 180
+    left: int = 64
 
 
 def page(result: Result) -> str:
-    """Make the page."""
-    rows = "".join(f"<tr><th scope=row>{escape(name)}<td>{escape(value)}" for name, value in result.rows())
-    charts = "".join(_chart(result, *chart) for chart in _CHARTS)
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(result.scenario)}: {escape(result.verdict)}"
-        f"</title><meta name=viewport content='width=device-width'><style>{_STYLE}</style>"
-        f"<h1>{escape(result.scenario)}</h1><p>{escape(result.headline())}"
-        f"<p class=verdict>{escape(result.verdict)}<table>{rows}</table>{charts}"
-        f"<h2>Summary</h2><pre>{escape(result.text())}</pre></html>\n"
-    )
+    """Make the page: one file, and nothing from the network."""
+    return rendered("load.html", result=result, charts=list(_charts(result)))
 
 
-def _chart(result: Result, title: str, is_time: bool, series: Sequence[tuple[str, Value]]) -> str:
+def _charts(result: Result) -> Iterator[Chart]:
     seconds = result.counts.seconds
     if not seconds:
-        return ""
+        return
     first = int(result.counts.started_at or min(seconds))
     span = max(1, max(seconds) - first)
-    drawn = {name: [(number - first, value(seconds[number])) for number in sorted(seconds)] for name, value in series}
-    highest = max((value for points in drawn.values() for _, value in points if value), default=1.0)
-    lines, keys = [], []
-    for colour, (name, points) in zip(_COLOURS, drawn.items(), strict=False):
-        placed = [_placed(at / span, value / highest) for at, value in points if value is not None]
-        lines.append(f"<polyline class=line stroke='{colour}' points='{' '.join(placed)}'/>")
-        keys.append(f"<span class=key style='color:{colour}'>{escape(name)}</span>")
-    grid = "".join(_grid(share, highest * share, is_time) for share in (0, 0.5, 1))
-    return (
-        f"<figure><figcaption><strong>{escape(title)}</strong> {''.join(keys)}</figcaption>"
-        f"<svg viewBox='0 0 {_WIDTH} {_HEIGHT}' role=img aria-label='{escape(title)} over {span} seconds'>{grid}"
-        f"{''.join(lines)}<text x={_LEFT} y={_HEIGHT - 6}>0 s</text>"
-        f"<text x={_WIDTH} y={_HEIGHT - 6} text-anchor=end>{span} s</text></svg></figure>"
-    )
+    for title, is_time, series in _CHARTS:
+        values = {
+            name: [(number - first, value(seconds[number])) for number in sorted(seconds)] for name, value in series
+        }
+        highest = max((value for points in values.values() for _, value in points if value), default=1.0)
+        lines = [
+            Line(
+                name, colour, " ".join(_placed(at / span, value / highest) for at, value in points if value is not None)
+            )
+            for colour, (name, points) in zip(_COLOURS, values.items(), strict=False)
+        ]
+        marks = [Mark(_y(share), _label(highest * share, is_time)) for share in (0.0, 0.5, 1.0)]
+        yield Chart(title, span, lines, marks)
 
 
-def _grid(share: float, value: float, is_time: bool) -> str:
-    y = _y(share)
-    label = shown_seconds(value) if is_time else f"{value:,.0f}"
-    return f"<line class=grid x1={_LEFT} x2={_WIDTH} y1={y} y2={y} /><text x=0 y={y + 4}>{label}</text>"
+def _label(value: float, is_time: bool) -> str:
+    return shown_seconds(value) if is_time else f"{value:,.0f}"
 
 
 def _placed(x: float, y: float) -> str:
-    return f"{_LEFT + x * (_WIDTH - _LEFT):.1f},{_y(y):.1f}"
+    return f"{Chart.left + x * (Chart.width - Chart.left):.1f},{_y(y):.1f}"
 
 
 def _y(share: float) -> float:
-    return 10 + (1 - share) * (_HEIGHT - _BOTTOM - 10)
+    return _TOP + (1 - share) * (Chart.height - _BOTTOM - _TOP)

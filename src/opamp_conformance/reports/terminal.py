@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from opamp_conformance.events import Event, FindingBooked, RunFinished, RunStarted, ScenarioFinished, Traffic
+from opamp_conformance.reports.recording import SUMMARIES
 from opamp_conformance.verdicts import ExitCode, Verdict
 
 _COLOURS: Final = {
@@ -18,10 +19,10 @@ _COLOURS: Final = {
     Verdict.NOT_APPLICABLE: "blue",
     Verdict.ERROR: "magenta",
 }
-_SUMMARIES: Final = {
-    ExitCode.CONFORMANT: ("conformant", "green"),
-    ExitCode.NOT_CONFORMANT: ("not conformant", "red"),
-    ExitCode.COULD_NOT_TELL: ("could not tell", "magenta"),
+_SUMMARY_COLOURS: Final = {
+    ExitCode.CONFORMANT: "green",
+    ExitCode.NOT_CONFORMANT: "red",
+    ExitCode.COULD_NOT_TELL: "magenta",
 }
 _MAX_EXCHANGES: Final = 8
 _WIDTH: Final = max(len(verdict) for verdict in Verdict)
@@ -82,7 +83,7 @@ class Terminal:
     def _finish(self, event: RunFinished) -> None:
         self._clear_progress()
         counts = _counted(event.verdicts)
-        word, colour = _SUMMARIES[event.exit_code]
+        word, colour = SUMMARIES[event.exit_code], _SUMMARY_COLOURS[event.exit_code]
         click.echo(f"\n{click.style(word, fg=colour, bold=True)}: {counts or 'nothing ran'} in {event.seconds:.1f} s")
         if event.in_development:
             click.echo(

@@ -1,0 +1,111 @@
+"""``opamp-conformance report``, ``diff``, ``matrix`` and ``book``: what is made of runs that were written down."""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from opamp_conformance.cli.outputs import FILE, opened, output_options, writable
+from opamp_conformance.errors import CannotTell
+from opamp_conformance.reports.book import write_book
+from opamp_conformance.reports.comparison import Change, Table, changes
+from opamp_conformance.reports.html import rendered
+from opamp_conformance.reports.recording import read_events, read_recording
+from opamp_conformance.reports.terminal import Terminal
+from opamp_conformance.verdicts import ExitCode, Verdict
+
+
+@click.command("report")
+@click.argument("stream", type=FILE)
+@output_options
+def report_command(stream: Path, html: Path | None, junit: Path | None, badge: Path | None) -> None:
+    """Make reports of a run that --jsonl has written; without options, print it.
+
+    \b
+    opamp-conformance run --jsonl run.jsonl
+    opamp-conformance report run.jsonl --html run.html
+    """
+    recording, events = read_recording(stream), read_events(stream)
+    with opened(html, junit, badge) as outputs:
+        listeners = outputs or [Terminal(is_terminal=False)]
+        for event in events:
+            for listener in listeners:
+                try:
+                    listener.handle(event)
+                except OSError as error:
+                    raise CannotTell(f"cannot write a report: {error.strerror or error}") from error
+    if outputs:
+        click.echo(f"{recording.started.target}: {recording.verdict}")
+
+
+@click.command("diff")
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+def diff_command(old: Path, new: Path) -> ExitCode:
+    """Show what changed between two runs, or two servers: exit code 1 if anything became worse.
+
+    OLD and NEW are streams that --jsonl has written. What only one of them has run is shown, and is no regression.
+
+    \b
+    opamp-conformance diff yesterday.jsonl today.jsonl
+    """
+    before, after = read_recording(old), read_recording(new)
+    found = changes(before, after)
+    for change in found:
+        click.echo(_line(change))
+    regressions = sum(change.is_regression for change in found)
+    if before.started.contracts != after.started.contracts or before.started.only != after.started.only:
+        click.echo("the two runs were not asked for the same")
+    click.echo(f"{len(found)} changed, {regressions} for the worse; {before.verdict} before, {after.verdict} after")
+    return ExitCode.NOT_CONFORMANT if regressions else ExitCode.CONFORMANT
+
+
+@click.command("matrix")
+@click.argument("streams", type=FILE, nargs=-1, required=True)
+@click.option("--name", multiple=True, help="What to call each server, in their order; default: the files' names.")
+@click.option("--html", type=FILE, help="Write the whole table to this file.")
+def matrix_command(streams: tuple[Path, ...], name: tuple[str, ...], html: Path | None) -> None:
+    """Compare servers side by side, each by a stream that --jsonl has written.
+
+    \b
+    opamp-conformance matrix mock.jsonl other.jsonl --html servers.html
+    """
+    if name and len(name) != len(streams):
+        raise CannotTell(f"--name is given {len(name)} times for {len(streams)} servers: name each, or none")
+    table = Table(name or [stream.stem for stream in streams], [read_recording(stream) for stream in streams])
+    if html is not None:
+        with writable(html) as file:
+            file.write(rendered("matrix.html", table=table))
+    width = max(map(len, table.names))
+    for column, (called, recording) in enumerate(zip(table.names, table.recordings, strict=True)):
+        counts = Counter(row[column] for _, row in table.rows())
+        told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+        click.echo(f"{called:<{width}}  {recording.verdict}: {told}")
+    differing = [(key, row) for key, row in table.rows() if len(set(row)) > 1]
+    for key, row in differing:
+        click.echo(f"\n{key.level} {key}")
+        for called, verdict in zip(table.names, row, strict=True):
+            click.echo(f"  {called:<{width}}  {verdict or 'not run'}")
+
+
+@click.command("book")
+@click.option("--html", type=FILE, required=True, metavar="FOLDER", help="The folder to write the pages into.")
+@click.argument("stream", type=FILE, required=False)
+def book_command(html: Path, stream: Path | None) -> None:
+    """Write all features as a book for reviewers, a page a chapter; given the STREAM of a run, with its verdicts.
+
+    \b
+    opamp-conformance book --html book
+    opamp-conformance book --html book run.jsonl
+    """
+    recording = None if stream is None else read_recording(stream)
+    try:
+        first, *_ = write_book(html, recording)
+    except OSError as error:
+        raise CannotTell(f"cannot write {html}: {error.strerror}") from error
+    click.echo(str(first))
+
+
+def _line(change: Change) -> str:
+    mark = "worse " if change.is_regression else "      "
+    return f"{mark} {change.before or 'not run'} -> {change.after or 'not run'}  {change.key.level} {change.key}"

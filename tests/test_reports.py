@@ -1,0 +1,413 @@
+"""What is made of a run: pages, files for CI, comparisons; and the pages in a real browser."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from browser import accessibility_problems, browsing, complaints
+from conftest import Cli, one_line
+from opamp_conformance.catalogue import load_catalogue
+from opamp_conformance.errors import CannotTell
+from opamp_conformance.events import Event, FindingBooked, RunFinished, ScenarioFinished, as_json
+from opamp_conformance.reports.comparison import changes
+from opamp_conformance.reports.github import GitHub
+from opamp_conformance.reports.html import page
+from opamp_conformance.reports.recording import Recording, read_events, read_recording
+from opamp_conformance.verdicts import ExitCode, Verdict
+
+SECRET = "c2VjcmV0LWtleQ"
+DEVIATIONS = ("fleet.request-uid.echo", "capabilities.server.undefined-bits-zero", "http.response-compression")
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that was made of two runs: one of a good server, one of one that deviates."""
+    folder, cli = tmp_path_factory.mktemp("reports"), Cli()
+    assert cli("run", "--jsonl", folder / "good.jsonl", "--html", folder / "good.html").returncode == 0
+    serving = [word for deviation in DEVIATIONS for word in ("--deviation", deviation)]
+    files = [word for kind in ("jsonl", "html", "junit", "badge") for word in (f"--{kind}", folder / f"bad.{kind}")]
+    with cli.serve(*serving, "--enrollment-key", SECRET) as url:
+        arguments = (
+            "--url",
+            url,
+            "--contract",
+            "all",
+            "--transport",
+            "http",
+            "--header",
+            f"Authorization: ApiKey {SECRET}",
+        )
+        assert cli("run", *arguments, *files).returncode == 1
+    return folder
+
+
+# ---- streams
+
+
+def test_a_stream_says_everything_again(cli: Cli, graded: Path) -> None:
+    files = [word for kind in ("html", "junit", "badge") for word in (f"--{kind}", graded / f"again.{kind}")]
+    result = cli("report", graded / "bad.jsonl", *files)
+    assert result.returncode == 0
+    assert result.stdout.endswith(": not conformant\n")
+    for kind in ("html", "junit", "badge"):
+        assert (graded / f"again.{kind}").read_text() == (graded / f"bad.{kind}").read_text()
+
+
+def test_a_stream_may_have_more_than_is_known(graded: Path, tmp_path: Path) -> None:
+    path = tmp_path / "newer.jsonl"
+    path.write_text(altered(lambda events: events[3].update(mood="splendid"))((graded / "good.jsonl").read_text()))
+    assert read_events(path) == read_events(graded / "good.jsonl")
+
+
+def test_a_stream_is_printed_like_the_run(cli: Cli, graded: Path) -> None:
+    result = cli("report", graded / "bad.jsonl")
+    assert result.returncode == 0
+    assert "requires  fleet.request-uid.echo" in result.stdout
+    assert "not conformant:" in result.stdout
+
+
+def test_events_come_back_as_they_were(graded: Path) -> None:
+    for line, event in zip(
+        (graded / "bad.jsonl").read_text().splitlines(), read_events(graded / "bad.jsonl"), strict=True
+    ):
+        assert json.loads(as_json(event)) == {
+            name: value for name, value in json.loads(line).items() if name != "event"
+        }
+
+
+def altered(change: Callable[[list[dict[str, Any]]], object]) -> Callable[[str], str]:
+    """Make a change of a stream's events into one of its text."""
+
+    def alter(text: str) -> str:
+        events = [json.loads(line) for line in text.splitlines()]
+        change(events)
+        return "\n".join(map(json.dumps, events))
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (lambda text: "", "does not hold one whole run"),
+        (lambda text: text[: len(text) // 2], "not an event of a run"),
+        (lambda text: "\n".join(text.splitlines()[:-1]), "does not hold one whole run"),
+        (lambda text: text + text, "does not hold one whole run"),
+        (lambda text: "[" * 100_000, "not an event of a run"),
+        (lambda text: "null", "not an event of a run"),
+        (altered(lambda events: events[0].update(schema=2)), "has events of schema 2"),
+        (altered(lambda events: events[0].pop("schema")), "has events of schema None"),
+        (altered(lambda events: events[3].update(verdict="splendid")), "line 4: not an event of schema 1"),
+        (altered(lambda events: events[3].pop("name")), "line 4: not an event of schema 1"),
+        (altered(lambda events: events[3].update(event="Party")), "line 4: not an event of schema 1"),
+    ],
+)
+def test_streams_that_are_none(graded: Path, tmp_path: Path, alter: Callable[[str], str], message: str) -> None:
+    path = tmp_path / "broken.jsonl"
+    path.write_text(alter((graded / "good.jsonl").read_text()))
+    with pytest.raises(CannotTell, match=message):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("command", [("report",), ("diff", "good.jsonl"), ("matrix",), ("book", "--html", "book")])
+def test_a_stream_that_is_none_is_told_in_a_line(
+    cli: Cli, graded: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    path = tmp_path / "broken.jsonl"
+    path.write_text("{}")
+    given = [graded / word if word == "good.jsonl" else word for word in command]
+    result = cli(*given, path)
+    assert result.returncode == 2
+    assert "line 1: not an event of a run" in one_line(result)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_streams_that_cannot_be_read(cli: Cli, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "stream.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    result = cli("report", path)
+    assert result.returncode == 2
+    assert str(path) in one_line(result)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--html", "{}/nowhere/x.html"),
+        ("run", "--html", "{}/x", "--junit", "{}/x"),
+        ("run", "--jsonl", "{}/x", "--badge", "{}/x"),
+    ],
+)
+def test_files_that_cannot_be_written(cli: Cli, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = cli(*(argument.format(tmp_path) for argument in arguments))
+    assert result.returncode == 2
+    one_line(result)
+    assert result.stdout == ""
+
+
+# ---- files for CI
+
+
+def test_junit_has_what_ci_servers_look_for(graded: Path) -> None:
+    root = ET.parse(graded / "bad.junit").getroot()
+    cases = list(root.iter("testcase"))
+    assert int(root.get("tests", "")) == len(cases) > 200
+    assert int(root.get("failures", "")) == len(list(root.iter("failure"))) > 0
+    [case] = [
+        case
+        for case in cases
+        if case.get("name") == "The answer to an unknown agent is addressed to the instance_uid it came with"
+    ]
+    assert case.get("classname") == "opamp.enrollment.http"
+    properties = {found.get("name"): found.get("value") for found in case.iter("property")}
+    assert properties["requirement"] == "fleet.request-uid.echo"
+    assert properties["level"] == "MUST"
+    failure = case.find("failure")
+    assert failure is not None
+    assert "expected the instance_uid" in (failure.get("message") or "")
+
+
+def test_the_badge(graded: Path) -> None:
+    badge = json.loads((graded / "bad.badge").read_text())
+    assert badge["schemaVersion"] == 1
+    assert badge["label"] == "OpAMP v0.18.0"
+    assert re.fullmatch(r"not conformant: \d+ failed", badge["message"])
+    assert badge["color"] == "red"
+
+
+def test_on_github_failures_are_annotations_and_the_summary_a_table(cli: Cli, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    with cli.serve("--deviation", "fleet.request-uid.echo") as url:
+        result = cli("run", "--url", url, "--contract", "fleet", "--only", "fleet.request-uid.echo", env=env)
+    annotations = re.findall(r"^::error title=(.*?)::(.*)$", result.stdout, re.MULTILINE)
+    assert len(annotations) >= 2
+    title, message = annotations[0]
+    assert title.startswith("MUST enrollment%3A The answer")
+    assert message.startswith("expected the instance_uid ")
+    text = summary.read_text()
+    assert text.startswith("before\n## OpAMP v0.18.0: not conformant\n")
+    assert "| enrollment |" in text
+    assert "| failed | MUST | enrollment: The answer" in text
+
+
+def test_annotations_are_few_and_cannot_be_forged(graded: Path) -> None:
+    said: list[str] = []
+    github = GitHub(said.append, None)
+    failed = next(event for event in read_recording(graded / "bad.jsonl").scenarios if event.verdict is Verdict.FAILED)
+    for _ in range(30):
+        github.handle(replace(failed, actual="100 %\n::error::forged"))
+    assert len(said) == 10
+    assert "100 %25%0A::error::forged" in said[0]
+    assert "\n" not in said[0]
+
+
+# ---- comparisons
+
+
+def test_what_became_worse_is_a_regression(cli: Cli, graded: Path) -> None:
+    result = cli("diff", graded / "good.jsonl", graded / "bad.jsonl")
+    assert result.returncode == 1
+    first, *_, last = result.stdout.splitlines()
+    assert first.startswith("worse  ")
+    assert "worse  not run -> failed  MUST every reply: capabilities.server.undefined-bits-zero" in result.stdout
+    assert "passed -> warned  SHOULD plain_http" in result.stdout
+    assert re.fullmatch(r"\d+ changed, \d+ for the worse; conformant before, not conformant after", last)
+    assert cli("diff", graded / "bad.jsonl", graded / "good.jsonl").returncode == 0
+    same = cli("diff", graded / "bad.jsonl", graded / "bad.jsonl")
+    assert same.returncode == 0
+    assert same.stdout.startswith("0 changed")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_regression"),
+    [
+        (Verdict.PASSED, Verdict.FAILED, True),
+        (Verdict.PASSED, Verdict.WARNED, True),
+        (Verdict.NOT_APPLICABLE, Verdict.BLOCKED, True),
+        (Verdict.WARNED, Verdict.ERROR, True),
+        (Verdict.FAILED, Verdict.PASSED, False),
+        (Verdict.FAILED, Verdict.BLOCKED, False),
+        (Verdict.PASSED, Verdict.NOT_APPLICABLE, False),
+    ],
+)
+def test_regressions(graded: Path, before: Verdict, after: Verdict, is_regression: bool) -> None:
+    recording = read_recording(graded / "good.jsonl")
+    first, *others = recording.scenarios
+    old = replace(recording, scenarios=[replace(first, verdict=before), *others])
+    new = replace(recording, scenarios=[replace(first, verdict=after), *others])
+    [change] = changes(old, new)
+    assert change.is_regression is is_regression
+
+
+def test_what_was_not_run_is_told_and_no_regression(cli: Cli, graded: Path, tmp_path: Path) -> None:
+    path = tmp_path / "few.jsonl"
+    assert cli("run", "--only", "fleet.new-uid.*", "--jsonl", path).returncode == 0
+    result = cli("diff", graded / "good.jsonl", path)
+    assert result.returncode == 0
+    assert "passed -> not run" in result.stdout
+    assert "the two runs were not asked for the same" in result.stdout
+
+
+def test_servers_side_by_side(cli: Cli, graded: Path) -> None:
+    names = ("--name", "ours", "--name", "theirs")
+    result = cli("matrix", graded / "good.jsonl", graded / "bad.jsonl", *names, "--html", graded / "matrix.html")
+    assert result.returncode == 0
+    assert result.stdout.startswith("ours    conformant: ")
+    assert (
+        "MUST every reply: capabilities.server.undefined-bits-zero\n  ours    not run\n  theirs  failed"
+        in result.stdout
+    )
+    assert cli("matrix", graded / "good.jsonl", "--name", "a", "--name", "b").returncode == 2
+
+
+# ---- the page
+
+
+def test_no_secret_is_in_any_file(graded: Path) -> None:
+    for path in graded.glob("bad.*"):
+        assert SECRET not in path.read_text(), path
+
+
+def test_what_a_server_says_cannot_become_part_of_the_page(graded: Path) -> None:
+    recording = read_recording(graded / "bad.jsonl")
+    failed = next(event for event in recording.scenarios if event.verdict is Verdict.FAILED)
+    evil = "</pre><script>alert(1)</script>"
+    html = page(
+        replace(
+            recording,
+            scenarios=[replace(failed, actual=evil, traffic=(replace(failed.traffic[0], response_message=evil),))],
+        )
+    )
+    assert "<script>alert" not in html
+    assert html.count("&lt;script&gt;alert(1)") == 2
+
+
+def test_a_run_that_was_cut_short_is_no_recording(graded: Path) -> None:
+    events: list[Event] = list(read_events(graded / "good.jsonl"))
+    assert Recording.of(events).finished.exit_code is ExitCode.CONFORMANT
+    for broken in (events[:-1], events[1:], [], [*events, *events]):
+        with pytest.raises(ValueError, match="whole run"):
+            Recording.of(broken)
+    kinds = {type(event) for event in read_events(graded / "bad.jsonl")}
+    assert kinds >= {ScenarioFinished, FindingBooked, RunFinished}
+
+
+def test_the_book_has_every_scenario(cli: Cli, graded: Path, tmp_path: Path) -> None:
+    result = cli("book", "--html", tmp_path / "book", graded / "bad.jsonl")
+    assert result.returncode == 0
+    chapters = {path.stem: path.read_text() for path in (tmp_path / "book").glob("*.html")}
+    assert "not conformant" in chapters["index"]
+    for scenario in load_catalogue().values():
+        text = chapters[scenario.chapter]
+        name = scenario.name.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
+        assert f">{name}</h4>" in text
+        assert f'href="{scenario.chapter}.html"' in chapters["index"]
+        for requirement in scenario.requirements:
+            assert requirement.id in text
+    assert 'class="verdict failed"' in chapters["enrollment"]
+    for text in chapters.values():  # Every link between the pages leads somewhere.
+        for target in re.findall(r'href="([\w-]+\.html)"', text):
+            assert (tmp_path / "book" / target).is_file()
+
+
+# ---- in a browser
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["light", "dark"])
+def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with browsing(tmp_path_factory.mktemp("chromium"), is_dark=request.param) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def pages(graded: Path) -> dict[str, Path]:
+    cli = Cli()
+    assert cli("matrix", graded / "good.jsonl", graded / "bad.jsonl", "--html", graded / "servers.html").returncode == 0
+    assert cli("book", "--html", graded / "book", graded / "bad.jsonl").returncode == 0
+    named = {
+        "report": "bad.html",
+        "matrix": "servers.html",
+        "book": "book/index.html",
+        "chapter": "book/enrollment.html",
+    }
+    return {name: graded / path for name, path in named.items()}
+
+
+@pytest.mark.parametrize("name", ["report", "matrix", "book", "chapter"])
+def test_a_page_is_accessible_and_says_nothing_on_the_console(chromium: Any, pages: dict[str, Path], name: str) -> None:
+    chromium.get(pages[name].as_uri())
+    is_dark = chromium.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches")
+    ground = chromium.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert ground == ("rgb(13, 17, 23)" if is_dark else "rgb(255, 255, 255)")
+    assert accessibility_problems(chromium) == []
+    assert complaints(chromium) == []
+    assert not re.search(r"""(src|href)=["']?(https?:)?//(?!github\.com/open-telemetry)""", pages[name].read_text())
+
+
+def visible(chromium: Any) -> list[str]:
+    script = "return [...document.querySelectorAll('main details > summary')].filter(one => one.checkVisibility()).map(one => one.innerText)"
+    found: list[str] = chromium.execute_script(script)
+    return found
+
+
+def test_the_report_is_filtered_by_keyboard_and_mouse(chromium: Any, pages: dict[str, Path]) -> None:
+    chromium.get(pages["report"].as_uri())
+    everything = visible(chromium)
+    status = chromium.find_element("id", "shown")
+    assert status.text == f"{len(everything)} shown"
+
+    text = chromium.find_element("id", "text")
+    text.send_keys("fleet.request-uid.echo")
+    found = visible(chromium)
+    assert 0 < len(found) < len(everything)
+    assert status.text == f"{len(found)} shown"
+    chapters = [part for part in chromium.find_elements("css selector", "main > section") if part.is_displayed()]
+    assert [part.get_attribute("id") for part in chapters] == ["enrollment"]
+
+    text.clear()
+    text.send_keys("x")
+    text.send_keys("\b")
+    for verdict in ("passed", "not applicable", "warned"):
+        box = chromium.find_element("css selector", f"input[value='{verdict}']")
+        chromium.execute_script("arguments[0].focus()", box)
+        box.send_keys(" ")
+    failed = visible(chromium)
+    assert failed
+    assert all(line.startswith("failed") for line in failed)
+    chromium.find_element("css selector", "input[value='MUST']").click()
+    assert visible(chromium) == []
+    assert status.text == "0 shown"
+
+
+def test_a_failure_is_open_and_shows_its_conversation(chromium: Any, pages: dict[str, Path]) -> None:
+    chromium.get(pages["report"].as_uri())
+    entries = chromium.find_elements(
+        "css selector", "details[data-verdict=failed][data-text*='fleet.request-uid.echo']"
+    )
+    assert entries
+    text = entries[0].text
+    for part in ("expected", "agent_identification", "0a10", "Again: opamp-conformance run", "<redacted>"):
+        assert part in text
+    broken = entries[0].find_element("css selector", ".broken")
+    assert broken.text.startswith("Then the response echoes")
+    passed = chromium.find_element("css selector", "details[data-verdict=passed]")
+    assert passed.get_attribute("open") is None
+    passed.find_element("css selector", "summary").send_keys("\n")
+    assert passed.get_attribute("open") is not None
+    assert "Given" in passed.text
+
+
+def test_the_report_leads_into_its_chapters(chromium: Any, pages: dict[str, Path]) -> None:
+    chromium.get(pages["report"].as_uri())
+    chromium.find_element("link text", "Enrollment").click()
+    assert chromium.current_url.endswith("#enrollment")
+    assert chromium.execute_script("return scrollY") > 500
