@@ -16,6 +16,8 @@ from google.protobuf.message import DecodeError
 
 from opamp_proto import opamp_pb2 as pb
 
+pytest_plugins = ["pytester"]
+
 
 def interruptible() -> None:
     """Let a child be interrupted, also where this process is started with SIGINT ignored, as CI may do."""

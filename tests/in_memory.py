@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opamp_mock_server import Contract, Settings
+from opamp_mock_server.assembly import assembled
 from opamp_mock_server.http import Refused, Request, Response
 from opamp_mock_server.instances import ByPort
 from opamp_mock_server.metrics import Metrics
-from opamp_mock_server.server import application
 from opamp_proto import CONTENT_TYPE
 
 PATH = "/v1/opamp"
@@ -30,7 +30,7 @@ class InMemory:
     settings: Settings = field(default_factory=lambda: Settings(contract=Contract.OPAMP, max_body_bytes=64 * 1024))
 
     def __post_init__(self) -> None:
-        self.application: ByPort = application(self.settings, [f"http://127.0.0.1:4320{PATH}"], Metrics())[0]
+        self.application: ByPort = assembled(self.settings, [f"http://127.0.0.1:4320{PATH}"], Metrics()).site
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> "InMemory":

@@ -5,16 +5,9 @@ from opamp_mock_server.core import ALL_CAPABILITIES
 from opamp_mock_server.deviations import DEVIATIONS, CannotDeviate, Deviation
 from opamp_mock_server.overload import Limits
 from opamp_mock_server.records import DEFAULT_POLICY
-from opamp_mock_server.server import (
-    DEFAULT_MAX_BODY_BYTES,
-    DEFAULT_PORT,
-    CannotListen,
-    Contract,
-    MockServer,
-    Settings,
-    Tls,
-)
+from opamp_mock_server.server import CannotListen, MockServer
 from opamp_mock_server.service import Delays
+from opamp_mock_server.settings import DEFAULT_MAX_BODY_BYTES, DEFAULT_PORT, Contract, Settings, Tls
 from opamp_mock_server.stores import BREAKER_FAILURES, CannotStore, Elasticsearch
 
 __all__ = [

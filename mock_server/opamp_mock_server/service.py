@@ -35,6 +35,10 @@ _SECONDS: Final = 1.8
 """How long all that may take where it is not done in memory, so that an agent is answered within two seconds."""
 
 
+Observer = Callable[[pb.AgentToServer, pb.ServerToAgent], None]
+"""Is told of a message and its answer; both are its to keep, and not to change."""
+
+
 class Service:
     """What every transport hands its messages to, and the control plane its wishes."""
 
@@ -49,6 +53,7 @@ class Service:
         self._delays = delays if delays != Delays() else None
         self._gate = gate
         self._metrics = metrics
+        self.observers: list[Observer] = []
 
     async def answer(
         self, data: bytes, connection: Connection | None = None, *, policy_id: str = DEFAULT_POLICY
@@ -76,6 +81,8 @@ class Service:
         self._metrics.answered("enrollment" if is_new else _kind(message, reply), perf_counter() - began)
         if _log.isEnabledFor(logging.INFO):
             _log.info("%s", _Line(message, reply))
+        for observe in self.observers:
+            observe(message, reply)
         return reply.SerializeToString()
 
     def malformed(self, problem: str) -> bytes:

@@ -19,6 +19,10 @@ class MemoryStore:
     def __len__(self) -> int:
         return len(self._records)
 
+    def all(self) -> list[AgentRecord]:
+        """Return every record there is."""
+        return list(self._records.values())
+
     def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         return self._records.get(instance_uid), True
 

@@ -1,0 +1,206 @@
+"""The fixtures for tests of agents, with a real agent client for Python, and with one that nobody else wrote."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
+
+import pytest
+from opentelemetry._opamp.agent import OpAMPAgent
+from opentelemetry._opamp.callbacks import OpAMPCallbacks
+from opentelemetry._opamp.client import OpAMPClient
+from websockets.sync.client import connect
+
+from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent
+from opamp_mock_server import CannotDeviate
+from opamp_mock_server.testing import OpampServer
+from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
+
+Send = Callable[[pb.AgentToServer], pb.ServerToAgent]
+
+
+@contextmanager
+def speaking(server: OpampServer) -> Iterator[Send]:
+    """Speak to a server over one HTTP connection."""
+    parts = urlsplit(server.url)
+    with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
+
+        def send(message: pb.AgentToServer) -> pb.ServerToAgent:
+            connection.request("POST", parts.path, message.SerializeToString(), {"Content-Type": CONTENT_TYPE})
+            return pb.ServerToAgent.FromString(connection.getresponse().read())
+
+        yield send
+
+
+class Applies(OpAMPCallbacks):  # type: ignore[misc]
+    """What an application does with what it is told."""
+
+    def __init__(self) -> None:
+        self.configurations: list[dict[str, bytes]] = []
+
+    def on_message(self, agent: object, client: object, message: object) -> None:
+        config = message.remote_config  # type: ignore[attr-defined]
+        if config is not None:
+            self.configurations.append({name: file.body for name, file in config.config.config_map.items()})
+
+
+def test_a_real_agent(opamp_server: OpampServer) -> None:
+    """The example of docs/agent-tests.md."""
+    application = Applies()
+    client = OpAMPClient(endpoint=opamp_server.url, agent_identifying_attributes={"service.name": "example"})
+    agent = OpAMPAgent(interval=0.2, callbacks=application, client=client)
+    agent.start()
+    try:
+        first = opamp_server.expect(agent_description=True)
+        [known] = opamp_server.agents.values()
+        assert known.instance_uid == first.instance_uid
+
+        opamp_server.offer_config({"main.yaml": "logs: debug"})
+        asked = opamp_server.expect()
+        opamp_server.expect(lambda message: message.sequence_num > asked.sequence_num)
+        assert application.configurations[0] == {"main.yaml": b"logs: debug"}
+
+        opamp_server.drop_connections()
+        opamp_server.expect(within=10)  # It finds its way back.
+    finally:
+        agent.stop()
+
+
+def test_messages_are_looked_at_once(opamp_server: OpampServer) -> None:
+    agent = Agent("fixture")
+    with speaking(opamp_server) as send:
+        for message in (agent.full_status(), agent.check_in(), agent.check_in()):
+            send(message)
+    assert opamp_server.expect(sequence_num=2).sequence_num == 2
+    assert opamp_server.expect().sequence_num == 3
+    assert [message.sequence_num for message in opamp_server.messages] == [1, 2, 3]
+    assert [exchanged.reply.instance_uid for exchanged in opamp_server.exchanged] == [agent.instance_uid] * 3
+    with pytest.raises(AssertionError, match=r"no such message with health=True came within 0.1 seconds.*none"):
+        opamp_server.expect(health=True, within=0.1)
+
+
+def test_what_came_instead_is_told(opamp_server: OpampServer) -> None:
+    with speaking(opamp_server) as send:
+        send(Agent("fixture").full_status())
+    with pytest.raises(AssertionError, match=r"these came: #1 of [0-9a-f]{32} with agent_description, "):
+        opamp_server.expect(agent_disconnect=True, within=0.1)
+
+
+def test_a_message_may_come_later(opamp_server: OpampServer) -> None:
+    def speak() -> None:
+        time.sleep(0.2)
+        with speaking(opamp_server) as send:
+            send(Agent("fixture").full_status())
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    assert opamp_server.expect(health=True).health.healthy
+    speaker.join()
+
+
+def test_in_a_coroutine(opamp_server: OpampServer) -> None:
+    async def work() -> pb.AgentToServer:
+        arriving = asyncio.create_task(opamp_server.arrival(sequence_num=1))
+        await asyncio.sleep(0.05)
+        assert not arriving.done()
+        with speaking(opamp_server) as send:
+            send(Agent("fixture").full_status())
+        return await arriving
+
+    assert asyncio.run(work()).sequence_num == 1
+
+
+def test_offers_and_commands(opamp_server: OpampServer) -> None:
+    agent = Agent("fixture", capabilities=EVERY_CAPABILITY)
+    with pytest.raises(ValueError, match="no agent is enrolled yet"):
+        opamp_server.offer_config({"a": "b"})
+    with speaking(opamp_server) as send:
+        send(agent.full_status())
+        opamp_server.offer_config({"main.yaml": "logs: debug"})
+        offer = send(agent.check_in()).remote_config
+        assert offer.config.config_map["main.yaml"].body == b"logs: debug"
+        opamp_server.restart(agent.instance_uid)
+        assert send(agent.check_in()).HasField("command")
+        opamp_server.offer_connection_settings(
+            pb.ConnectionSettingsOffers(opamp=pb.OpAMPConnectionSettings(heartbeat_interval_seconds=7))
+        )
+        assert send(agent.check_in()).connection_settings.opamp.heartbeat_interval_seconds == 7
+
+
+def test_deviations_are_switched_while_it_runs_also_on_open_connections(opamp_server: OpampServer) -> None:
+    agent = Agent("fixture")
+    with speaking(opamp_server) as send, connect(opamp_server.websocket_url, compression=None) as websocket:
+
+        def ask() -> bool:
+            reply = send(agent.full_status(flags=REQUEST_INSTANCE_UID))
+            websocket.send(b"\0" + agent.full_status(flags=REQUEST_INSTANCE_UID).SerializeToString())
+            payload = websocket.recv(timeout=5)
+            assert isinstance(payload, bytes)
+            echoes = {
+                one.instance_uid == agent.instance_uid for one in (reply, pb.ServerToAgent.FromString(payload[1:]))
+            }
+            assert len(echoes) == 1
+            return echoes.pop()
+
+        assert ask()
+        with opamp_server.deviating("fleet.request-uid.echo"):
+            assert not ask()
+        assert ask()
+        opamp_server.deviate("fleet.request-uid.echo")
+        assert not ask()
+        opamp_server.deviate("http.response-compression")
+        assert ask()
+    with pytest.raises(KeyError):
+        opamp_server.deviate("nonesuch")
+    with pytest.raises(CannotDeviate):
+        opamp_server.deviate("fleet.document.kind")
+
+
+def test_connections_are_dropped(opamp_server: OpampServer) -> None:
+    with speaking(opamp_server) as send, connect(opamp_server.websocket_url, compression=None) as websocket:
+        send(Agent("fixture").full_status())
+        opamp_server.drop_connections()
+        with pytest.raises(Exception, match="no close frame"):
+            websocket.recv(timeout=5)
+        with pytest.raises((ConnectionError, HTTPException)):
+            send(Agent("fixture").full_status())
+
+
+def test_everything_is_forgotten(opamp_server: OpampServer) -> None:
+    with speaking(opamp_server) as send:
+        send(Agent("fixture").full_status())
+        assert len(opamp_server.agents) == 1
+        opamp_server.forget()
+        assert not opamp_server.agents
+        assert not opamp_server.messages
+        send(Agent("fixture").full_status())
+    assert opamp_server.expect().sequence_num == 1
+
+
+@pytest.mark.opamp_server(enrollment_keys=("secret",))
+def test_settings_are_marked(opamp_server: OpampServer) -> None:
+    parts = urlsplit(opamp_server.url)
+    with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
+        connection.request("POST", parts.path, b"", {"Content-Type": CONTENT_TYPE})
+        assert connection.getresponse().status == 401
+
+
+def test_one_for_the_session(opamp_session_server: OpampServer, opamp_server: OpampServer) -> None:
+    assert opamp_session_server.url != opamp_server.url
+
+
+def test_in_somebody_elses_tests(pytester: pytest.Pytester) -> None:
+    """The fixtures come with the plugin, and nothing else of the suite does."""
+    pytester.makepyfile(
+        """
+        def test_it(opamp_server):
+            assert opamp_server.url.startswith("http://127.0.0.1:")
+            assert not opamp_server.messages
+        """
+    )
+    result = pytester.runpytest_subprocess("-q", "--strict-markers", "-W", "error")
+    result.assert_outcomes(passed=1)
