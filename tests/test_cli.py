@@ -29,6 +29,31 @@ def test_the_mock_conforms(cli: Cli) -> None:
         assert line.partition(" in ")[0] in readme
 
 
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("", {"run", "serve", "load", "report", "diff", "matrix", "book", "list", "ledger"}),
+        ("run --only fleet.request-uid.e", {"fleet.request-uid.every-time", "fleet.request-uid.echo"}),
+        ("run --profile f", {"fleet-server"}),
+        ("serve --deviation fleet.request-uid.ec", {"fleet.request-uid.echo"}),
+        ("load s", {"steady"}),
+        ("load steady --fail", {"--fail-if"}),
+    ],
+)
+def test_shells_complete(cli: Cli, words: str, completed: set[str]) -> None:
+    typed = f"opamp-conformance {words}"
+    count = len(typed.split(" ")) - 1
+    env = {"_OPAMP_CONFORMANCE_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(count)}
+    result = cli(env=env)
+    assert result.returncode == 0
+    assert {line.partition(",")[2] for line in result.stdout.splitlines()} == completed
+
+
+def test_completion_is_part_of_the_program(cli: Cli) -> None:
+    result = cli(env={"_OPAMP_CONFORMANCE_COMPLETE": "bash_source"})
+    assert "_opamp_conformance_completion" in result.stdout
+
+
 def test_a_plain_server_conforms_to_its_contract_and_not_to_the_other(cli: Cli) -> None:
     with cli.serve("--contract", "opamp") as url:
         assert cli("run", "--url", url).returncode == 0

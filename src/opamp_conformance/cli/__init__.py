@@ -33,13 +33,14 @@ cli.add_command(book_command)
 def run_command_line() -> int:
     """Carry out the command line; returns the exit code. Raises OSError if its output cannot be written."""
     try:
-        return int(cli.main(standalone_mode=False) or 0)
+        return int(cli.main(prog_name="opamp-conformance", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
     except CannotTell as error:
         click.echo(f"opamp-conformance: {error}", err=True)
     except click.Abort as abort:
         raise KeyboardInterrupt from abort
-    except SystemExit:  # By click, if whoever read our output has gone.
-        pass
+    except SystemExit as ended:  # By click: a shell was helped, or whoever read our output has gone.
+        if not ended.code:
+            return ExitCode.CONFORMANT
     return ExitCode.COULD_NOT_TELL

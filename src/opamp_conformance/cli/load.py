@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 
 from opamp_conformance import resources
+from opamp_conformance.cli import completion
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.load import conditions
 from opamp_conformance.load.options import OPTIONS, Option
@@ -42,7 +43,7 @@ def _option(option: Option) -> Callable[[F], F]:
 
 
 @click.command("load", epilog="Measures for --fail-if: " + ", ".join(conditions.MEASURES) + ".")
-@click.argument("scenario", metavar="SCENARIO")
+@click.argument("scenario", metavar="SCENARIO", shell_complete=completion.load_scenarios)
 @click.option("--url", metavar="URL", required=True, help="The server's endpoint, as http://HOST:PORT/v1/opamp.")
 @click.option(
     "--duration",

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from opamp_conformance.cli import completion
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
 from opamp_conformance.cli.outputs import on_github, opened, output_options, writable
 from opamp_conformance.errors import CannotTell
@@ -41,7 +42,12 @@ _CONTRACTS = [*(contract.value for contract in Contract), "all"]
 @click.option(
     "--url", metavar="URL", multiple=True, help="The same as --target URL; a second one is another instance of it."
 )
-@click.option("--profile", metavar="NAME|FILE", help="What is known of the server: built in, or see docs/profiles.md.")
+@click.option(
+    "--profile",
+    metavar="NAME|FILE",
+    shell_complete=completion.profile_names,
+    help="What is known of the server: built in, or see docs/profiles.md.",
+)
 @click.option("--server-version", metavar="VERSION", help="For a profile that differs by it; default: its newest.")
 @click.option(
     "--contract",
@@ -63,8 +69,20 @@ _CONTRACTS = [*(contract.value for contract in Contract), "all"]
 @click.option("--ca", type=_FILE, help="PEM file of the authorities that vouch for the server.")
 @click.option("--cert", type=_FILE, help="PEM file of a client certificate.")
 @click.option("--key", type=_FILE, help="PEM file of its key, if --cert does not hold it.")
-@click.option("--only", metavar="PATTERN", multiple=True, help="Glob over requirement ids and scenario names.")
-@click.option("--skip", metavar="PATTERN", multiple=True, help="Glob of what to leave out.")
+@click.option(
+    "--only",
+    metavar="PATTERN",
+    multiple=True,
+    shell_complete=completion.requirements,
+    help="Glob over requirement ids and scenario names.",
+)
+@click.option(
+    "--skip",
+    metavar="PATTERN",
+    multiple=True,
+    shell_complete=completion.requirements,
+    help="Glob of what to leave out.",
+)
 @click.option("--disruptive", is_flag=True, help="Also what could hurt a shared server; the mock is spared nothing.")
 @click.option("--strict", is_flag=True, help="A broken SHOULD fails, too.")
 @click.option(

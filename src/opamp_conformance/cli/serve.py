@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from opamp_conformance.cli import completion
 from opamp_conformance.cli.limits import limit_options, limits_of
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.selection import nearest
@@ -51,7 +52,13 @@ _DELAY = (_SECONDS, _SECONDS)
     show_default=True,
     help="opamp: the specification alone; fleet: Fleet Server's enrollment contract on top.",
 )
-@click.option("--deviation", metavar="ID", multiple=True, help="Break one requirement on purpose; repeatable.")
+@click.option(
+    "--deviation",
+    metavar="ID",
+    multiple=True,
+    shell_complete=completion.deviations,
+    help="Break one requirement on purpose; repeatable.",
+)
 @click.option("--list-deviations", is_flag=True, help="List what can be broken, and end.")
 @click.option("--enrollment-key", metavar="KEY", multiple=True, help="Ask for this key (ApiKey or Bearer); repeatable.")
 @click.option(
