@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from google.protobuf.message import DecodeError
@@ -47,10 +48,10 @@ class Cli:
         assert "Traceback" not in result.stdout + result.stderr
         return result
 
-    def start(self, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+    def start(self, *arguments: str, **options: Any) -> tuple[subprocess.Popen[str], str]:
         """Start ``serve`` on a free port; gives the process, which is yours to end, and its URL."""
         command = [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0", *arguments]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
         assert process.stdout is not None
         return process, process.stdout.readline().strip().rpartition(" ")[2]
 

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import os
 import re
+import resource
 import signal
 import socket
 import threading
@@ -11,7 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
@@ -85,6 +87,23 @@ def test_connections_have_a_limit() -> None:
             assert time.monotonic() < deadline
         assert metric(server, 'opamp_shed_total{limit="connections"}') >= 1
         assert metric(server, "opamp_connections") == 1  # The one that asks.
+
+
+def few_files() -> None:
+    """Let a child open 64 files, unless it asks for more."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+def test_the_systems_limit_on_files_is_raised_for_connections(cli: Cli) -> None:
+    process, url = cli.start(preexec_fn=few_files)
+    parts, connections = urlsplit(url), ExitStack()
+    with process, connections:
+        try:
+            for _ in range(100):
+                connection = HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+                assert post(connections.enter_context(closing(connection)), stranger())[0].status == 200
+        finally:
+            process.terminate()
 
 
 def test_an_idle_connection_ends() -> None:

@@ -53,6 +53,24 @@ _OPTIONS: Final = (
 )
 
 
+_OTHER_FILES: Final = 256
+"""How many files a server has open beside its connections, at the most."""
+
+
+def allow_connections(limits: Limits) -> None:
+    """Have the system let this process have as many connections as the limits say, or as many as it may."""
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.connections + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def limit_options(command: F) -> F:
     """Add the options to a command."""
     for option in reversed(_OPTIONS):

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.limits import limit_options, limits_of
+from opamp_conformance.cli.limits import allow_connections, limit_options, limits_of
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.selection import nearest
 from opamp_mock_server import (
@@ -176,6 +176,7 @@ def serve_command(
         raise CannotTell(f"{error}; it needs --contract fleet, or --store elasticsearch") from error
     except (CannotStore, CannotReadKeys) as error:
         raise CannotTell(str(error)) from error
+    allow_connections(settings.limits)
     where = f"OpAMP mock server at {server.url}"
     at = f"\ncontrol plane at {server.control_url}" if control else ""
     # What is kept of agents lives long and has no cycles: looking through all of it again and again costs pauses.
