@@ -90,7 +90,8 @@ def test_every_scenario(cli: Cli, tmp_path: Path, scenario: str) -> None:
     assert not results["violations"]
     assert bool(results["recoveries_seconds"]) is (scenario == "restart_storm")
     assert (results["enrollments"] > 310) is (scenario == "churn")
-    assert bool(left) is (scenario in ("churn", "mixed"))
+    if scenario != "mixed":  # There it is a matter of chance.
+        assert bool(left) is (scenario == "churn")
     assert kept >= results["enrollments"]
 
 
@@ -146,7 +147,9 @@ def test_a_uid_that_is_handed_out_to_two_processes_is_found(cli: Cli, tmp_path: 
     assert "two workers" in results["violations"]["fleet.new-uid.unique"]["sample"]
 
 
-def test_a_worker_that_is_killed_is_survived_and_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_is_killed_is_survived_and_told(how: signal.Signals) -> None:
+    """Another that comes in its place has no agents: they are all dealt."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     file = resources.folder("loadtests") / "steady.py"
@@ -155,7 +158,7 @@ def test_a_worker_that_is_killed_is_survived_and_told(tmp_path: Path) -> None:
         master = [
             *(sys.executable, "-m", "locust", "-f", file, "--master", "--headless", "--host", server.url),
             *("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2"),
-            *("--agents", "100", "--interval", "1s", "-t", "10s", "--only-summary", "--loglevel", "ERROR"),
+            *("--agents", "100", "--interval", "1s", "-t", "13s", "--only-summary", "--loglevel", "ERROR"),
         ]
         with running(master) as boss, running(worker) as doomed, running(worker):
             assert boss.stdout is not None
@@ -164,9 +167,11 @@ def test_a_worker_that_is_killed_is_survived_and_told(tmp_path: Path) -> None:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             time.sleep(4)  # So that its enrollments have been reported.
-            doomed.kill()
-            output = boss.stdout.read()
-            assert boss.wait(30) == 0
+            doomed.send_signal(how)
+            with running(worker):
+                output = boss.stdout.read()
+                assert boss.wait(30) == 0
+        assert metric(server, "opamp_agents") == 100
     assert "100 of 100 agents" in output
     assert output.count("lost: worker") == 1
     assert "Traceback" not in output
@@ -197,6 +202,24 @@ def test_a_server_that_goes_and_comes_back(cli: Cli, tmp_path: Path) -> None:
     assert code == 0
     assert told["measures"]["failures"] > 0
     assert set(told["failures"]) <= {"cannot connect: Connection refused", "the server closed the connection"}
+
+
+def test_nothing_is_lost_when_all_processes_are_terminated(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    with MockServer() as server:
+        command = [sys.executable, "-m", "opamp_conformance", "load", "steady", "--url", server.url, "--agents", "300"]
+        options = ["--interval", "1s", "--processes", "2", "--json", str(out)]
+        process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, start_new_session=True)
+        deadline = time.monotonic() + 20
+        while metric(server, "opamp_agents") < 300:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+        kinds = ("check_in", "enrollment")
+        served = sum(metric(server, f'opamp_message_seconds_count{{kind="{kind}"}}') for kind in kinds)
+    told = json.loads(out.read_text())["messages"]
+    assert served - 4 <= told <= served  # An answer may have been under way.
 
 
 def test_an_interrupt_ends_it_quickly_with_its_summary(cli: Cli) -> None:
@@ -241,7 +264,7 @@ def test_a_locustfile_by_locust(tmp_path: Path) -> None:
 
 
 def test_from_locusts_page() -> None:
-    """The page asks for our options, refuses what may not be, and starts a test."""
+    """The page asks for our options, and starts a test."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     command = [
@@ -287,6 +310,7 @@ def test_from_locusts_page() -> None:
         (["mixed", "--url", "http://127.0.0.1:1", "--mix", "/nonexistent"], "cannot read the mix"),
         (["steady", "--url", "http://127.0.0.1:1", "--html", "/nonexistent/x.html"], "cannot write"),
         (["steady", "--url", "http://127.0.0.1:1", "--duration", "long"], "is no time"),
+        (["steady", "--url", "http://127.0.0.1:1", "--users", "1", "--processes", "2"], "1 users cannot play"),
     ],
 )
 def test_bad_options(cli: Cli, arguments: list[str], message: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 import socket
+import ssl
 import time
 import uuid
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 import uuid6
 
 pytest.importorskip("gevent", reason="load tests need the extra `load`")
@@ -28,14 +30,14 @@ from opamp_conformance.load.conditions import MEASURES, Condition, seconds
 from opamp_conformance.load.counts import Counts, Histogram
 from opamp_conformance.load.fleet import Fleet, FleetAgent, Messages, compose
 from opamp_conformance.load.hearing import Hearing, is_fresh_uuid
-from opamp_conformance.load.lines import Destination
+from opamp_conformance.load.lines import Answer, Destination
 from opamp_conformance.load.options import OPTIONS, LoadOptions, is_loopback
 from opamp_conformance.load.player import Player, Stage, hang_up
 from opamp_conformance.load.result import result_of
 from opamp_conformance.transports import Transport
 from opamp_conformance.transports.http import Request, Response
 from opamp_conformance.verdicts import ExitCode
-from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings
+from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings, Tls
 from opamp_proto import opamp_pb2 as pb
 
 BOTH = pytest.mark.parametrize("transport", list(Transport))
@@ -47,13 +49,19 @@ class Theatre:
     open: ClassVar[list["Theatre"]] = []
 
     def __init__(
-        self, url: str, behaviour: Behaviour, agents: int = 1, transport: Transport = Transport.HTTP, timeout: float = 5
+        self,
+        url: str,
+        behaviour: Behaviour,
+        agents: int = 1,
+        transport: Transport = Transport.HTTP,
+        timeout: float = 5,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.open.append(self)
         self.fired: Counter[str] = Counter()
         self.counts = Counts(started_at=time.time())
         self.fleet = Fleet(agents, behaviour, interval=1000.0, seed="theatre")
-        destination = Destination(url, {}, None, timeout, transport)
+        destination = Destination(url, {}, tls, timeout, transport)
         self.stage = Stage(
             self.fleet, Messages("theatre"), destination, Hearing(Contract.FLEET, {}), self.counts, self._fire
         )
@@ -73,6 +81,11 @@ class Theatre:
                 self.fleet._schedule[0] = (agent.due, number, agent)
             assert self.player.play() == 0.0
 
+    def close(self) -> None:
+        self.player.close()
+        for agent in self.fleet.agents:
+            hang_up(agent)
+
     @property
     def agent(self) -> FleetAgent:
         return self.fleet.agents[0]
@@ -86,10 +99,7 @@ class Theatre:
 def _closed() -> Iterator[None]:
     yield
     while Theatre.open:
-        theatre = Theatre.open.pop()
-        theatre.player.close()
-        for agent in theatre.fleet.agents:
-            hang_up(agent)
+        Theatre.open.pop().close()
 
 
 def known(server: MockServer, agent: FleetAgent) -> dict[str, Any] | None:
@@ -417,8 +427,6 @@ def test_an_answer_that_was_sound_once_is_not_taken_for_another() -> None:
     messages = Messages("x")
 
     def hear(reply: pb.ServerToAgent, agent: FleetAgent) -> list[str]:
-        from opamp_conformance.load.lines import Answer  # noqa: PLC0415
-
         data = compose(agent, messages.enrollment)
         answer = Answer(200, [], reply.SerializeToString())
         heard = hearing.hear(agent.uid, messages.enrollment, data, answer, 0.0, asked=True)
@@ -518,8 +526,9 @@ def test_conditions_that_are_none(text: str) -> None:
         Condition.parse(text)
 
 
-def test_what_was_not_measured_fails_nothing() -> None:
-    assert not Condition.parse("enrolled_in>1s").holds({**measures(), "enrolled_in": None})
+def test_what_was_not_measured_cannot_be_told() -> None:
+    assert Condition.parse("p50>1s").holds({**measures(), "p50": None}) is None
+    assert Condition.parse("enrolled_in>1s").holds({**measures(), "enrolled_in": None}) is True
 
 
 @pytest.mark.parametrize(("text", "value"), [("30", 30), ("1.5s", 1.5), ("500ms", 0.5), ("5m", 300), ("1h", 3600)])
@@ -617,3 +626,72 @@ def test_a_mix_is_for_the_scenario_of_that_name(tmp_path: Path) -> None:
     assert options(mix=str(path)).behaviour(Behaviour(), "mixed") == Behaviour(churn=0.5, outage_every=3)
     with pytest.raises(CannotTell, match="for the scenario mixed"):
         options(mix=str(path)).behaviour(Behaviour(), "steady")
+
+
+# ---- what a second reader found
+
+
+def test_over_tls_an_idle_websocket_is_no_broken_one(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with MockServer(Settings(tls=Tls(tmp_path / "cert.pem", tmp_path / "key.pem"))) as server:
+        for transport in Transport:
+            theatre = Theatre(server.url, Behaviour(), transport=transport, tls=context)
+            theatre.play(5)
+            assert theatre.fired == {"enrollment": 1, "check-in": 4}
+            assert theatre.wait(theatre.agent) > 900
+            theatre.close()
+
+
+def test_a_refused_websocket_is_throttled_and_no_failure() -> None:
+    with MockServer(Settings(limits=Limits(connections=1))) as server:
+        theatre = Theatre(server.url, Behaviour(), agents=5, transport=Transport.WEBSOCKET)
+        theatre.play(5)
+    assert theatre.counts.throttled == 4
+    assert not theatre.counts.failures
+
+
+def test_what_a_server_says_is_shown_without_secrets_and_in_a_line() -> None:
+    reply = pb.ServerToAgent(instance_uid=bytes(16))
+    reply.error_response.error_message = "no: ApiKey sesame-open-123\n::error::forged ##[error]" + "x" * 5000
+    hearing = Hearing(Contract.FLEET, {"Authorization": "ApiKey sesame-open-123"})
+    messages, agent = Messages("x"), FleetAgent(0, asks=True)
+    agent.uid = bytes(16)
+    data = compose(agent, messages.report)
+    heard = hearing.hear(agent.uid, messages.report, data, Answer(200, [], reply.SerializeToString()), 0.0, asked=False)
+    assert "sesame" not in heard.reason
+    assert "\n" not in heard.reason
+    assert "##[" not in heard.reason
+    assert len(heard.reason) <= 200
+    counts = Counts()
+    for number in range(200):
+        counts.fail(f"reason {number}", 0.0)
+    assert len(counts.failures) <= 51
+    assert counts.failures.total() == 200
+
+
+def test_what_a_condition_needs_and_nobody_measured_is_not_passed() -> None:
+    refused = Counts(messages=5, answered=5, started_at=1.0, last_at=2.0)
+
+    def code(text: str) -> ExitCode:
+        conditions = [Condition.parse(text)]
+        return result_of(
+            "x", "http://x", agents=5, ramp=0, transport="http", counts=refused, conditions=conditions
+        ).exit_code
+
+    assert code("p99>500ms") is ExitCode.COULD_NOT_TELL
+    assert code("enrolled_in>30s") is ExitCode.NOT_CONFORMANT
+    assert code("enrollment_rate<10") is ExitCode.NOT_CONFORMANT
+
+
+def test_agents_without_heartbeats_come_back_after_an_outage(server: MockServer) -> None:
+    theatre = Theatre(server.url, Behaviour(), agents=3)
+    theatre.play(3)
+    theatre.fleet._schedule.clear()  # As if the server had told them to send no heartbeats.
+    theatre.stage.lose_connections()
+    theatre.play(3)
+    assert len(theatre.counts.recoveries) == 1

@@ -2,6 +2,7 @@
 
 import gzip
 import http.client
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -193,6 +194,44 @@ def test_requests_that_come_together_are_answered_in_their_order(delay: float) -
     assert [reply.instance_uid for reply in replies] == [sent.instance_uid for sent in messages]
     assert end.endswith(b"serving\n")
     assert b"connection: close" in end
+
+
+@pytest.mark.parametrize("many", [16, 17, 40])
+def test_after_many_requests_at_once_the_connection_goes_on(server: MockServer, many: int) -> None:
+    request = whole(message().SerializeToString())
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port or 0), timeout=5) as connection:
+        connection.sendall(request * many)
+        answers = b""
+        while answers.count(b"HTTP/1.1 200") < many:
+            answers += connection.recv(65536)
+        connection.sendall(request)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1])
+@pytest.mark.parametrize(
+    ("behind", "status"),
+    [
+        (b"EHLO opamp\r\n\r\n", b"400"),
+        (b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 600_000, b"431"),
+        (b"POST /v1/opamp HTTP/1.1\r\n", b"408"),
+    ],
+)
+def test_a_request_is_answered_before_what_comes_behind_it_is_refused(
+    delay: float, behind: bytes, status: bytes
+) -> None:
+    settings = Settings(delays=Delays(delay, delay), limits=Limits(request_seconds=0.05 if status == b"408" else 5))
+    with MockServer(settings) as server:
+        answers = raw(server, whole(message().SerializeToString()) + behind)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", status]
+
+
+def test_headers_that_come_at_once_have_a_limit_too(server: MockServer) -> None:
+    request = whole(message().SerializeToString(), headers=f"X: {'y' * 66_000}\r\n")
+    assert raw(server, request).startswith(b"HTTP/1.1 431")
+    behind_another = whole(message().SerializeToString()) + request
+    assert re.findall(rb"HTTP/1.1 (\d+)", raw(server, behind_another)) == [b"200", b"431"]
 
 
 def test_a_request_in_pieces_is_one_request(server: MockServer) -> None:

@@ -61,8 +61,15 @@ def test_a_stream_says_everything_again(cli: Cli, graded: Path) -> None:
 
 def test_a_stream_may_have_more_than_is_known(graded: Path, tmp_path: Path) -> None:
     path = tmp_path / "newer.jsonl"
-    path.write_text(altered(lambda events: events[3].update(mood="splendid"))((graded / "good.jsonl").read_text()))
-    assert read_events(path) == read_events(graded / "good.jsonl")
+
+    def add(events: list[dict[str, Any]]) -> None:
+        for event in events:
+            event["mood"] = "splendid"
+            for exchange in event.get("traffic", []):
+                exchange["mood"] = "splendid"
+
+    path.write_text(altered(add)((graded / "bad.jsonl").read_text()))
+    assert read_events(path) == read_events(graded / "bad.jsonl")
 
 
 def test_a_stream_is_printed_like_the_run(cli: Cli, graded: Path) -> None:
@@ -143,6 +150,7 @@ def test_streams_that_cannot_be_read(cli: Cli, tmp_path: Path, content: bytes | 
         ("run", "--html", "{}/nowhere/x.html"),
         ("run", "--html", "{}/x", "--junit", "{}/x"),
         ("run", "--jsonl", "{}/x", "--badge", "{}/x"),
+        ("report", "{}/x", "--html", "{}/x"),
     ],
 )
 def test_files_that_cannot_be_written(cli: Cli, tmp_path: Path, arguments: tuple[str, ...]) -> None:
@@ -218,7 +226,7 @@ def test_what_became_worse_is_a_regression(cli: Cli, graded: Path) -> None:
     assert result.returncode == 1
     first, *_, last = result.stdout.splitlines()
     assert first.startswith("worse  ")
-    assert "worse  not run -> failed  MUST every reply: capabilities.server.undefined-bits-zero" in result.stdout
+    assert "worse  passed -> failed  MUST every reply: capabilities.server.undefined-bits-zero" in result.stdout
     assert "passed -> warned  SHOULD plain_http" in result.stdout
     assert re.fullmatch(r"\d+ changed, \d+ for the worse; conformant before, not conformant after", last)
     assert cli("diff", graded / "bad.jsonl", graded / "good.jsonl").returncode == 0
@@ -232,6 +240,9 @@ def test_what_became_worse_is_a_regression(cli: Cli, graded: Path) -> None:
     [
         (Verdict.PASSED, Verdict.FAILED, True),
         (Verdict.PASSED, Verdict.WARNED, True),
+        (Verdict.PASSED, Verdict.KNOWN, True),
+        (Verdict.NOT_APPLICABLE, Verdict.WARNED, True),
+        (Verdict.KNOWN, Verdict.WARNED, False),
         (Verdict.NOT_APPLICABLE, Verdict.BLOCKED, True),
         (Verdict.WARNED, Verdict.ERROR, True),
         (Verdict.FAILED, Verdict.PASSED, False),
@@ -263,8 +274,7 @@ def test_servers_side_by_side(cli: Cli, graded: Path) -> None:
     assert result.returncode == 0
     assert result.stdout.startswith("ours    conformant: ")
     assert (
-        "MUST every reply: capabilities.server.undefined-bits-zero\n  ours    not run\n  theirs  failed"
-        in result.stdout
+        "MUST every reply: capabilities.server.undefined-bits-zero\n  ours    passed\n  theirs  failed" in result.stdout
     )
     assert cli("matrix", graded / "good.jsonl", "--name", "a", "--name", "b").returncode == 2
 

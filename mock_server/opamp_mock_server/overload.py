@@ -130,6 +130,10 @@ class Gate:
     def waiting(self, lane: Lane) -> int:
         return len(self._waiting[lane])
 
+    @property
+    def limits_enrollments(self) -> bool:
+        return self._enrollments is not None
+
     def count_enrollment(self) -> None:
         """Count one new agent; raises Overloaded for one too many."""
         if self._enrollments is not None and not self._enrollments.take():

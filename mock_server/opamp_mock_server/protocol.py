@@ -73,11 +73,11 @@ class Turn:
             connection.loop.call_soon(self._end)
 
     def _end(self) -> None:
+        self._is_due = False
         requests, self._requests = self._requests, []
         for connection, exchange in requests:
             connection.attend(exchange)
         responses, self._responses = self._responses, []
-        self._is_due = False
         for transport, data, is_last in responses:
             transport.write(data)
             if is_last:
@@ -118,6 +118,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._max_body_bytes = max_body_bytes
         self._metrics = metrics
         self._not_body = 0
+        self._head_bytes = 0
         self._method = ""
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -138,7 +139,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._open = self._instance_at((self.server or ("", 0))[1] or 0)
         if len(self.connections) > self._limits.connections:
             self._metrics.shed["connections"] += 1
-            self._refuse(b"503 Service Unavailable\r\nretry-after: %d" % retry_after())
+            self._refuse(503, (b"retry-after", b"%d" % retry_after()))
             return
         self._arm()
 
@@ -157,7 +158,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             self._disarm()
         elif self._not_body > self._limits.header_bytes:
-            self._refuse(b"431 Request Header Fields Too Large")
+            self._refuse(431)
         elif self._deadline is None:
             self._arm()
 
@@ -190,18 +191,27 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_request = True
         self.url = b""
         self.headers = []
+        self._head_bytes = 0
         self.expect_100_continue = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._method = self.parser.get_method().decode("ascii")
         if self.parser.should_upgrade() and self._should_upgrade():
+            return
+        if self._head_bytes + len(self.url) > self._limits.header_bytes:
+            self._refuse(431)
             return
         path = PATH if self.url == _PATH else _path(self.url)
         try:
             self._answer = self._open(Request(self._method, path, self.headers))
         except Refused as refused:
             self._answer = refused.answer
-        if self.expect_100_continue:
+        # Not before the answers to what came before; a client that waits for it does not wait long.
+        if self.expect_100_continue and not self._is_busy and self.parser.get_http_version() != "1.0":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -250,6 +260,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._send(exchange, begun)
             if not self._waiting or self._has_ended:
                 self._is_busy = False
+                self._read_on()
                 return
             exchange = self._waiting.popleft()
 
@@ -296,7 +307,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _expire(self) -> None:
         self._deadline = None
-        self._refuse(b"408 Request Timeout")
+        self._refuse(408)
 
     def _end_if_idle(self) -> None:
         """End a connection that has been idle for long. One timer that looks again is cheaper than one a request."""
@@ -306,11 +317,21 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._idle = self.loop.call_later(max(left, 1.0), self._end_if_idle)
 
-    def _refuse(self, status: bytes) -> None:
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400)  # By uvicorn, for what is no HTTP.
+
+    def _refuse(self, status: int, *headers: tuple[bytes, bytes]) -> None:
+        """End the connection with a response that no request has been read for, after those that are still due."""
         self._disarm()
-        self._metrics.responded(int(status[:3]))
-        if not self._is_busy:
-            self.transport.write(b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % status)
+        refused = Refused(status, HTTPStatus(status).phrase, *headers, _CLOSE)
+        exchange = _Exchange(refused.answer, b"", takes_body=True, is_last=True)
+        self._answer = None
+        if self._is_busy:
+            self._waiting.append(exchange)
+            self.flow.pause_reading()
+            return
+        self._metrics.responded(status)
+        self.transport.write(_encoded(refused.response, is_last=True, takes_body=True))
         self.transport.close()
 
 

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from opamp_mock_server.connections import Connection, Connections
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.metrics import Metrics
-from opamp_mock_server.overload import Gate, Lane, Overloaded
+from opamp_mock_server.overload import Gate, Lane, Overloaded, retry_after
 from opamp_mock_server.records import DEFAULT_POLICY, NO_PLAN, AgentRecord, Plan
 from opamp_mock_server.stores import Backend, Conflict, StoreRefused, StoreUnavailable
 from opamp_proto import opamp_pb2 as pb
@@ -75,7 +75,7 @@ class Service:
                 async with connection.lock:
                     reply, is_new = await self._answer(message, connection.policy_id, connection)
         except StoreUnavailable:
-            reply = self.core.unavailable(message.instance_uid)
+            reply = self.core.unavailable(message.instance_uid, retry_after())
         except StoreRefused:
             reply = self.core.failure(message.instance_uid)
         self._metrics.answered("enrollment" if is_new else _kind(message, reply), perf_counter() - began)
@@ -191,15 +191,12 @@ class Service:
                 known, lives_elsewhere = await self._elsewhere(known, instance_uid, connection)
             outcome = self.core.answer(known, message, plan, policy_id=policy_id, lives_elsewhere=lives_elsewhere)
             is_new = bool(outcome.put) and (known is None or outcome.put[0].instance_uid != instance_uid)
-            if is_new and not is_counted:
-                try:
-                    self._gate.count_enrollment()
-                    is_counted = True
-                except Overloaded:
-                    if is_certain:
-                        raise
+            if is_new and self._gate.limits_enrollments and not is_counted:
+                if not is_certain:
                     known, is_certain = await self.store.get(instance_uid), True
-                    continue
+                    continue  # One that is known after all is no enrollment.
+                self._gate.count_enrollment()
+                is_counted = True
             if is_certain or any(record.instance_uid == instance_uid for record in outcome.put):
                 try:
                     await self._keep(outcome, policy_id, self.neighbours.name if connection is not None else "")

@@ -153,7 +153,9 @@ def _restored(fields: Mapping[str, Any]) -> dict[str, Any]:
     if "exit_code" in fields:
         restored["exit_code"] = ExitCode(fields["exit_code"])
     if "traffic" in fields:
-        restored["traffic"] = tuple(Traffic(**entry) for entry in fields["traffic"])
+        known = {field.name for field in dataclass_fields(Traffic)}
+        entries = [{name: value for name, value in entry.items() if name in known} for entry in fields["traffic"]]
+        restored["traffic"] = tuple(Traffic(**entry) for entry in entries)
     return restored
 
 

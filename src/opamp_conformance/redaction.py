@@ -37,8 +37,8 @@ class Redactor:
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal would obey instead of show."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    """Escape what a terminal, or the log of a CI server, would obey instead of show."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text).replace("##[", "## [")
 
 
 def _secrets(value: str) -> Iterator[str]:

@@ -73,6 +73,8 @@ def load_command(
         raise CannotTell(f"there is no scenario {scenario!r}{nearest(scenario, scenarios)} ({', '.join(scenarios)})")
     if importlib.util.find_spec("locust") is None:
         raise CannotTell("load tests need Locust: pip install 'opamp-conformance[load]'")
+    if processes is not None and users is not None and users < processes:
+        raise CannotTell(f"{users} users cannot play from {processes} processes: give as many --users at least")
     if duration is not None:
         duration = f"{max(1, round(conditions.seconds(duration)))}s"
     elif scenario != "enrollment":

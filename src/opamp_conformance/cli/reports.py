@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from opamp_conformance.cli.outputs import FILE, opened, output_options, writable
+from opamp_conformance.cli.outputs import FILE, opened, output_options, require_different, writable
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.reports.book import write_book
 from opamp_conformance.reports.comparison import Change, Table, changes
@@ -26,7 +26,7 @@ def report_command(stream: Path, html: Path | None, junit: Path | None, badge: P
     opamp-conformance report run.jsonl --html run.html
     """
     recording, events = read_recording(stream), read_events(stream)
-    with opened(html, junit, badge) as outputs:
+    with opened(html, junit, badge, STREAM=stream) as outputs:
         listeners = outputs or [Terminal(is_terminal=False)]
         for event in events:
             for listener in listeners:
@@ -72,6 +72,7 @@ def matrix_command(streams: tuple[Path, ...], name: tuple[str, ...], html: Path 
     """
     if name and len(name) != len(streams):
         raise CannotTell(f"--name is given {len(name)} times for {len(streams)} servers: name each, or none")
+    require_different({**{str(stream): stream for stream in dict.fromkeys(streams)}, "--html": html})
     table = Table(name or [stream.stem for stream in streams], [read_recording(stream) for stream in streams])
     if html is not None:
         with writable(html) as file:

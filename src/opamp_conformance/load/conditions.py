@@ -60,11 +60,13 @@ class Condition:
         bound = float(number) * _UNITS.get(unit, 1.0)
         return cls(text.strip(), f"{measure}_percent" if is_percent else measure, comparison, bound)
 
-    def holds(self, measures: Mapping[str, float | None]) -> bool:
-        """Tell whether the test has failed. What was not measured is neither too much nor too little."""
+    def holds(self, measures: Mapping[str, float | None]) -> bool | None:
+        """Tell whether the test has failed, None if that was not measured."""
         value = measures[self.measure]
+        if value is None and self.measure == "enrolled_in":
+            value = float("inf")  # The whole fleet never was.
         if value is None:
-            return False
+            return None
         match self.comparison:
             case ">":
                 return value > self.bound

@@ -11,6 +11,10 @@ _STEPS: Final = 8
 _SMALLEST: Final = 1e-6
 
 
+_MOST_REASONS: Final = 50
+_OTHERS: Final = "other reasons"
+
+
 class Histogram:
     """How often which times were seen, in seconds."""
 
@@ -117,7 +121,7 @@ class Counts:
         return second
 
     def fail(self, reason: str, now: float) -> None:
-        self.failures[reason] += 1
+        self.failures[reason if reason in self.failures or len(self.failures) < _MOST_REASONS else _OTHERS] += 1
         self.second(now).failures += 1
 
     def violate(self, requirement: str, sample: str, count: int = 1) -> None:

@@ -188,10 +188,12 @@ class Fleet:
         """Have every enrolled agent report again at once, as after an outage; returns how many they are."""
         for agent in self.agents:
             agent.owes_report = agent.is_enrolled
-        waiting = [entry[2] for entry in self._schedule]
+        waiting = {id(entry[2]) for entry in self._schedule}
         self._schedule.clear()
-        for agent in waiting:
-            self.put(agent, now if agent.is_enrolled else agent.due)
+        for agent in self.agents:
+            is_silent = agent.is_enrolled and not agent.is_busy  # The server may have told it to send no heartbeats.
+            if id(agent) in waiting or is_silent:
+                self.put(agent, now if agent.is_enrolled else agent.due)
         return sum(agent.owes_report for agent in self.agents)
 
     def name(self, agent: FleetAgent) -> None:

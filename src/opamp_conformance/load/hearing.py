@@ -13,7 +13,7 @@ from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.ledger import Contract
 from opamp_conformance.load.lines import Answer
-from opamp_conformance.redaction import Redactor
+from opamp_conformance.redaction import Redactor, printable
 from opamp_conformance.transports.http import Request, Response
 from opamp_conformance.transports.websocket import HEADER, Frame, Received
 from opamp_conformance.validation import CHECKS, name_of_error
@@ -22,6 +22,7 @@ from opamp_proto import opamp_pb2 as pb
 
 UNIQUE: Final = "fleet.new-uid.unique"
 _MOST_REMEMBERED: Final = 1000
+_LONGEST_REASON: Final = 200
 
 _ENROLLMENT: Final[Mapping[Contract, Mapping[str, Callable[[Exchange], None]]]] = {
     Contract.OPAMP: {"identification.request-uid.answered": expect.instance_uid_announced},
@@ -118,14 +119,14 @@ class Hearing:
         if isinstance(message, Breach):
             if exchange.status not in (200, None):
                 return Heard(Outcome.FAILED, f"status {exchange.status}", is_message=False)
-            heard = Heard(Outcome.FAILED, message.actual, is_message=False)
+            heard = Heard(Outcome.FAILED, self.shown(message.actual), is_message=False)
             self._breach(heard, exchange.broken_by_no_message, exchange, message)
             return heard
         if message.HasField("error_response"):
             error = message.error_response
             if error.type == pb.ServerErrorResponseType_Unavailable:
                 return Heard(Outcome.THROTTLED, retry_after=exchange.retry_after)
-            return Heard(Outcome.FAILED, f"{name_of_error(error.type)}: {error.error_message}")
+            return Heard(Outcome.FAILED, self.shown(f"{name_of_error(error.type)}: {error.error_message}"))
         heard = Heard(new_instance_uid=message.agent_identification.new_instance_uid)
         heard.wants_full_report = bool(message.flags & pb.ServerToAgentFlags_ReportFullState)
         if message.connection_settings.HasField("opamp"):
@@ -156,6 +157,10 @@ class Hearing:
             self._described[requirement] = times + 1
             sample = self.describe(exchange, breach)
         heard.breaches = (*heard.breaches, (requirement, sample))
+
+    def shown(self, reason: str) -> str:
+        """Return what a server says as it may be shown: in one line, not too long, without secrets."""
+        return printable(self._redactor.text(reason))[:_LONGEST_REASON]
 
     def describe(self, exchange: Exchange, breach: Breach) -> str:
         """Show an exchange as the suite shows one, without secrets."""

@@ -7,6 +7,7 @@ httptools and WebSocket by websockets, as elsewhere in the kit.
 import random
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
@@ -245,7 +246,7 @@ class WebSocketLine:
             self._socket.settimeout(0.0)
             try:
                 self._receive(float("inf"))
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 pass
             finally:
                 if self._socket is not None:
@@ -322,7 +323,8 @@ class WebSocketLine:
             if data:
                 self._socket.sendall(data)
             else:
-                self._socket.shutdown(gevent.socket.SHUT_WR)
+                with suppress(OSError):  # The server has closed it already.
+                    self._socket.shutdown(gevent.socket.SHUT_WR)
 
     def _answer(self, message: bytes | str) -> Answer:
         return Answer(None, [], message.encode() if isinstance(message, str) else message)

@@ -87,6 +87,7 @@ class Player:
         try:
             self._turn(agent, now)
         except gevent.GreenletExit:
+            hang_up(agent)
             self._fleet.put(agent, now)  # Another player will go on with it.
             raise
         return 0.0
@@ -184,7 +185,7 @@ class Player:
         try:
             answer = line.exchange(data)
         except LineBroken as broken:
-            self._failed(agent, name, time.perf_counter() - began, str(broken))
+            self._failed(agent, name, time.perf_counter() - began, stage.hearing.shown(str(broken)))
             return None
         finally:
             agent.is_busy = False

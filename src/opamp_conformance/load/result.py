@@ -15,7 +15,10 @@ _PERCENTILES: Final = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "p999": 99.9}
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a load test of ``scenario`` at ``url``; ``failed`` are the conditions that hold."""
+    """The end of a load test of ``scenario`` at ``url``.
+
+    ``failed`` are the conditions that hold, ``unmeasured`` those of which that cannot be said.
+    """
 
     scenario: str
     url: str
@@ -25,12 +28,13 @@ class Result:
     counts: Counts
     measures: Mapping[str, float | None]
     failed: Sequence[Condition]
+    unmeasured: Sequence[Condition]
     lost_workers: Sequence[str] = ()
 
     @property
     def exit_code(self) -> ExitCode:
-        """2 if not one OpAMP message came back, 1 if a condition holds, else 0."""
-        if not self.counts.answered:
+        """2 if not one OpAMP message came back, or a condition was not measured; 1 if one holds, else 0."""
+        if not self.counts.answered or self.unmeasured:
             return ExitCode.COULD_NOT_TELL
         return ExitCode.NOT_CONFORMANT if self.failed else ExitCode.CONFORMANT
 
@@ -42,6 +46,8 @@ class Result:
         if not self.counts.answered:
             reasons = self.counts.failures.most_common(1)
             return f"could not tell: no OpAMP reply came{f' ({reasons[0][0]})' if reasons else ''}"
+        if self.unmeasured:
+            return f"could not tell: not measured: {', '.join(condition.text for condition in self.unmeasured)}"
         if self.failed:
             return f"failed: {', '.join(condition.text for condition in self.failed)}"
         return "passed"
@@ -156,7 +162,8 @@ def result_of(
     """Measure what was counted, and judge it by the conditions."""
     measures = _measures(counts, agents, len(lost_workers))
     failed = [condition for condition in conditions if condition.holds(measures)]
-    return Result(scenario, url, agents, ramp, transport, counts, measures, failed, lost_workers)
+    unmeasured = [condition for condition in conditions if condition.holds(measures) is None]
+    return Result(scenario, url, agents, ramp, transport, counts, measures, failed, unmeasured, lost_workers)
 
 
 def _measures(counts: Counts, agents: int, lost_workers: int) -> dict[str, float | None]:
@@ -183,7 +190,7 @@ def _measures(counts: Counts, agents: int, lost_workers: int) -> dict[str, float
         "lateness_p99": lateness.percentile(99),
         "enrolled_in": whole if counts.arrived >= agents else None,
         "rate": None if lasted is None else counts.messages / lasted,
-        "enrollment_rate": None if whole is None else counts.arrived / whole,
+        "enrollment_rate": 0.0 if whole is None else counts.arrived / whole,
     }
 
 

@@ -5,12 +5,14 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import gevent
 from locust import events
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner, Runner, WorkerRunner
+from locust.exception import RPCError
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner, Runner, WorkerRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from opamp_conformance.client import tls_context
@@ -43,7 +45,8 @@ class Session:
         self._counts = Counts()
         self._handed_out: set[bytes] = set()
         self._stage: Stage | None = None
-        self._share = (0, 1)
+        self._share: tuple[int, int] | None = (0, 1)
+        self._dealt: list[str] = []
         self._lost: dict[str, str] = {}
         self._watch: gevent.Greenlet[..., None] | None = None
         self._result: Result | None = None
@@ -68,7 +71,10 @@ class Session:
         if given.headless or isinstance(runner, WorkerRunner):
             gevent.signal_handler(signal.SIGINT, runner.quit)
         if isinstance(runner, WorkerRunner):
+            self._share = None
             runner.register_message(_SHARE, self._take_share)
+            # Listeners of the end are called last first: this one before the worker says goodbye.
+            events.quitting.add_listener(lambda **_: self._report_once_more(runner))
             return
         given.num_users = given.num_users or USERS
         given.spawn_rate = given.spawn_rate or given.num_users
@@ -91,15 +97,15 @@ class Session:
             self._options = LoadOptions.of(vars(environment.parsed_options))
             self._behaviour = self._options.behaviour(self._scenario, self._name)
             self._url = self._endpoint(self._options, environment.host or "")
-            if not isinstance(self._runner, MasterRunner):
+            if isinstance(self._runner, MasterRunner):
+                self._deal(self._runner)
+            else:
                 self._stage = self._set()
         except CannotTell as error:
             sys.stderr.write(f"opamp-conformance: {error}\n")
             environment.process_exit_code = int(ExitCode.COULD_NOT_TELL)
             gevent.spawn(self._end)
             return
-        if isinstance(self._runner, MasterRunner):
-            self._deal(self._runner)
         if self._watch is not None:
             self._watch.kill(block=False)
         self._watch = gevent.spawn(self._look_after)
@@ -109,11 +115,12 @@ class Session:
 
     def _set(self) -> Stage:
         options = self._options
-        index, of = self._share
+        # A worker that comes when all agents have been dealt has none.
+        agents, (index, of) = (0, (0, 1)) if self._share is None else (options.agents, self._share)
         ramp = options.ramp_of(self._behaviour)
         tls = tls_context(options.tls) if self._url.startswith("https:") else None
         fleet = Fleet(
-            options.agents,
+            agents,
             self._behaviour,
             ramp=ramp,
             interval=options.interval,
@@ -140,6 +147,9 @@ class Session:
     def _deal(self, master: MasterRunner) -> None:
         """Tell each worker which agents are its own."""
         workers = [node for node in master.clients.all if node.state != STATE_MISSING]
+        if len(workers) > master.target_user_count:
+            raise CannotTell(f"{master.target_user_count} users cannot play on {len(workers)} workers: add --users")
+        self._dealt = [node.id for node in workers]
         for index, node in enumerate(workers):
             master.send_message(_SHARE, {"index": index, "of": len(workers)}, client_id=node.id)
 
@@ -151,6 +161,13 @@ class Session:
         if self._stage is not None:
             data["opamp"], self._counts = self._counts.wire(), Counts()
             self._stage.counts = self._counts
+
+    def _report_once_more(self, worker: WorkerRunner) -> None:
+        """Hand over what was counted since the last report, however this process ends."""
+        data: dict[str, Any] = {}
+        events.report_to_master.fire(client_id=worker.client_id, data=data)
+        with suppress(RPCError):
+            worker.send_message("stats", data)
 
     def _merge(self, client_id: str, data: Mapping[str, Any], **_: Any) -> None:
         if "opamp" not in data:
@@ -164,10 +181,13 @@ class Session:
         self._counts.merge(counts)
 
     def _note_lost_workers(self, master: MasterRunner) -> None:
-        for node in master.clients.all:
-            if node.state == STATE_MISSING and node.id not in self._lost:
+        if master.state not in (STATE_SPAWNING, STATE_RUNNING):
+            return
+        there = {node.id for node in master.clients.all if node.state != STATE_MISSING}
+        for worker in self._dealt:
+            if worker not in there and worker not in self._lost:
                 after = time.time() - (self._counts.started_at or time.time())
-                self._lost[node.id] = f"worker {node.id}, and its agents, after {after:.0f} s"
+                self._lost[worker] = f"worker {worker}, and its agents, after {after:.0f} s"
 
     # ---- while it runs
 
@@ -210,8 +230,6 @@ class Session:
     def _judge(self, environment: Environment, **_: Any) -> None:
         if isinstance(self._runner, WorkerRunner) or not hasattr(self, "_url"):
             return
-        if isinstance(self._runner, MasterRunner):
-            self._runner.quit()  # The workers' last reports come with it.
         self._result = result_of(
             self._name,
             self._url,

@@ -47,10 +47,8 @@ class Change:
 
     @property
     def is_regression(self) -> bool:
-        """Whether it was better before. What was not run in one of the runs says nothing, but for findings."""
+        """Whether it was better before. What was not run in one of the runs says nothing."""
         before, after = self.before, self.after
-        if self.key.chapter == EVERY_REPLY:  # Without a finding, no reply was at fault.
-            before, after = before or Verdict.PASSED, after or Verdict.PASSED
         return before is not None and after is not None and _RANKS[after] > _RANKS[before]
 
 
@@ -66,8 +64,13 @@ def verdicts_of(recording: Recording) -> dict[Key, Verdict]:
 def changes(before: Recording, after: Recording) -> list[Change]:
     """Return what differs, regressions first."""
     old, new = verdicts_of(before), verdicts_of(after)
-    found = [Change(key, old.get(key), new.get(key)) for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    return sorted(found, key=lambda change: not change.is_regression)
+    found = [Change(key, _verdict(key, old), _verdict(key, new)) for key in sorted({*old, *new})]
+    return sorted((one for one in found if one.before != one.after), key=lambda change: not change.is_regression)
+
+
+def _verdict(key: Key, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
+    """Return a verdict, None if that was not run. Without a finding, no reply was at fault."""
+    return verdicts.get(key, Verdict.PASSED if key.chapter == EVERY_REPLY else None)
 
 
 @dataclass(frozen=True)
@@ -81,4 +84,4 @@ class Table:
         """Yield what is compared, with its verdict of each server, None where it was not run."""
         columns: list[Mapping[Key, Verdict]] = [verdicts_of(recording) for recording in self.recordings]
         for key in sorted({key for column in columns for key in column}):
-            yield key, [column.get(key) for column in columns]
+            yield key, [_verdict(key, column) for column in columns]
