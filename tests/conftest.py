@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import ssl
@@ -10,11 +11,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from google.protobuf.message import DecodeError
 
+from opamp_mock_server import MockServer
 from opamp_proto import opamp_pb2 as pb
 
 pytest_plugins = ["pytester"]
@@ -142,6 +146,16 @@ def acknowledgement(request: bytes) -> bytes:
     except DecodeError:
         message = pb.AgentToServer()
     return pb.ServerToAgent(instance_uid=message.instance_uid, capabilities=1).SerializeToString()
+
+
+def metric(server: MockServer, name: str) -> float:
+    """Return what Prometheus would read of a mock server, under a name with its labels."""
+    parts = urlsplit(server.url)
+    with contextlib.closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
+        connection.request("GET", "/metrics")
+        line = re.search(rf"^{re.escape(name)} (\S+)$", connection.getresponse().read().decode(), re.MULTILINE)
+    assert line is not None, name
+    return float(line[1])
 
 
 def one_line(result: subprocess.CompletedProcess[str]) -> str:

@@ -1,7 +1,6 @@
 """Load tests as people run them: by ``opamp-conformance load`` and by ``locust``, on servers of this machine."""
 
 import csv
-import http.client
 import importlib.util
 import json
 import os
@@ -20,7 +19,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from conftest import Cli, RudeServer, interruptible, one_line
+from conftest import Cli, RudeServer, interruptible, metric, one_line
 from opamp_conformance import resources
 from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings
 from programs import running
@@ -38,16 +37,6 @@ def load(cli: Cli, server: MockServer, scenario: str, folder: Path, *arguments: 
     assert result.stdout.rstrip().endswith(results["verdict"])
     assert result.returncode == results["exit_code"]
     return result.returncode, results
-
-
-def metric(server: MockServer, name: str) -> float:
-    """Return what Prometheus would read."""
-    parts = urlsplit(server.url)
-    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
-        connection.request("GET", "/metrics")
-        line = re.search(rf"^{re.escape(name)} (\S+)$", connection.getresponse().read().decode(), re.MULTILINE)
-    assert line is not None, name
-    return float(line[1])
 
 
 @pytest.mark.parametrize("transport", ["http", "websocket"])

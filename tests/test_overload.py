@@ -3,7 +3,6 @@
 import asyncio
 import http.client
 import os
-import re
 import resource
 import signal
 import socket
@@ -19,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.sync.client import connect
 
-from conftest import Cli
+from conftest import Cli, metric
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_mock_server import Limits, MockServer, Settings
 from opamp_mock_server.overload import Gate, Lane, Overloaded, TokenBucket
@@ -52,13 +51,6 @@ def get(server: MockServer, path: str, key: str = "") -> tuple[int, str]:
         connection.request("GET", path, headers={"Authorization": f"ApiKey {key}"} if key else {})
         response = connection.getresponse()
         return response.status, response.read().decode()
-
-
-def metric(server: MockServer, name: str) -> float:
-    """Return what Prometheus would read under a name with its labels."""
-    line = re.search(rf"^{re.escape(name)} (\S+)$", get(server, "/metrics")[1], re.MULTILINE)
-    assert line is not None, name
-    return float(line[1])
 
 
 def stranger(*, flags: int = 0) -> pb.AgentToServer:

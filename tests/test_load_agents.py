@@ -1,4 +1,4 @@
-"""The load generator by itself: how its agents behave, and what is made of what they see. Locust is not needed here."""
+"""How the agents of a load test behave, and what is made of the answers they get. Locust is not needed here."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,77 +22,21 @@ pytest.importorskip("gevent", reason="load tests need the extra `load`")
 
 from conftest import RudeServer, read_request, respond
 from opamp_conformance import expect, ledger
-from opamp_conformance.errors import Breach, CannotTell
+from opamp_conformance.errors import Breach
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.ledger import Contract
 from opamp_conformance.load.behaviour import Behaviour
-from opamp_conformance.load.conditions import MEASURES, Condition, seconds
-from opamp_conformance.load.counts import Counts, Histogram
-from opamp_conformance.load.fleet import Fleet, FleetAgent, Messages, compose
+from opamp_conformance.load.counts import Counts
+from opamp_conformance.load.fleet import FleetAgent, Messages, compose
 from opamp_conformance.load.hearing import Hearing, is_fresh_uuid
-from opamp_conformance.load.lines import Answer, Destination
-from opamp_conformance.load.options import OPTIONS, LoadOptions, is_loopback
-from opamp_conformance.load.player import Player, Stage, hang_up
-from opamp_conformance.load.result import result_of
+from opamp_conformance.load.lines import Answer
 from opamp_conformance.transports import Transport
 from opamp_conformance.transports.http import Request, Response
-from opamp_conformance.verdicts import ExitCode
 from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings, Tls
 from opamp_proto import opamp_pb2 as pb
+from theatre import Theatre
 
 BOTH = pytest.mark.parametrize("transport", list(Transport))
-
-
-class Theatre:
-    """A small fleet on a stage, played in the test's own thread. What is ``open`` is closed at the end of the test."""
-
-    open: ClassVar[list["Theatre"]] = []
-
-    def __init__(
-        self,
-        url: str,
-        behaviour: Behaviour,
-        agents: int = 1,
-        transport: Transport = Transport.HTTP,
-        timeout: float = 5,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self.open.append(self)
-        self.fired: Counter[str] = Counter()
-        self.counts = Counts(started_at=time.time())
-        self.fleet = Fleet(agents, behaviour, interval=1000.0, seed="theatre")
-        destination = Destination(url, {}, tls, timeout, transport)
-        self.stage = Stage(
-            self.fleet, Messages("theatre"), destination, Hearing(Contract.FLEET, {}), self.counts, self._fire
-        )
-        self.player = Player(self.stage)
-
-    def _fire(self, *, name: str, exception: Exception | None, **_: Any) -> None:
-        self.fired[name] += 1
-        if exception is not None:
-            self.fired["!"] += 1
-
-    def play(self, turns: int = 1) -> None:
-        """Play turns, each as if it were due now."""
-        for _ in range(turns):
-            if self.fleet._schedule and not self.fleet._called:
-                due, number, agent = self.fleet._schedule[0]
-                agent.due = min(due, self.fleet.now())
-                self.fleet._schedule[0] = (agent.due, number, agent)
-            assert self.player.play() == 0.0
-
-    def close(self) -> None:
-        self.player.close()
-        for agent in self.fleet.agents:
-            hang_up(agent)
-
-    @property
-    def agent(self) -> FleetAgent:
-        return self.fleet.agents[0]
-
-    def wait(self, agent: FleetAgent) -> float:
-        """Return how many seconds from now an agent is due."""
-        return agent.due - self.fleet.now()
 
 
 @pytest.fixture(autouse=True)
@@ -251,6 +195,31 @@ def test_a_server_that_hangs_up_is_come_back_to(server: MockServer) -> None:
     assert not theatre.counts.failures
 
 
+def test_over_tls_an_idle_websocket_is_no_broken_one(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with MockServer(Settings(tls=Tls(tmp_path / "cert.pem", tmp_path / "key.pem"))) as server:
+        for transport in Transport:
+            theatre = Theatre(server.url, Behaviour(), transport=transport, tls=context)
+            theatre.play(5)
+            assert theatre.fired == {"enrollment": 1, "check-in": 4}
+            assert theatre.wait(theatre.agent) > 900
+            theatre.close()
+
+
+def test_agents_without_heartbeats_come_back_after_an_outage(server: MockServer) -> None:
+    theatre = Theatre(server.url, Behaviour(), agents=3)
+    theatre.play(3)
+    theatre.fleet._schedule.clear()  # As if the server had told them to send no heartbeats.
+    theatre.stage.lose_connections()
+    theatre.play(3)
+    assert len(theatre.counts.recoveries) == 1
+
+
 # ---- throttling and failures
 
 
@@ -369,6 +338,14 @@ def test_a_kept_connection_that_has_ended_is_no_failure() -> None:
     assert theatre.counts.messages == 3
 
 
+def test_a_refused_websocket_is_throttled_and_no_failure() -> None:
+    with MockServer(Settings(limits=Limits(connections=1))) as server:
+        theatre = Theatre(server.url, Behaviour(), agents=5, transport=Transport.WEBSOCKET)
+        theatre.play(5)
+    assert theatre.counts.throttled == 4
+    assert not theatre.counts.failures
+
+
 # ---- violations
 
 
@@ -453,208 +430,6 @@ def test_every_violation_has_a_place_in_the_ledger() -> None:
     assert {*named, hearing.UNIQUE} <= set(ledger.load())
 
 
-# ---- counting
-
-
-def test_what_processes_count_adds_up() -> None:
-    one, other = Counts(started_at=10.0), Counts(started_at=9.0)
-    for counts, at in ((one, 10.5), (other, 10.7)):
-        counts.messages = counts.answered = 2
-        second = counts.second(at)
-        second.messages = 2
-        second.latency.add(at - 10)
-        counts.fail("gone", at)
-        counts.violate("fleet.new-uid.unique", f"at {at}")
-        counts.handed_out += bytes(16)
-        counts.whole_at = counts.last_at = at
-    total = Counts()
-    for counts in (one, other):
-        total.merge(Counts.unwire(json.loads(json.dumps(counts.wire(), default=bytes.hex)) | {"handed_out": bytes(16)}))
-    assert total.messages == 4
-    assert total.seconds[10].messages == 4
-    assert len(total.seconds[10].latency) == 2
-    assert total.failures == {"gone": 2}
-    assert total.violations["fleet.new-uid.unique"].count == 2
-    assert len(total.handed_out) == 32
-    assert (total.started_at, total.whole_at, total.last_at) == (9.0, 10.7, 10.7)
-
-
-def test_percentiles_are_near() -> None:
-    histogram = Histogram()
-    for number in range(1, 1001):
-        histogram.add(number / 1000)
-    for percent in (50, 90, 99):
-        measured = histogram.percentile(percent)
-        assert measured is not None
-        assert percent / 100 <= measured <= percent / 100 * 1.1
-    assert histogram.percentile(100) == 1.0
-    assert Histogram().percentile(50) is None
-
-
-def test_the_share_of_each_process_is_its_own() -> None:
-    shares = [Fleet(10, Behaviour(asks=0.5), ramp=10, seed="s", index=index, of=3) for index in range(3)]
-    assert [len(share) for share in shares] == [4, 3, 3]
-    assert sorted(agent.due for share in shares for agent in share.agents) == list(range(10))
-    again = Fleet(10, Behaviour(asks=0.5), ramp=10, seed="s", index=0, of=3)
-    assert [agent.asks for agent in again.agents] == [agent.asks for agent in shares[0].agents]
-    assert shares[1].random.random() != shares[2].random.random()
-
-
-def measures(**values: float) -> dict[str, float | None]:
-    return {**dict.fromkeys(MEASURES, 0.0), "failures_percent": 0.0, "throttled_percent": 0.0, **values}
-
-
-@pytest.mark.parametrize(
-    ("text", "values", "holds"),
-    [
-        ("p99>500ms", {"p99": 0.501}, True),
-        ("p99 > 500 ms", {"p99": 0.5}, False),
-        ("violations>=1", {"violations": 1}, True),
-        ("rate<100", {"rate": 99.9}, True),
-        ("failures>1%", {"failures_percent": 1.5, "failures": 0}, True),
-        ("failures>1", {"failures_percent": 50, "failures": 1}, False),
-        ("enrolled_in<=2m", {"enrolled_in": 120}, True),
-    ],
-)
-def test_conditions(text: str, values: dict[str, float], holds: bool) -> None:
-    assert Condition.parse(text).holds(measures(**values)) is holds
-
-
-@pytest.mark.parametrize("text", ["p99>500", "p99", "p98>1s", "violations>1%", "rate>5s", "p99=1s", "", "p99>-1s"])
-def test_conditions_that_are_none(text: str) -> None:
-    with pytest.raises(CannotTell):
-        Condition.parse(text)
-
-
-def test_what_was_not_measured_cannot_be_told() -> None:
-    assert Condition.parse("p50>1s").holds({**measures(), "p50": None}) is None
-    assert Condition.parse("enrolled_in>1s").holds({**measures(), "enrolled_in": None}) is True
-
-
-@pytest.mark.parametrize(("text", "value"), [("30", 30), ("1.5s", 1.5), ("500ms", 0.5), ("5m", 300), ("1h", 3600)])
-def test_times(text: str, value: float) -> None:
-    assert seconds(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "s", "1 d", "-1s", "1s1"])
-def test_times_that_are_none(text: str) -> None:
-    with pytest.raises(CannotTell, match="no time"):
-        seconds(text)
-
-
-def test_the_verdict() -> None:
-    def code(counts: Counts, *conditions: str) -> ExitCode:
-        parsed = [Condition.parse(text) for text in conditions]
-        return result_of(
-            "x", "http://x", agents=2, ramp=0, transport="http", counts=counts, conditions=parsed
-        ).exit_code
-
-    assert code(Counts()) is ExitCode.COULD_NOT_TELL
-    answered = Counts(messages=2, answered=2, arrived=1)
-    assert code(answered) is ExitCode.CONFORMANT
-    assert code(answered, "not_enrolled>0") is ExitCode.NOT_CONFORMANT
-    answered.violate("identification.new-instance-uid.uuidv7", "")
-    assert code(answered, "violations>0") is ExitCode.CONFORMANT  # It is a SHOULD.
-    assert code(answered, "warnings>0") is ExitCode.NOT_CONFORMANT
-
-
-# ---- options
-
-
-def options(**given: Any) -> LoadOptions:
-    return LoadOptions.of({option.dest: option.default for option in OPTIONS} | given)
-
-
-def test_hosts_that_are_this_machine() -> None:
-    assert is_loopback("127.0.0.1")
-    assert is_loopback("127.8.9.10")
-    assert is_loopback("::1")
-    assert is_loopback("localhost")
-    assert not is_loopback("192.0.2.1")
-    assert not is_loopback("no.such.host.invalid")
-
-
-@pytest.mark.parametrize(
-    ("given", "behaviour", "may"),
-    [
-        ({"agents": 20}, Behaviour(polls=False), True),
-        ({"agents": 21}, Behaviour(polls=False), False),
-        ({"agents": 1000, "ramp": "50s"}, Behaviour(polls=False), True),
-        ({"agents": 1000, "ramp": "49s"}, Behaviour(polls=False), False),
-        ({"agents": 600, "interval": "30s"}, Behaviour(), True),
-        ({"agents": 601, "interval": "30s"}, Behaviour(), False),
-        ({"agents": 100, "interval": "30s"}, Behaviour(outage_every=2), False),
-        ({"agents": 601, "interval": "30s", "i_may_load_this_host": True}, Behaviour(), True),
-    ],
-)
-def test_other_hosts_need_leave(given: dict[str, Any], behaviour: Behaviour, may: bool) -> None:
-    chosen = options(**given)
-    if may:
-        assert chosen.require_permission("http://192.0.2.1", behaviour) == "http://192.0.2.1/v1/opamp"
-    else:
-        with pytest.raises(CannotTell, match="--i-may-load-this-host"):
-            chosen.require_permission("http://192.0.2.1", behaviour)
-    assert chosen.require_permission("http://127.0.0.1:1", behaviour)
-
-
-def test_leave_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPAMP_I_MAY_LOAD_THIS_HOST", "1")
-    assert options(agents=10_000).require_permission("http://192.0.2.1", Behaviour())
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("churn = 2", "a share between 0 and 1"),
-        ("churn = true", "a share"),
-        ("outage_every = -1", "a number of intervals"),
-        ("polls = false", "'polls'"),
-        ("chrun = 0.1", "'chrun'"),
-        ("churn 0.1", "no TOML"),
-    ],
-)
-def test_mixes_that_are_none(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "mix.toml"
-    path.write_text(text)
-    with pytest.raises(CannotTell, match=message):
-        options(mix=str(path)).behaviour(Behaviour(), "mixed")
-
-
-def test_a_mix_is_for_the_scenario_of_that_name(tmp_path: Path) -> None:
-    path = tmp_path / "mix.toml"
-    path.write_text("churn = 0.5\noutage_every = 3")
-    assert options(mix=str(path)).behaviour(Behaviour(), "mixed") == Behaviour(churn=0.5, outage_every=3)
-    with pytest.raises(CannotTell, match="for the scenario mixed"):
-        options(mix=str(path)).behaviour(Behaviour(), "steady")
-
-
-# ---- what a second reader found
-
-
-def test_over_tls_an_idle_websocket_is_no_broken_one(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
-    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    with MockServer(Settings(tls=Tls(tmp_path / "cert.pem", tmp_path / "key.pem"))) as server:
-        for transport in Transport:
-            theatre = Theatre(server.url, Behaviour(), transport=transport, tls=context)
-            theatre.play(5)
-            assert theatre.fired == {"enrollment": 1, "check-in": 4}
-            assert theatre.wait(theatre.agent) > 900
-            theatre.close()
-
-
-def test_a_refused_websocket_is_throttled_and_no_failure() -> None:
-    with MockServer(Settings(limits=Limits(connections=1))) as server:
-        theatre = Theatre(server.url, Behaviour(), agents=5, transport=Transport.WEBSOCKET)
-        theatre.play(5)
-    assert theatre.counts.throttled == 4
-    assert not theatre.counts.failures
-
-
 def test_what_a_server_says_is_shown_without_secrets_and_in_a_line() -> None:
     reply = pb.ServerToAgent(instance_uid=bytes(16))
     reply.error_response.error_message = "no: ApiKey sesame-open-123\n::error::forged ##[error]" + "x" * 5000
@@ -672,26 +447,3 @@ def test_what_a_server_says_is_shown_without_secrets_and_in_a_line() -> None:
         counts.fail(f"reason {number}", 0.0)
     assert len(counts.failures) <= 51
     assert counts.failures.total() == 200
-
-
-def test_what_a_condition_needs_and_nobody_measured_is_not_passed() -> None:
-    refused = Counts(messages=5, answered=5, started_at=1.0, last_at=2.0)
-
-    def code(text: str) -> ExitCode:
-        conditions = [Condition.parse(text)]
-        return result_of(
-            "x", "http://x", agents=5, ramp=0, transport="http", counts=refused, conditions=conditions
-        ).exit_code
-
-    assert code("p99>500ms") is ExitCode.COULD_NOT_TELL
-    assert code("enrolled_in>30s") is ExitCode.NOT_CONFORMANT
-    assert code("enrollment_rate<10") is ExitCode.NOT_CONFORMANT
-
-
-def test_agents_without_heartbeats_come_back_after_an_outage(server: MockServer) -> None:
-    theatre = Theatre(server.url, Behaviour(), agents=3)
-    theatre.play(3)
-    theatre.fleet._schedule.clear()  # As if the server had told them to send no heartbeats.
-    theatre.stage.lose_connections()
-    theatre.play(3)
-    assert len(theatre.counts.recoveries) == 1
