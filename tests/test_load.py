@@ -278,6 +278,7 @@ def test_from_locusts_page() -> None:
                 time.sleep(0.1)
         assert '"agents"' in html
         assert "i_may_load_this_host" not in html
+        swarm(host="http://192.0.2.1", agents=1000, interval="1s")  # It is refused: this host needs leave.
         swarm(host=server.url, agents=60, interval="1s")
         while metric(server, "opamp_agents") < 60:
             assert time.monotonic() < deadline

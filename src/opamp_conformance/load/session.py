@@ -58,10 +58,9 @@ class Session:
         events.quitting.add_listener(self._judge)
         events.quit.add_listener(self._tell)
 
-    def player(self) -> Player:
-        """Make a player of the fleet that the test has begun with."""
-        assert self._stage is not None
-        return Player(self._stage)
+    def player(self) -> Player | None:
+        """Make a player of the fleet that the test has begun with, None if it could not begin."""
+        return None if self._stage is None else Player(self._stage)
 
     # ---- the beginning
 
@@ -91,7 +90,7 @@ class Session:
 
     def _start(self, environment: Environment, **_: Any) -> None:
         """Begin a test; what was asked for on Locust's page is looked at only now."""
-        self._counts, self._handed_out, self._lost = Counts(), set(), {}
+        self._counts, self._handed_out, self._lost, self._stage = Counts(), set(), {}, None
         self._counts.started_at = time.time()
         try:
             self._options = LoadOptions.of(vars(environment.parsed_options))

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import gevent
 from locust import User, constant, task
+from locust.exception import StopUser
 
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.session import Session
@@ -35,11 +36,14 @@ class FleetUser(User):
         self._player = self.session.player()
 
     def on_stop(self) -> None:
-        self._player.close()
+        if self._player is not None:
+            self._player.close()
 
     @task
     def play(self) -> None:
         """Play some turns."""
+        if self._player is None:
+            raise StopUser
         for _ in range(_TURNS):
             nap = self._player.play()
             if nap > 0:
