@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,13 +17,13 @@ from typing import Any, TypeVar
 import pytest
 import uuid6
 
-from conftest import Cli, one_line
+from conftest import Cli, metric, one_line
 from faults import Fault, Instance, Proxy, free_port
 from matrix import elasticsearch, grade, index
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent, attribute
 from opamp_conformance.targets.elasticsearch import Access
 from opamp_conformance.verdicts import ExitCode, Verdict
-from opamp_mock_server import Elasticsearch, MockServer, Settings
+from opamp_mock_server import Elasticsearch, Limits, MockServer, Settings
 from opamp_mock_server.records import AgentRecord
 from opamp_mock_server.stores import Conflict, StoreUnavailable
 from opamp_mock_server.stores.documents import Documents
@@ -100,6 +101,22 @@ def test_two_instances_are_one_server(cli: Cli, store: Elasticsearch) -> None:
         result = cli("run", "--url", one.url, "--url", other.url, "--contract", "fleet", "--only", "fleet.instances.*")
     assert result.returncode == 0, result.stdout
     assert "6 passed" in result.stdout
+
+
+def test_the_limit_on_enrollments_counts_new_agents_alone(store: Elasticsearch) -> None:
+    """Also where an instance remembers nobody, as after its start: a full report of a known agent is no enrollment."""
+    fleet = [Agent("limits") for _ in range(4)]
+    with MockServer(Settings(store=store)) as first:
+        for agent in fleet:
+            assert not send(first.url, agent.full_status()).HasField("error_response")
+    with MockServer(Settings(store=store, limits=Limits(enrollment_rate=1))) as second:
+        for agent in fleet:
+            assert not send(second.url, agent.full_status()).HasField("error_response")
+        assert not send(second.url, Agent("limits").full_status()).HasField("error_response")
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            send(second.url, Agent("limits").full_status())
+        assert metric(second, 'opamp_shed_total{limit="enrollment_rate"}') == 1
+        assert metric(second, "opamp_store_breaker_open") == 0
 
 
 # ---- one store, two instances
