@@ -107,20 +107,21 @@ def test_an_idle_connection_ends() -> None:
 def test_messages_have_a_rate() -> None:
     with MockServer(Settings(limits=Limits(rate=5))) as server:
         with connected(server) as connection:
-            statuses = Counter(post(connection, stranger())[0].status for _ in range(20))
-            assert 5 <= statuses[200] <= 8
-            assert statuses[429] == 20 - statuses[200]
-            response, _ = post(connection, stranger())
-            assert asked_to_wait(response)
-        assert metric(server, 'opamp_shed_total{limit="rate"}') >= 12
-        assert metric(server, 'opamp_http_responses_total{status="429"}') >= 12
+            began = time.monotonic()
+            responses = [post(connection, stranger())[0] for _ in range(60)]
+            statuses = Counter(response.status for response in responses)
+            assert 5 <= statuses[200] <= 6 + 5 * (time.monotonic() - began)
+            assert statuses[429] == 60 - statuses[200] > 0
+            assert all(asked_to_wait(response) for response in responses if response.status == 429)
+        assert metric(server, 'opamp_shed_total{limit="rate"}') == statuses[429]
+        assert metric(server, 'opamp_http_responses_total{status="429"}') == statuses[429]
 
 
 def test_each_key_has_a_rate() -> None:
-    limits = Limits(rate_per_key=5)
+    limits = Limits(rate_per_key=0.01)
     with MockServer(Settings(limits=limits, enrollment_keys=("one", "two"))) as server:
         with connected(server) as connection:
-            first = Counter(post(connection, stranger(), "one")[0].status for _ in range(20))
+            first = Counter(post(connection, stranger(), "one")[0].status for _ in range(5))
             # The same key, however it is written.
             connection.putrequest("POST", "/v1/opamp")
             for name, value in (
@@ -134,12 +135,12 @@ def test_each_key_has_a_rate() -> None:
             response.read()
             assert response.status == 429
             assert post(connection, stranger(), "two")[0].status == 200
-        assert first[429] >= 12
-        assert 'opamp_shed_total{limit="rate_per_key"} 1' in get(server, "/metrics", "two")[1]
+        assert first == {200: 1, 429: 4}
+        assert 'opamp_shed_total{limit="rate_per_key"} 5.0' in get(server, "/metrics", "two")[1]
 
 
 def test_over_websocket_who_is_too_many_is_told_so_in_a_message() -> None:
-    with MockServer(Settings(limits=Limits(rate=2))) as server:
+    with MockServer(Settings(limits=Limits(rate=0.01))) as server:
         replies = []
         with connect(server.url.replace("http", "ws"), compression=None) as websocket:
             agent = Agent("overload")
@@ -149,7 +150,7 @@ def test_over_websocket_who_is_too_many_is_told_so_in_a_message() -> None:
                 assert isinstance(payload, bytes)
                 replies.append(pb.ServerToAgent.FromString(payload[1:]))
     refused = [reply for reply in replies if reply.HasField("error_response")]
-    assert 3 <= len(refused) <= 4
+    assert len(refused) == 5
     for reply in refused:
         assert reply.instance_uid == agent.instance_uid
         assert reply.error_response.type == UNAVAILABLE
@@ -157,18 +158,18 @@ def test_over_websocket_who_is_too_many_is_told_so_in_a_message() -> None:
 
 
 def test_enrollments_have_a_rate_of_their_own() -> None:
-    with MockServer(Settings(limits=Limits(enrollment_rate=5))) as server:
+    with MockServer(Settings(limits=Limits(enrollment_rate=0.01))) as server:
         with connected(server) as connection:
             enrolled = Agent("overload")
             assert post(connection, enrolled.full_status())[0].status == 200
             storm = Counter(post(connection, stranger(flags=REQUEST_INSTANCE_UID))[0].status for _ in range(20))
-            assert storm[503] >= 12
+            assert storm == {503: 20}
             assert all(post(connection, enrolled.check_in())[0].status == 200 for _ in range(20))
             # A refusal is no enrollment, and is not one too many.
             farewell = Agent("overload").disconnect()
             assert post(connection, farewell)[1].error_response.type == pb.ServerErrorResponseType_BadRequest
         assert metric(server, 'opamp_shed_total{limit="enrollment_rate"}') == storm[503]
-        assert metric(server, "opamp_agents") == 1 + storm[200]
+        assert metric(server, "opamp_agents") == 1
 
 
 def test_memory_has_a_limit() -> None:
@@ -219,33 +220,41 @@ class Crowd:
                     time.sleep(0.01)  # So that this process has time for all its clients.
 
 
+@contextmanager
+def crowding(server: MockServer, clients: int) -> Iterator[Crowd]:
+    """Have so many clients ask for enrollment until the end of the block."""
+    crowd = Crowd(server)
+    with ThreadPoolExecutor(clients) as pool:
+        for _ in range(clients):
+            pool.submit(crowd.strangers)
+        try:
+            time.sleep(0.5)
+            yield crowd
+        finally:
+            crowd.ended.set()
+
+
 def test_a_storm_of_enrollments_starves_no_enrolled_agent() -> None:
-    """The store takes 20 messages at once, each 0.1 s; ten times what it can take is at the door."""
+    """The store takes 20 messages at once, each 0.1 s, and half of them may be enrollments: ten times as many come."""
     settings = Settings(delays=Delays(0.1, 0.1), limits=Limits(at_once=20, queue_seconds=0.2))
     with MockServer(settings) as server, connected(server) as connection:
         enrolled = Agent("overload")
         post(connection, enrolled.full_status())
-        crowd = Crowd(server)
-        with ThreadPoolExecutor(100) as pool:
-            for _ in range(100):
-                pool.submit(crowd.strangers)
-            try:
-                time.sleep(0.5)
-                until, seconds = time.monotonic() + 2, []
-                before = crowd.answers[200]
-                while time.monotonic() < until:
-                    began = time.monotonic()
-                    response, reply = post(connection, enrolled.check_in())
-                    seconds.append(time.monotonic() - began)
-                    assert response.status == 200
-                    assert not reply.HasField("error_response")
-                goodput = (crowd.answers[200] - before) / 2
-                waiting = metric(server, "opamp_store_waiting_enrollments")
-            finally:
-                crowd.ended.set()
-        assert len(seconds) >= 5
-        # Ten places for enrollments, each for 0.1 seconds, are 100 a second at best.
-        assert goodput >= 80
+        with crowding(server, 10) as crowd:
+            before = crowd.answers[200]
+            time.sleep(2)
+            best = crowd.answers[200] - before
+            assert crowd.answers[503] == 0
+        with crowding(server, 100) as crowd:
+            before, until = crowd.answers[200], time.monotonic() + 2
+            while time.monotonic() < until:
+                response, reply = post(connection, enrolled.check_in())
+                assert response.status == 200
+                assert not reply.HasField("error_response")
+            goodput = crowd.answers[200] - before
+            waiting = metric(server, "opamp_store_waiting_enrollments")
+        assert goodput >= 0.8 * best > 0
+        assert enrolled.sequence_num > 5
         assert crowd.answers[503] > 0
         assert waiting > 0
         assert metric(server, 'opamp_shed_total{limit="queue"}') > 0
@@ -328,7 +337,7 @@ def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_under_way_at_the_end_is_finished(cli: Cli) -> None:
     """SIGTERM comes while an enrollment is at the store, and a request is half there."""
-    process, url = cli.start("--delay", "0.7", "0.7")
+    process, url = cli.start("--delay", "2", "2", "--drain", "20")
     parts = urlsplit(url)
     body = stranger().SerializeToString()
     head = b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n"
