@@ -34,6 +34,7 @@ _SHARE: Final = "opamp_share"
 _LOOK_SECONDS: Final = 0.2
 _SECONDS_IN_VAIN: Final = 3.0
 _MOST_SECONDS_TO_ENROLL: Final = 600.0
+_LAST_WORDS_SECONDS: Final = 3.0
 
 
 class Session:
@@ -75,6 +76,8 @@ class Session:
             # Listeners of the end are called last first: this one before the worker says goodbye.
             events.quitting.add_listener(lambda **_: self._report_once_more(runner))
             return
+        if given.headless and isinstance(runner, MasterRunner):
+            events.test_stop.add_listener(lambda **_: self._hear_workers_out(runner))
         given.num_users = given.num_users or USERS
         given.spawn_rate = given.spawn_rate or given.num_users
         try:
@@ -163,10 +166,21 @@ class Session:
 
     def _report_once_more(self, worker: WorkerRunner) -> None:
         """Hand over what was counted since the last report, however this process ends."""
+        worker.stop()  # What is played after it would not be told.
         data: dict[str, Any] = {}
         events.report_to_master.fire(client_id=worker.client_id, data=data)
         with suppress(RPCError):
             worker.send_message("stats", data)
+
+    def _hear_workers_out(self, master: MasterRunner) -> None:
+        """Wait until the workers have said goodbye, which each does after its last report.
+
+        Locust waits half a second; where a worker was terminated before the master, it does not listen for longer.
+        """
+        master.send_message("quit")
+        until = time.monotonic() + _LAST_WORDS_SECONDS
+        while time.monotonic() < until and any(node.state != STATE_MISSING for node in master.clients.all):
+            gevent.sleep(_LOOK_SECONDS / 4)
 
     def _merge(self, client_id: str, data: Mapping[str, Any], **_: Any) -> None:
         if "opamp" not in data:
