@@ -217,7 +217,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._not_body -= len(body)
         if self._answer is None:
-            return  # It is too large already.
+            return  # It is refused already.
         self._body.append(body)
         self._body_bytes += len(body)
         if self._body_bytes > self._max_body_bytes:

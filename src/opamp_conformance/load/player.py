@@ -11,6 +11,7 @@ from opamp_conformance.load.fleet import Fleet, FleetAgent, Messages, compose
 from opamp_conformance.load.hearing import UNIQUE, Heard, Hearing, Outcome
 from opamp_conformance.load.lines import Answer, Destination, HttpLine, Line, LineBroken, WebSocketLine
 from opamp_conformance.transports import Transport
+from opamp_proto import INSTANCE_UID_BYTES
 
 Fire = Callable[..., None]
 """Locust's event of a request."""
@@ -31,11 +32,22 @@ class Stage:
         self.destination = destination
         self.hearing = hearing
         self.counts = counts
-        self.fire = fire
+        self._fire = fire
         self.handed_out: set[bytes] = set()
         self.shared_lines: set[HttpLine] = set()
         self._waiting_to_recover = 0
         self._lost_at = 0.0
+
+    def tell(self, name: str, seconds: float, length: int = 0, exception: Exception | None = None) -> None:
+        """Tell Locust of an exchange that took ``seconds`` and brought ``length`` bytes."""
+        self._fire(
+            request_type="OpAMP",
+            name=name,
+            response_time=seconds * 1000,  # Locust counts milliseconds.
+            response_length=length,
+            exception=exception,
+            context={},
+        )
 
     def lose_connections(self) -> None:
         """Break every connection, and have the whole fleet come back at once."""
@@ -166,7 +178,7 @@ class Player:
             self._fleet.put_next(agent, now)
 
     def _take_to_heart(self, agent: FleetAgent, heard: Heard) -> None:
-        if heard.new_instance_uid and len(heard.new_instance_uid) == 16:
+        if len(heard.new_instance_uid) == INSTANCE_UID_BYTES:
             agent.uid = heard.new_instance_uid
         if heard.wants_full_report:
             agent.owes_report = True
@@ -208,21 +220,14 @@ class Player:
         second.messages += 1
         second.latency.add(seconds)
         second.lateness.add(max(0.0, now - agent.due))
-        stage.fire(
-            request_type="OpAMP",
-            name=name,
-            response_time=seconds * 1000,
-            response_length=len(answer.body),
-            exception=BrokenRequirement(breaches[0]) if breaches else None,
-            context={},
-        )
+        stage.tell(name, seconds, len(answer.body), BrokenRequirement(breaches[0]) if breaches else None)
         return heard
 
     def _note_breaches(self, heard: Heard, *, asked: bool) -> list[str]:
         """Count what an answer breaks, and return the requirements."""
         counts, stage = self._stage.counts, self._stage
         new_instance_uid, breaches = heard.new_instance_uid, heard.breaches
-        if asked and len(new_instance_uid) == 16:
+        if asked and len(new_instance_uid) == INSTANCE_UID_BYTES:
             if new_instance_uid in stage.handed_out:
                 breaches = (*breaches, (UNIQUE, f"{new_instance_uid.hex()} was handed out before"))
             stage.handed_out.add(new_instance_uid)
@@ -237,14 +242,7 @@ class Player:
         counts.second(time.time()).throttled += 1
         counts.waited += self._fleet.put_off(agent, self._fleet.now(), heard.retry_after, is_throttled=True)
         hang_up(agent)
-        self._stage.fire(
-            request_type="OpAMP",
-            name=f"{name} (throttled)",
-            response_time=seconds * 1000,
-            response_length=0,
-            exception=None,
-            context={},
-        )
+        self._stage.tell(f"{name} (throttled)", seconds)
 
     def _failed(self, agent: FleetAgent, name: str, seconds: float, reason: str, *, is_answered: bool = False) -> None:
         counts, at = self._stage.counts, time.time()
@@ -253,14 +251,7 @@ class Player:
         counts.fail(reason, at)
         self._fleet.put_off(agent, self._fleet.now(), None, is_throttled=False)
         hang_up(agent)
-        self._stage.fire(
-            request_type="OpAMP",
-            name=name,
-            response_time=seconds * 1000,
-            response_length=0,
-            exception=MessageFailed(reason),
-            context={},
-        )
+        self._stage.tell(name, seconds, exception=MessageFailed(reason))
 
     # ---- WebSockets
 
