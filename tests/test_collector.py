@@ -52,3 +52,5 @@ def test_a_collector_adopts_a_new_instance_uid() -> None:
         line = messages.wait_for(instance_uid.hex, "new_instance_uid=")
         given = line.partition("new_instance_uid=")[2].partition(" ")[0]
         messages.wait_for(f"{given} #")
+        # When it has nothing to say but that it is there, it listens to signals, too.
+        messages.wait_for(" capabilities -> ")
