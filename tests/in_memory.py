@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from opamp_mock_server import Contract, Settings
+from opamp_mock_server import CannotDeviate, Contract, Deviation, Settings
+from opamp_mock_server.application import ByPort
 from opamp_mock_server.assembly import assembled
 from opamp_mock_server.http import Refused, Request, Response
-from opamp_mock_server.instances import ByPort
 from opamp_mock_server.metrics import Metrics
 from opamp_proto import CONTENT_TYPE
 
@@ -23,6 +23,22 @@ class Answer:
     body: bytes
 
 
+class Unmoved:
+    """A machine that has nothing to be switched or dropped."""
+
+    deviations: Sequence[Deviation] = ()
+    is_ending = False
+
+    def deviate(self, deviations: Sequence[Deviation]) -> None:
+        raise CannotDeviate("this is no server that runs")
+
+    def deviate_as_begun(self) -> None:
+        """Nothing was switched."""
+
+    def abort_connections(self) -> None:
+        """There are none."""
+
+
 @dataclass
 class InMemory:
     """Runs the parts of a server; an exception in them is raised here."""
@@ -30,7 +46,8 @@ class InMemory:
     settings: Settings = field(default_factory=lambda: Settings(contract=Contract.OPAMP, max_body_bytes=64 * 1024))
 
     def __post_init__(self) -> None:
-        self.application: ByPort = assembled(self.settings, [f"http://127.0.0.1:4320{PATH}"], Metrics()).site
+        url = f"http://127.0.0.1:4320{PATH}"
+        self.application: ByPort = assembled(self.settings, [url], Metrics(), Unmoved()).site
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> "InMemory":

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent, attribute
 from opamp_conformance.targets.elasticsearch import Access
 from opamp_conformance.verdicts import ExitCode, Verdict
 from opamp_mock_server import Elasticsearch, Limits, MockServer, Settings
-from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.records import AgentRecord, Plan
 from opamp_mock_server.stores import Conflict, StoreUnavailable
 from opamp_mock_server.stores.documents import Documents
 from opamp_mock_server.stores.elasticsearch import ElasticsearchBackend, queued
@@ -168,6 +169,29 @@ def test_nobody_is_enrolled_twice(store: Elasticsearch) -> None:
                 "NoneType",
             ]
             await closed(one, other)
+
+    in_loop(work)
+
+
+@pytest.mark.parametrize("is_queued", [False, True], ids=["acknowledged", "queued"])
+def test_agents_are_listed_in_parts_and_all_forgotten(store: Elasticsearch, is_queued: bool) -> None:
+    async def work() -> None:
+        backend = ElasticsearchBackend(replace(store, is_queued=is_queued), Documents(), has_operator=True)
+        uids = sorted(uuid6.uuid7().bytes for _ in range(5))
+        for uid in reversed(uids):
+            await backend.store.put(AgentRecord(uid, 1))
+            await backend.plans.put(uid, Plan(restart=True))
+        first, total = await backend.store.listed(b"", 3)
+        rest, _ = await backend.store.listed(uids[2], 3)
+        assert [record.instance_uid for record in (*first, *rest)] == uids
+        assert total == 5
+        await backend.store.put(first[0]._replace(sequence_num=2))  # What is listed can be replaced.
+        await backend.store.clear()
+        await backend.plans.clear()
+        assert await backend.store.listed(b"", 3) == ([], 0)
+        assert await backend.store.get(uids[0]) is None
+        assert await backend.plans.get(uids[0]) is None
+        await closed(backend)
 
     in_loop(work)
 

@@ -387,33 +387,6 @@ def test_a_websocket_message_that_is_too_large(server: MockServer) -> None:
     assert closed_by(server, b"\0" + report, b"\0" * 1000) is None
 
 
-def test_the_control_plane_is_off_unless_asked_for(server: MockServer) -> None:
-    assert post(server, b"", "GET", f"/control/agents/{'00' * 16}")[0] == 404
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status"),
-    [
-        ("GET", "agents/" + "00" * 16, b"", 404),
-        ("GET", "agents/xyz", b"", 400),
-        ("GET", "fleets/1", b"", 404),
-        ("PATCH", "agents/" + "00" * 16, b"", 404),
-        ("PUT", "agents/" + "00" * 16 + "/remote_config", b"{", 400),
-        ("PUT", "agents/" + "00" * 16 + "/remote_config", b'{"nonesuch": 1}', 400),
-        ("PUT", "agents/" + "00" * 16 + "/packages", b"[]", 400),
-        ("PUT", "agents/" + "00" * 16 + "/packages", b'{"p": {"type": "x", "version": "1", "content": "!"}}', 400),
-        ("POST", "agents/" + "00" * 16 + "/trouble", b'{"kind": "none"}', 400),
-        ("DELETE", "agents/" + "00" * 16 + "/connection", b"", 404),
-        ("DELETE", "agents/" + "00" * 16, b"", 204),
-        ("POST", "agents/" + "00" * 16 + "/commands", b"{}", 204),
-    ],
-)
-def test_the_control_plane(method: str, path: str, body: bytes, status: int) -> None:
-    with MockServer(Settings(control=True, enrollment_keys=(KEY,))) as server:
-        assert post(server, body, method, f"/control/{path}", Authorization=f"ApiKey {KEY}")[0] == status
-        assert post(server, body, method, f"/control/{path}")[0] == 401
-
-
 def test_a_csr_that_names_another_agent_is_refused() -> None:
     core = Core()
     sent = message(sequence_num=1, capabilities=0xFFFF)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from opamp_mock_server.admission import Admission
 from opamp_mock_server.control import PREFIX, Control
@@ -18,6 +18,7 @@ Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 METRICS: Final = "/metrics"
 HEALTH: Final = "/healthz"
+_PAGE: Final = (PREFIX, f"{PREFIX}/")
 _TEXT: Final = b"text/plain; charset=utf-8"
 
 
@@ -71,6 +72,8 @@ class Application:
     def _open_control(self, request: Request) -> Answer:
         if self._control is None:
             raise Refused(404, "the control plane is off")
+        if request.path in _PAGE:
+            return partial(_show, self._control.page(request))
         self._require_key(request)
         return partial(self._operate, self._control, request)
 
@@ -80,7 +83,7 @@ class Application:
 
     async def _operate(self, control: Control, request: Request, body: bytes) -> Response:
         try:
-            return await control.respond(request.method, request.path, body)
+            return await control.respond(request, body)
         except Refused as refused:
             return refused.response
 
@@ -92,6 +95,26 @@ class Application:
 
     async def _show_metrics(self, body: bytes) -> Response:
         return Response(200, self._metrics.exposition(), content_type=EXPOSITION)
+
+
+class ByPort:
+    """Hands everything to the instance at whose port it comes in; the first one minds the backend."""
+
+    def __init__(self, applications: dict[int, Application]) -> None:
+        self._applications = applications
+        self._first = next(iter(applications.values()))
+
+    def at(self, port: int) -> Callable[[Request], Answer]:
+        """Return what takes the requests that come in at a port to what answers them."""
+        return self._applications.get(port, self._first).open
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        server: Any = scope.get("server") or (None, None)
+        await self._applications.get(server[1], self._first)(scope, receive, send)
+
+
+async def _show(response: Response, body: bytes) -> Response:
+    return response
 
 
 async def _say_that_it_serves(body: bytes) -> Response:

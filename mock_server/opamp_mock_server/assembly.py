@@ -7,17 +7,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from opamp_mock_server.admission import Admission, AdmissionByFile
-from opamp_mock_server.application import Application
+from opamp_mock_server.application import Application, ByPort
 from opamp_mock_server.connections import Connections
-from opamp_mock_server.control import Control
+from opamp_mock_server.control import Control, Machine
+from opamp_mock_server.control.guard import is_loopback
 from opamp_mock_server.core import Core, FleetCore
-from opamp_mock_server.deviations import assemble
+from opamp_mock_server.deviations import Deviation, assemble
 from opamp_mock_server.downloads import Downloads
 from opamp_mock_server.http import HttpEndpoint
-from opamp_mock_server.instances import ByPort, Instances
+from opamp_mock_server.instances import Instances
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.overload import Gate, Lane, RateLimits
 from opamp_mock_server.protocol import WebSocketProtocol
+from opamp_mock_server.recording import Recording
 from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.service import Service
 from opamp_mock_server.settings import Contract, Settings
@@ -32,27 +34,38 @@ class Assembled:
     """The parts of a server, put together.
 
     ``site`` takes everything that comes in, and ``websocket_protocol`` is for uvicorn to make, one a connection.
-    ``service`` is that of the first instance, and ``changeable`` are the parts of it whose classes parts() names first.
+    ``service`` is that of the first instance, and ``switchable`` are the parts of it whose classes switched() names
+    first.
     """
 
     site: ByPort
     websocket_protocol: type[WebSocketProtocol]
     service: Service
-    changeable: Sequence[object]
+    switchable: Sequence[object]
 
 
 def parts(settings: Settings) -> tuple[type[Any], ...]:
     """Choose the parts of a server, with whatever is to deviate; raises CannotDeviate."""
-    core = FleetCore if settings.contract is Contract.FLEET else Core
     documents = () if settings.store is None else (Documents,)
-    return assemble(
-        (core, HttpEndpoint, WebSocketEndpoint, Downloads, WebSocketProtocol, Instances, *documents),
-        settings.deviations,
-    )
+    return assemble((*_switchable(settings), Instances, *documents), settings.deviations)
+
+
+def switched(settings: Settings, deviations: Sequence[Deviation]) -> tuple[type[Any], ...]:
+    """Choose those parts that can be exchanged while the server runs; raises CannotDeviate."""
+    return assemble(_switchable(settings), deviations)
+
+
+def _switchable(settings: Settings) -> tuple[type[Any], ...]:
+    core = FleetCore if settings.contract is Contract.FLEET else Core
+    return (core, HttpEndpoint, WebSocketEndpoint, Downloads, WebSocketProtocol)
 
 
 def assembled(
-    settings: Settings, urls: Sequence[str], metrics: Metrics, on_start: Callable[[], None] = lambda: None
+    settings: Settings,
+    urls: Sequence[str],
+    metrics: Metrics,
+    machine: Machine,
+    on_start: Callable[[], None] = lambda: None,
 ) -> Assembled:
     """Put the parts together, one instance for each URL; ``on_start`` is called in the loop that serves.
 
@@ -62,6 +75,7 @@ def assembled(
     core, http, websocket, downloads, websocket_protocol, instances_part, *documents = parts(settings)
     instances, connections, admission = instances_part(), Connections(), _admission(settings)
     gate, rates = Gate(limits, metrics.shed), RateLimits(limits, admission, metrics.shed)
+    recording = Recording()
     metrics.watch(lambda: _gauges_of(gate))
 
     def make_backend() -> Backend:
@@ -87,16 +101,19 @@ def assembled(
             finally:
                 await backend.close()
 
-        control = Control(service) if settings.control else None
+        control = None
+        if settings.control:
+            service.observers.append(recording.note)
+            control = Control(service, machine, recording, is_local=is_loopback(settings.host))
         application = Application(*endpoints, control, admission, metrics, lifespan)
         return application, service, (core_in_use, *endpoints)
 
     backend = make_backend()
-    first, service, changeable = make(core, backend, urls[0])
+    first, service, switchable = make(core, backend, urls[0])
     others = [make(instances.core(core), instances.backend(backend, make_backend), url)[0] for url in urls[1:]]
     ports = [urlsplit(url).port or 0 for url in urls]
     site = ByPort(dict(zip(ports, [first, *others], strict=True)))
-    return Assembled(site, websocket_protocol, service, changeable)
+    return Assembled(site, websocket_protocol, service, switchable)
 
 
 def _gauges_of(gate: Gate) -> Mapping[str, float]:

@@ -25,6 +25,7 @@ class Request(NamedTuple):
     method: str
     path: str
     headers: Sequence[tuple[bytes, bytes]]
+    query: bytes = b""
 
 
 class RequestHeaders(NamedTuple):

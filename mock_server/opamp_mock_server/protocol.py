@@ -205,9 +205,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_bytes + len(self.url) > self._limits.header_bytes:
             self._refuse(431)
             return
-        path = PATH if self.url == _PATH else _path(self.url)
+        path, query = (PATH, b"") if self.url == _PATH else _parsed(self.url)
         try:
-            self._answer = self._open(Request(self._method, path, self.headers))
+            self._answer = self._open(Request(self._method, path, self.headers, query))
         except Refused as refused:
             self._answer = refused.answer
         # Not before the answers to what came before; a client that waits for it does not wait long.
@@ -335,9 +335,9 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def _path(url: bytes) -> str:
-    path = httptools.parse_url(url).path or b"/"
-    return unquote(path.decode("ascii"))
+def _parsed(url: bytes) -> tuple[str, bytes]:
+    parsed = httptools.parse_url(url)
+    return unquote((parsed.path or b"/").decode("ascii")), parsed.query or b""
 
 
 def _failed() -> Response:

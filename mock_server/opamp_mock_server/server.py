@@ -9,16 +9,15 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
 import uvicorn
 
 from opamp_mock_server.admission import CannotReadKeys
-from opamp_mock_server.assembly import assembled, parts
+from opamp_mock_server.assembly import assembled, parts, switched
 from opamp_mock_server.control import PREFIX
-from opamp_mock_server.deviations import Deviation
+from opamp_mock_server.deviations import CannotDeviate, Deviation
 from opamp_mock_server.http import PATH
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.protocol import HttpProtocol, Turn
@@ -46,6 +45,8 @@ class MockServer:
         """Start to listen; raises CannotListen, CannotDeviate, CannotStore or CannotReadKeys."""
         parts(settings)
         self._settings = settings
+        self._fixed = [deviation for deviation in settings.deviations if not _is_switchable(settings, deviation)]
+        self._deviations = settings.deviations
         self._sockets = [_listen(settings.host, settings.port)]
         self._sockets += [_listen(settings.host, 0) for _ in range(settings.instances - 1)]
         origins = [_origin(settings, listener) for listener in self._sockets]
@@ -53,7 +54,7 @@ class MockServer:
         self.control_url = f"{origins[0]}{PREFIX}" if settings.control else None
         metrics = Metrics()
         try:
-            self._assembled = assembled(settings, [self.url, *self.other_urls], metrics, self._note_loop)
+            self._assembled = assembled(settings, [self.url, *self.other_urls], metrics, self, self._note_loop)
         except (CannotStore, CannotReadKeys):
             self._close()
             raise
@@ -116,24 +117,46 @@ class MockServer:
         """Have somebody told of each message from now on, and of its answer, in the loop that serves."""
         self._assembled.service.observers.append(observer)
 
+    @property
+    def deviations(self) -> Sequence[Deviation]:
+        """What the server breaks now."""
+        return self._deviations
+
     def deviate(self, deviations: Sequence[Deviation]) -> None:
         """Break these requirements, and no others, from now on; raises CannotDeviate.
 
-        Open connections deviate, too, but for what is said below the messages of a WebSocket.
+        Open connections deviate, too, but for what is said below the messages of a WebSocket. How documents are
+        written, and what instances share, is settled when the server is made.
         """
-        chosen = parts(replace(self._settings, deviations=tuple(deviations)))
-        for part, kind in zip(self._assembled.changeable, chosen, strict=False):
+        *chosen, websocket_protocol = switched(self._settings, [one for one in deviations if one not in self._fixed])
+        for part, kind in zip(self._assembled.switchable, chosen, strict=True):
             part.__class__ = kind
-        self._server.config.ws_protocol_class = chosen[len(self._assembled.changeable)]
+        self._server.config.ws_protocol_class = websocket_protocol
+        self._deviations = tuple(dict.fromkeys((*self._fixed, *deviations)))
+
+    def deviate_as_begun(self) -> None:
+        """Break what the server was made to break, and nothing else."""
+        self.deviate(self._settings.deviations)
 
     def drop_connections(self) -> None:
-        """Break every connection off, without a word."""
+        """Break every connection of an agent off, without a word."""
 
         async def drop() -> None:
-            for connection in list(self._server.server_state.connections):
-                connection.transport.abort()
+            self.abort_connections()
 
         self.call(drop())
+
+    def abort_connections(self) -> None:
+        """Do what drop_connections() does, in the loop that serves."""
+        for connection in list(self._server.server_state.connections):
+            is_operators = isinstance(connection, HttpProtocol) and connection.url.startswith(PREFIX.encode())
+            if not is_operators:
+                connection.transport.abort()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the server is about to stop."""
+        return self._server.should_exit
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Have something done in the loop that serves, and return what came of it."""
@@ -188,6 +211,14 @@ def _signals_end_quietly() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_switchable(settings: Settings, deviation: Deviation) -> bool:
+    try:
+        switched(settings, [deviation])
+    except CannotDeviate:
+        return False
+    return True
 
 
 def _tls_options(tls: Tls | None) -> dict[str, Any]:

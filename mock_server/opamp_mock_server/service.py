@@ -35,8 +35,11 @@ _SECONDS: Final = 1.8
 """How long all that may take where it is not done in memory, so that an agent is answered within two seconds."""
 
 
-Observer = Callable[[pb.AgentToServer, pb.ServerToAgent], None]
-"""Is told of a message and its answer; both are its to keep, and not to change."""
+Observer = Callable[[pb.AgentToServer | None, pb.ServerToAgent], None]
+"""Is told of a message and its answer; both are its to keep, and not to change.
+
+There is no message where the server speaks unasked, and where what came cannot be decoded.
+"""
 
 
 class Service:
@@ -81,25 +84,23 @@ class Service:
         self._metrics.answered("enrollment" if is_new else _kind(message, reply), perf_counter() - began)
         if _log.isEnabledFor(logging.INFO):
             _log.info("%s", _Line(message, reply))
-        for observe in self.observers:
-            observe(message, reply)
-        return reply.SerializeToString()
+        return self._told(message, reply)
 
     def malformed(self, problem: str) -> bytes:
         """Make the reply to something of which not even an instance_uid can be read."""
         if _log.isEnabledFor(logging.INFO):
             _log.info("an undecodable message -> BadRequest: %s", problem)
         self._metrics.answered("refused", 0)
-        return self.core.bad_request(b"", problem).SerializeToString()
+        return self._told(None, self.core.bad_request(b"", problem))
 
     def overloaded(self, data: bytes, overloaded: Overloaded) -> bytes:
         """Make the reply to a message that is not taken now, where there is no HTTP status to say so (Throttling)."""
         try:
-            instance_uid = pb.AgentToServer.FromString(data).instance_uid
+            message = pb.AgentToServer.FromString(data)
         except DecodeError:
             return self.malformed("the message cannot be decoded as an AgentToServer")
         self._metrics.answered("unavailable", 0)
-        return self.core.unavailable(instance_uid, overloaded.retry_after).SerializeToString()
+        return self._told(message, self.core.unavailable(message.instance_uid, overloaded.retry_after))
 
     async def ended(self, connection: Connection) -> None:
         """Forget the agents of a connection that is gone (AgentDisconnect)."""
@@ -141,6 +142,12 @@ class Service:
             return False
         await self.want(instance_uid, lambda plan: replace(plan, hang_up=True))
         return True
+
+    def _told(self, message: pb.AgentToServer | None, reply: pb.ServerToAgent) -> bytes:
+        """Tell the observers what is about to be said, and encode it."""
+        for observe in self.observers:
+            observe(message, reply)
+        return reply.SerializeToString()
 
     async def _answer(
         self, message: pb.AgentToServer, policy_id: str, connection: Connection | None
@@ -270,7 +277,7 @@ class Service:
             await self._fulfilled(instance_uid, plan, outcome)
             if _log.isEnabledFor(logging.INFO):
                 _log.info("%s <- %s", instance_uid.hex(), _said(outcome.reply))
-            await connection.send(outcome.reply.SerializeToString())
+            await connection.send(self._told(None, outcome.reply))
 
     async def _note_departure(self, instance_uid: bytes) -> None:
         for _ in range(_ATTEMPTS):

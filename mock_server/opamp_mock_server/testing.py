@@ -25,10 +25,13 @@ Matcher = Callable[[pb.AgentToServer], object]
 
 @dataclass(frozen=True)
 class Exchanged:
-    """A message that was answered, and its answer; ``at`` is in seconds of time.monotonic()."""
+    """A message and its answer; ``at`` is in seconds of time.monotonic().
+
+    There is no message where the server spoke unasked, and where what came could not be decoded.
+    """
 
     at: float
-    message: pb.AgentToServer
+    message: pb.AgentToServer | None
     reply: pb.ServerToAgent
 
 
@@ -68,14 +71,14 @@ class OpampServer:
 
     @property
     def exchanged(self) -> Sequence[Exchanged]:
-        """All messages that were answered so far, with their answers."""
+        """Everything that was said so far, in its order."""
         with self._has_come:
             return tuple(self._exchanged)
 
     @property
     def messages(self) -> Sequence[pb.AgentToServer]:
         """All messages that were answered so far."""
-        return [exchanged.message for exchanged in self.exchanged]
+        return [exchanged.message for exchanged in self.exchanged if exchanged.message is not None]
 
     @property
     def agents(self) -> Mapping[bytes, KnownAgent]:
@@ -159,7 +162,7 @@ class OpampServer:
         for instance_uid in agents:
             self._server.call(self._server.service.want(instance_uid, change))
 
-    def _note(self, message: pb.AgentToServer, reply: pb.ServerToAgent) -> None:
+    def _note(self, message: pb.AgentToServer | None, reply: pb.ServerToAgent) -> None:
         with self._has_come:
             self._exchanged.append(Exchanged(time.monotonic(), message, reply))
             self._has_come.notify_all()
@@ -167,14 +170,15 @@ class OpampServer:
     def _next(self, matching: Matcher | None, fields: Mapping[str, object]) -> pb.AgentToServer | None:
         for number in range(self._looked_at, len(self._exchanged)):
             message = self._exchanged[number].message
-            if _has(message, fields) and (matching is None or matching(message)):
+            if message is not None and _has(message, fields) and (matching is None or matching(message)):
                 self._looked_at = number + 1
                 return message
         return None
 
     def _missed(self, within: float, fields: Mapping[str, object]) -> str:
         wanted = f" with {', '.join(f'{name}={value!r}' for name, value in fields.items())}" if fields else ""
-        came = [_described(exchanged.message) for exchanged in self._exchanged[self._looked_at :]]
+        messages = [exchanged.message for exchanged in self._exchanged[self._looked_at :]]
+        came = [_described(message) for message in messages if message is not None]
         return f"no such message{wanted} came within {within:g} seconds; these came: {'; '.join(came) or 'none'}"
 
 

@@ -1,6 +1,8 @@
 """Ways to break what the specification, and RFC 6455, say of WebSockets."""
 
-from typing import Any
+from collections.abc import MutableMapping
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from google.protobuf.message import DecodeError
 from websockets.frames import Frame
@@ -8,7 +10,6 @@ from websockets.frames import Frame
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.http import Refused
 from opamp_mock_server.protocol import WebSocketProtocol
-from opamp_mock_server.service import Service
 from opamp_mock_server.websocket import (
     HEADER,
     Receive,
@@ -175,15 +176,15 @@ class _Counting(WebSocketConnection):
 class PushTakesTheTurn(WebSocketEndpoint):
     """The first message after a push is taken for the answer to it, and gets none."""
 
-    def __init__(self, service: Service, *others: Any) -> None:
-        super().__init__(service, *others)
-        self._answered: dict[WebSocketConnection, int] = {}
+    _answered: ClassVar[MutableMapping[WebSocketConnection, int]] = WeakKeyDictionary()
 
     def connection(self, send: Send) -> WebSocketConnection:
         return _Counting(send)
 
     async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
-        assert isinstance(connection, _Counting)
+        if not isinstance(connection, _Counting):  # It was opened before.
+            await super().attend(event, connection)
+            return
         pushed = connection.sent > self._answered.get(connection, 0)
         if pushed and _is_check_in((event.get("bytes") or b"")[1:]):
             await self._service.answer((event.get("bytes") or b"")[1:], connection)
@@ -197,9 +198,7 @@ class PushTakesTheTurn(WebSocketEndpoint):
 class EveryThirdUnanswered(WebSocketEndpoint):
     """Of the check-ins on one WebSocket, the third is not answered."""
 
-    def __init__(self, service: Service, *others: Any) -> None:
-        super().__init__(service, *others)
-        self._taken: dict[WebSocketConnection, int] = {}
+    _taken: ClassVar[MutableMapping[WebSocketConnection, int]] = WeakKeyDictionary()
 
     async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
         taken = self._taken[connection] = self._taken.get(connection, 0) + _is_check_in((event.get("bytes") or b"")[1:])
@@ -213,9 +212,7 @@ class EveryThirdUnanswered(WebSocketEndpoint):
 class OneAgentAConnection(WebSocketEndpoint):
     """All answers on a WebSocket are addressed to the agent that spoke on it first."""
 
-    def __init__(self, service: Service, *others: Any) -> None:
-        super().__init__(service, *others)
-        self._first: dict[WebSocketConnection, bytes] = {}
+    _first: ClassVar[MutableMapping[WebSocketConnection, bytes]] = WeakKeyDictionary()
 
     async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
         try:

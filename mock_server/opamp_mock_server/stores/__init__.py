@@ -1,6 +1,6 @@
 """Where the server keeps what it knows, and what several instances of it share."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -88,6 +88,15 @@ class Store(Protocol):
         For an instance_uid that was never told to anybody.
         """
 
+    async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
+        """Return the records behind an instance_uid, in their order, and how many there are in all.
+
+        Raises StoreUnavailable.
+        """
+
+    async def clear(self) -> None:
+        """Remove every record; raises StoreUnavailable."""
+
 
 class Plans(Protocol):
     """What the operator wants agents to have, by instance_uid, also for agents that are yet to come."""
@@ -100,6 +109,9 @@ class Plans(Protocol):
 
     async def delete(self, instance_uid: bytes) -> None:
         """Remove a plan, if there is one; raises StoreUnavailable."""
+
+    async def clear(self) -> None:
+        """Remove every plan; raises StoreUnavailable."""
 
 
 class Neighbours(Protocol):

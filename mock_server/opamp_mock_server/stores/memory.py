@@ -1,6 +1,7 @@
 """Everything in the memory of one process, and gone with it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import heapq
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from opamp_mock_server.records import AgentRecord, Plan
 from opamp_mock_server.stores import Neighbours, Plans, Store, StoreUnavailable
@@ -41,6 +42,13 @@ class MemoryStore:
     def disown(self, instance_uid: bytes) -> None:
         self._records.pop(instance_uid, None)
 
+    async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
+        behind = heapq.nsmallest(most, (uid for uid in self._records if uid > after))
+        return [self._records[uid] for uid in behind], len(self._records)
+
+    async def clear(self) -> None:
+        self._records.clear()
+
 
 class MemoryPlans:
     """The plans in a dictionary."""
@@ -56,6 +64,9 @@ class MemoryPlans:
 
     async def delete(self, instance_uid: bytes) -> None:
         self._plans.pop(instance_uid, None)
+
+    async def clear(self) -> None:
+        self._plans.clear()
 
 
 class Alone:

@@ -11,6 +11,7 @@ from opamp_mock_server.stores.documents import MAPPINGS
 
 _REQUEST_SECONDS: Final = 1.2
 _START_SECONDS: Final = 10
+_AT_ONCE: Final = 1000
 _FOR_LATER: Final = (403, 429, 503)
 """Why a document is not taken for now: a block on writes, a full queue, a lost shard."""
 
@@ -54,6 +55,19 @@ def _create(client: elasticsearch.Elasticsearch, index: str, mappings: Mapping[s
     except elasticsearch.BadRequestError as error:
         if error.error != "resource_already_exists_exception":  # Another instance was faster.
             raise
+
+
+async def delete_all(client: elasticsearch.AsyncElasticsearch, index: str) -> None:
+    """Delete every document of an index; raises StoreUnavailable, or one of ERRORS."""
+    while True:
+        await client.indices.refresh(index=index)
+        found = await client.search(index=index, size=_AT_ONCE, source=False)
+        actions = [{"delete": {"_index": index, "_id": hit["_id"]}} for hit in found["hits"]["hits"]]
+        if not actions:
+            return
+        answer = await client.bulk(operations=actions, filter_path="errors")
+        if answer["errors"]:
+            raise StoreUnavailable("it does not delete")
 
 
 def _exists(client: elasticsearch.Elasticsearch, index: str) -> bool:

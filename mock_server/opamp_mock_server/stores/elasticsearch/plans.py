@@ -12,7 +12,7 @@ from elasticsearch import AsyncElasticsearch
 from opamp_mock_server.records import Package, Plan, Trouble
 from opamp_mock_server.stores import Conflict, StoreRefused, StoreUnavailable
 from opamp_mock_server.stores.documents import document_id, instance_uid_of
-from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, unavailable
+from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, delete_all, unavailable
 from opamp_proto import opamp_pb2 as pb
 
 _WATCH_SECONDS: Final = 0.1
@@ -57,6 +57,12 @@ class ElasticsearchPlans:
             await self._client.delete(index=self._index, id=document_id(instance_uid))
         except elasticsearch.NotFoundError:
             pass
+        except ERRORS as error:
+            raise unavailable(error) from error
+
+    async def clear(self) -> None:
+        try:
+            await delete_all(self._client, self._index)
         except ERRORS as error:
             raise unavailable(error) from error
 

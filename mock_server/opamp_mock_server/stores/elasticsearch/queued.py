@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from opamp_mock_server.records import AgentRecord
@@ -48,6 +49,14 @@ class QueuedStore:
 
     def disown(self, instance_uid: bytes) -> None:
         self._queued.pop(instance_uid, None)
+
+    async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
+        await self.drain()
+        return await self._store.listed(after, most)
+
+    async def clear(self) -> None:
+        await self.drain()
+        await self._store.clear()
 
     async def drain(self) -> None:
         """Put what is queued, for as long as may be waited for that."""

@@ -12,9 +12,9 @@ from elasticsearch import AsyncElasticsearch
 
 from opamp_mock_server.records import AgentRecord
 from opamp_mock_server.stores import Conflict, StoreRefused, StoreUnavailable
-from opamp_mock_server.stores.documents import Documents, Stored, document_id, timestamp
+from opamp_mock_server.stores.documents import Documents, Stored, document_id, instance_uid_of, timestamp
 from opamp_mock_server.stores.elasticsearch.breaker import CircuitBreaker
-from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, refusal, unavailable
+from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, delete_all, refusal, unavailable
 from opamp_mock_server.stores.elasticsearch.gathering import Gatherer
 from opamp_proto import INSTANCE_UID_BYTES
 
@@ -90,6 +90,35 @@ class ElasticsearchStore:
         self._disowned[instance_uid] = time.monotonic()
         if self._sweeper is None or self._sweeper.done():
             self._sweeper = asyncio.create_task(self._sweep())
+
+    async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
+        behind: dict[str, Any] = {"search_after": [document_id(after)]} if after else {}
+        try:
+            await self._client.indices.refresh(index=self._index)
+            answer = await self._client.search(
+                index=self._index,
+                size=most,
+                sort={"agent.id": "asc"},
+                seq_no_primary_term=True,
+                track_total_hits=True,
+                **behind,
+            )
+        except ERRORS as error:
+            raise self._failed(error) from error
+        records = []
+        for hit in answer["hits"]["hits"]:
+            found = self._found(instance_uid_of(hit["_id"]), {"found": True, **hit})
+            if isinstance(found, AgentRecord):  # Whatever else is in the index is nobody's record.
+                records.append(found)
+        return records, answer["hits"]["total"]["value"]
+
+    async def clear(self) -> None:
+        await self._writes.drain()
+        try:
+            await delete_all(self._client, self._index)
+        except ERRORS as error:
+            raise self._failed(error) from error
+        self._recalled.clear()
 
     async def close(self) -> None:
         """Finish what is under way."""
