@@ -99,6 +99,18 @@ def _go_build(source: Path, folder: Path) -> None:
     run(["go", "build", "-o", f"{folder}/", "./..."], cwd=source)
 
 
+def java_libraries() -> Path:
+    """Return the folder with the libraries that Java programs need."""
+    need("java", "mvn")
+    source = PEERS / "java" / "pom.xml"
+
+    def build(folder: Path) -> None:
+        copy = ["mvn", "-q", "-B", "-f", source, "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
+        run(copy)
+
+    return build_once("java", [source], build)
+
+
 def collector() -> Path:
     """Return a Collector with the opamp extension."""
     need("go")

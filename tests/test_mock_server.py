@@ -77,6 +77,52 @@ def test_what_is_refused_by_http(server: MockServer, arguments: dict[str, str], 
     assert post(server, message().SerializeToString(), **arguments)[0] == status
 
 
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["whole", "chunked"])
+@pytest.mark.parametrize("cut", [0, 30, 250])
+def test_a_request_that_asks_for_http_2_is_answered_as_any_other(
+    server: MockServer, cut: int, is_chunked: bool
+) -> None:
+    """As Java's HTTP client does in every request, and again on the same connection."""
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5) as connection:
+        answers = connection.makefile("rb")
+        for number in (1, 2):
+            body = message(sequence_num=number, capabilities=1).SerializeToString()
+            framing = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {len(body)}"
+            head = (
+                f"POST {parts.path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+                f"Upgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\nContent-Type: {CONTENT_TYPE}\r\n{framing}\r\n\r\n"
+            )
+            framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if is_chunked else body
+            request = head.encode() + framed
+            connection.sendall(request[:cut])
+            time.sleep(0.02 if cut else 0)
+            connection.sendall(request[cut:])
+            assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+            length = 0
+            while (line := answers.readline()) != b"\r\n":
+                name, _, value = line.partition(b":")
+                length = int(value) if name == b"content-length" else length
+            reply = pb.ServerToAgent.FromString(answers.read(length))
+            assert not reply.HasField("error_response")
+            assert reply.instance_uid == pb.AgentToServer.FromString(body).instance_uid
+
+
+@pytest.mark.parametrize("connection", ["upgrade", "close, upgrade"])
+def test_what_else_a_connection_is_told_counts(server: MockServer, connection: str) -> None:
+    headers = {"Connection": connection, "Upgrade": "h2c", "Content-Type": CONTENT_TYPE}
+    parts = urlsplit(server.url)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as client:
+        client.request("POST", parts.path, message().SerializeToString(), headers)
+        response = client.getresponse()
+        assert response.status == 200
+        assert response.will_close == ("close" in connection)
+
+
+def test_a_tunnel_is_refused(server: MockServer) -> None:
+    assert post(server, b"", "CONNECT")[0] == 405
+
+
 def test_a_body_may_be_as_large_as_the_limit_and_no_larger(server: MockServer) -> None:
     room = 1000 - message(custom_message=pb.CustomMessage(data=b"x" * 900)).ByteSize()
     exactly = message(custom_message=pb.CustomMessage(data=b"x" * (900 + room))).SerializeToString()

@@ -14,7 +14,7 @@ from opentelemetry._opamp.proto import opamp_pb2
 
 from listening import AUTHORIZATION, Messages, listening, mock_server
 from opamp_mock_server import MockServer
-from programs import go_programs, node_programs, running
+from programs import go_programs, running
 
 FILE = "collector.yaml"
 OFFERS = ("receivers: {}", "receivers: {otlp: {}}")
@@ -69,13 +69,6 @@ def test_opamp_go(scheme: str) -> None:
     with listening() as messages, mock_server(control=True) as server:
         url = server.url.replace("http", scheme, 1)
         configure([go_programs() / "configured", url, AUTHORIZATION], server, messages)
-
-
-@pytest.mark.node
-def test_node() -> None:
-    folder = node_programs()
-    with listening() as messages, mock_server(control=True) as server:
-        configure(["node", folder / "configured.js", server.url, AUTHORIZATION], server, messages)
 
 
 class Applies(OpAMPCallbacks):  # type: ignore[misc]

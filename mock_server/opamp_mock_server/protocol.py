@@ -29,6 +29,8 @@ _log = logging.getLogger("opamp_mock_server.http")
 _PATH: Final = PATH.encode()
 _CONTENT_TYPE: Final = b"\r\ncontent-type: "
 _CONTENT_LENGTH: Final = b"\r\ncontent-length: "
+_CONNECT: Final = "CONNECT"
+_OF_UPGRADES: Final = (b"upgrade", b"http2-settings")
 _CLOSE: Final = (b"connection", b"close")
 _STATUS: Final = {status.value: b"HTTP/1.1 %d %s" % (status, status.phrase.encode()) for status in HTTPStatus}
 _OK: Final = 200
@@ -152,7 +154,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._not_body += len(data)
-        super().data_received(data)
+        self._parse(data)
         if not self._in_request:
             return  # Whatever came is whole.
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
@@ -161,6 +163,36 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(431)
         elif self._deadline is None:
             self._arm()
+
+    def _parse(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                elif self._method != _CONNECT:  # which is refused already
+                    data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                    self.parser = httptools.HttpRequestParser(self)
+                    continue
+            return
+
+    def _head_without_upgrade(self) -> bytes:
+        """Write the head of a request as if it had not asked for a protocol that is not spoken here.
+
+        So servers are to take it (RFC 9110, section 7.8), and Java's HTTP client asks for HTTP/2 in every request. The
+        parser takes such a request for one without a body, and for the last.
+        """
+        lines = [b"%s %s HTTP/1.1" % (self._method.encode(), self.url)]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [option for option in value.split(b",") if option.strip().lower() not in _OF_UPGRADES]
+                lines += [b"connection: " + b",".join(kept)] if kept else []
+            elif name not in _OF_UPGRADES:
+                lines.append(b"%s: %s" % (name, value))
+        return b"\r\n".join((*lines, b"", b""))
 
     def handle_websocket_upgrade(self) -> None:
         self.scope = {"method": self._method, "headers": self.headers}  # type: ignore[typeddict-item]
@@ -200,7 +232,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._method = self.parser.get_method().decode("ascii")
-        if self.parser.should_upgrade() and self._should_upgrade():
+        if self.parser.should_upgrade() and self._method != _CONNECT:
             return
         if self._head_bytes + len(self.url) > self._limits.header_bytes:
             self._refuse(431)

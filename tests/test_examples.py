@@ -1,0 +1,39 @@
+"""The examples of docs/examples, each an agent of another language under test by the control plane."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from opamp_mock_server import MockServer, Settings
+from programs import HERE, PEERS, java_libraries, need, node_programs, run
+
+EXAMPLES = HERE.parent / "docs" / "examples"
+
+
+@pytest.fixture
+def server() -> Iterator[MockServer]:
+    with MockServer(Settings(control=True)) as server:
+        yield server
+
+
+@pytest.mark.node
+def test_node(server: MockServer) -> None:
+    folder = node_programs()
+    shutil.copy(EXAMPLES / "agent.test.js", folder)
+    run(["node", "--test", "agent.test.js"], folder, {"OPAMP_URL": server.url})
+
+
+@pytest.mark.go
+def test_go(server: MockServer, tmp_path: Path) -> None:
+    need("go")
+    for path in (PEERS / "go" / "go.mod", PEERS / "go" / "go.sum", EXAMPLES / "agent_test.go"):
+        shutil.copy(path, tmp_path)
+    run(["go", "test", "-count=1"], tmp_path, {"OPAMP_URL": server.url})
+
+
+def test_java(server: MockServer) -> None:
+    libraries = java_libraries()
+    command = ["java", "-ea", "-cp", f"{libraries}/*", EXAMPLES / "AgentTest.java"]
+    run(command, EXAMPLES, {"OPAMP_URL": server.url})
