@@ -1,5 +1,7 @@
 """The command line: ``opamp-conformance`` and its commands."""
 
+from typing import Final
+
 import click
 
 from opamp_conformance import __version__
@@ -9,14 +11,29 @@ from opamp_conformance.cli.load import load_command
 from opamp_conformance.cli.reports import book_command, diff_command, matrix_command, report_command
 from opamp_conformance.cli.run import run_command
 from opamp_conformance.cli.serve import serve_command
+from opamp_conformance.cli.tasks import GroupByTask
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.verdicts import ExitCode
 
+_TASKS: Final = {
+    "Grade a server": ("run", "list", "ledger"),
+    "See what came of it": ("report", "diff", "matrix", "book"),
+    "Try an agent": ("serve",),
+    "Put a server under load": ("load",),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=GroupByTask, tasks=_TASKS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="opamp-conformance")
 def cli() -> None:
-    """Conformance suite, reference mock server and load tests for OpAMP, the Open Agent Management Protocol."""
+    """Conformance suite, reference mock server and load tests for OpAMP, the Open Agent Management Protocol.
+
+    \b
+    opamp-conformance run                                  grade the bundled mock server
+    opamp-conformance run --url http://127.0.0.1:4320      grade a server of yours
+    opamp-conformance serve --control                      have a server for an agent of yours
+    opamp-conformance load enrollment --url http://127.0.0.1:4320 --agents 10000
+    """
 
 
 cli.add_command(run_command)

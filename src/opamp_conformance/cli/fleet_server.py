@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from opamp_conformance.cli.outputs import FILE
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.elasticsearch import Access, require_extra
@@ -19,7 +20,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 STACK_VERSION: Final = "9.5.3"
 _ELASTICSEARCH: Final = "docker.elastic.co/elasticsearch/elasticsearch"
 _ELASTIC_AGENT: Final = "docker.elastic.co/elastic-agent/elastic-agent"
-_FILE: Final = click.Path(path_type=Path)
 
 _OPTIONS: Final = (
     click.option(
@@ -27,39 +27,37 @@ _OPTIONS: Final = (
         metavar="VERSION",
         envvar="OPAMP_STACK_VERSION",
         show_envvar=True,
-        help=f"fleet-server: version of both images.  [default: {STACK_VERSION}]",
+        help=f"version of both images.  [default: {STACK_VERSION}]",
     ),
     click.option(
         "--elasticsearch-image",
         metavar="IMAGE",
         envvar="OPAMP_ELASTICSEARCH_IMAGE",
         show_envvar=True,
-        help=f"fleet-server: image of Elasticsearch.  [default: {_ELASTICSEARCH}:VERSION]",
+        help=f"image of Elasticsearch.  [default: {_ELASTICSEARCH}:VERSION]",
     ),
     click.option(
         "--elastic-agent-image",
         metavar="IMAGE",
         envvar="OPAMP_ELASTIC_AGENT_IMAGE",
         show_envvar=True,
-        help=f"fleet-server: image with Fleet Server in it.  [default: {_ELASTIC_AGENT}:VERSION]",
+        help=f"image with Fleet Server in it.  [default: {_ELASTIC_AGENT}:VERSION]",
     ),
     click.option(
         "--reaper-image",
         metavar="IMAGE",
         envvar="OPAMP_REAPER_IMAGE",
         show_envvar=True,
-        help="fleet-server: image that cleans up after a killed run; none: the next run does.",
+        help="Image that cleans up after a killed run; none: the next run does.",
     ),
-    click.option("--keep", is_flag=True, help="fleet-server: leave the containers running."),
-    click.option(
-        "--fleet-server-url", metavar="URL", help="fleet-server: one that runs already; needs --elasticsearch-url."
-    ),
+    click.option("--keep", is_flag=True, help="Leave the containers running."),
+    click.option("--fleet-server-url", metavar="URL", help="One that runs already; needs --elasticsearch-url."),
     click.option(
         "--elasticsearch-url",
         metavar="URL",
-        help="fleet-server: its Elasticsearch; credentials in the URL, or ELASTICSEARCH_API_KEY in the environment.",
+        help="Its Elasticsearch; credentials in the URL, or ELASTICSEARCH_API_KEY in the environment.",
     ),
-    click.option("--elasticsearch-ca", type=_FILE, help="fleet-server: PEM file of who vouches for Elasticsearch."),
+    click.option("--elasticsearch-ca", type=FILE, help="PEM file of who vouches for Elasticsearch."),
 )
 
 

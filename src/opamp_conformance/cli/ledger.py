@@ -6,13 +6,12 @@ from pathlib import Path
 import click
 
 from opamp_conformance.catalogue import Catalogue, load_catalogue
+from opamp_conformance.cli.outputs import FILE
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.ledger import Contract, Requirement, Subject, load
 from opamp_conformance.ledger.sentences import compare, sentences
 from opamp_conformance.verdicts import ExitCode
 from opamp_proto import SPECIFICATION_VERSION
-
-_FILE = click.Path(path_type=Path)
 
 
 @click.group("ledger")
@@ -21,8 +20,8 @@ def ledger_group() -> None:
 
 
 @ledger_group.command("check")
-@click.argument("specification", type=_FILE)
-@click.argument("protos", metavar="[PROTO]...", type=_FILE, nargs=-1)
+@click.argument("specification", type=FILE)
+@click.argument("protos", metavar="[PROTO]...", type=FILE, nargs=-1)
 def check_command(specification: Path, protos: tuple[Path, ...]) -> ExitCode:
     """Compare the ledger with the text of a specification, and with its .proto files if they are given.
 

@@ -1,18 +1,30 @@
 """``opamp-conformance list``."""
 
+import fnmatch
 import json
 
 import click
 
 from opamp_conformance.catalogue import Catalogue, load_catalogue
+from opamp_conformance.cli import completion
+from opamp_conformance.errors import CannotTell
 from opamp_conformance.ledger import Ledger, load
+from opamp_conformance.selection import nearest
 
 
 @click.command("list")
+@click.argument("patterns", metavar="[PATTERN]...", nargs=-1, shell_complete=completion.requirements)
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-def list_command(as_json: bool) -> None:
-    """List requirements and scenarios, with level, contract and place in the specification."""
-    ledger, catalogue = load(), load_catalogue()
+def list_command(patterns: tuple[str, ...], as_json: bool) -> None:
+    """List requirements and scenarios.
+
+    Each with its level, contract and place in the specification. PATTERN is a glob over the ids of requirements;
+    without any, all are listed.
+
+    \b
+    opamp-conformance list 'fleet.request-uid.*'
+    """
+    ledger, catalogue = _matching(load(), patterns), load_catalogue()
     if as_json:
         click.echo(json.dumps(_as_json(ledger, catalogue), indent=2, ensure_ascii=False))
         return
@@ -26,6 +38,18 @@ def list_command(as_json: bool) -> None:
             click.echo(f"  - {name}")
         if requirement.unchecked:
             click.echo(f"  not checked: {requirement.unchecked}")
+
+
+def _matching(ledger: Ledger, patterns: tuple[str, ...]) -> Ledger:
+    if not patterns:
+        return ledger
+    meant: set[str] = set()
+    for pattern in patterns:
+        found = fnmatch.filter(ledger, pattern)
+        if not found:
+            raise CannotTell(f"{pattern!r} matches no requirement{nearest(pattern, ledger)}")
+        meant.update(found)
+    return Ledger({name: requirement for name, requirement in ledger.items() if name in meant})
 
 
 def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
@@ -57,5 +81,6 @@ def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
                 "requirements": [requirement.id for requirement in scenario.requirements],
             }
             for scenario in catalogue.values()
+            if any(requirement.id in ledger for requirement in scenario.requirements)
         ],
     }

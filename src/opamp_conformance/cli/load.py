@@ -11,6 +11,7 @@ import click
 
 from opamp_conformance import resources
 from opamp_conformance.cli import completion
+from opamp_conformance.cli.tasks import CommandByTask
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.load import conditions
 from opamp_conformance.load.options import OPTIONS, Option
@@ -42,7 +43,18 @@ def _option(option: Option) -> Callable[[F], F]:
     return click.option(_NAMES.get(option.name, option.name), option.dest, multiple=option.is_repeatable, **settings)
 
 
-@click.command("load", epilog="Measures for --fail-if: " + ", ".join(conditions.MEASURES) + ".")
+_TASKS: Final = {
+    "What to load": ("--url", "--header", "--header-env", "--ca", "--cert", "--key", "--i-may-load-this-host"),
+    "What the fleet does": ("--agents", "--ramp", "--interval", "--duration", "--transport", "--mix", "--seed"),
+    "How it is played": ("--users", "--processes", "--timeout"),
+    "What to check": ("--contract", "--fail-if"),
+    "What to write": ("--json", "--html"),
+}
+
+
+@click.command(
+    "load", cls=CommandByTask, tasks=_TASKS, epilog="Measures for --fail-if: " + ", ".join(conditions.MEASURES) + "."
+)
 @click.argument("scenario", metavar="SCENARIO", shell_complete=completion.load_scenarios)
 @click.option("--url", metavar="URL", required=True, help="The server's endpoint, as http://HOST:PORT/v1/opamp.")
 @click.option(

@@ -19,7 +19,9 @@ from opamp_conformance.verdicts import ExitCode, Verdict
 @click.argument("stream", type=FILE)
 @output_options
 def report_command(stream: Path, html: Path | None, junit: Path | None, badge: Path | None) -> None:
-    """Make reports of a run that --jsonl has written; without options, print it.
+    """Make reports of a run that --jsonl has written.
+
+    Without options, print it.
 
     \b
     opamp-conformance run --jsonl run.jsonl
@@ -42,9 +44,10 @@ def report_command(stream: Path, html: Path | None, junit: Path | None, badge: P
 @click.argument("old", type=FILE)
 @click.argument("new", type=FILE)
 def diff_command(old: Path, new: Path) -> ExitCode:
-    """Show what changed between two runs, or two servers: exit code 1 if anything became worse.
+    """Show what changed between two runs, or two servers.
 
-    OLD and NEW are streams that --jsonl has written. What only one of them has run is shown, and is no regression.
+    OLD and NEW are streams that --jsonl has written. Exit code 1 if anything became worse; what only one of them has
+    run is shown, and is no regression.
 
     \b
     opamp-conformance diff yesterday.jsonl today.jsonl
@@ -65,7 +68,9 @@ def diff_command(old: Path, new: Path) -> ExitCode:
 @click.option("--name", multiple=True, help="What to call each server, in their order; default: the files' names.")
 @click.option("--html", type=FILE, help="Write the whole table to this file.")
 def matrix_command(streams: tuple[Path, ...], name: tuple[str, ...], html: Path | None) -> None:
-    """Compare servers side by side, each by a stream that --jsonl has written.
+    """Compare servers side by side.
+
+    Each by a stream that --jsonl has written.
 
     \b
     opamp-conformance matrix mock.jsonl other.jsonl --html servers.html
@@ -93,7 +98,9 @@ def matrix_command(streams: tuple[Path, ...], name: tuple[str, ...], html: Path 
 @click.option("--html", type=FILE, required=True, metavar="FOLDER", help="The folder to write the pages into.")
 @click.argument("stream", type=FILE, required=False)
 def book_command(html: Path, stream: Path | None) -> None:
-    """Write all features as a book for reviewers, a page a chapter; given the STREAM of a run, with its verdicts.
+    """Write all features as a book for reviewers.
+
+    A page a chapter; given the STREAM of a run, with its verdicts.
 
     \b
     opamp-conformance book --html book

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from opamp_conformance.cli import completion
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
-from opamp_conformance.cli.outputs import on_github, opened, output_options, writable
+from opamp_conformance.cli.outputs import FILE, on_github, opened, output_options, writable
+from opamp_conformance.cli.tasks import CommandByTask
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.events import Listener
 from opamp_conformance.ledger import Contract
@@ -28,12 +29,24 @@ from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.transports import Transport
 from opamp_conformance.verdicts import ExitCode
 
-_FILE = click.Path(path_type=Path)
 _MOST_INSTANCES = 2
 _CONTRACTS = [*(contract.value for contract in Contract), "all"]
 
 
-@click.command("run")
+_TASKS: Final = {
+    "What to grade": ("--target", "--url", "--control", "--profile", "--server-version"),
+    "How to get in": ("--header", "--header-env", "--ca", "--cert", "--key"),
+    "What to check": ("--contract", "--transport", "--only", "--skip", "--disruptive", "--strict"),
+    "What to write": ("--html", "--junit", "--badge", "--jsonl"),
+    "How long to wait": ("--timeout", "--workers"),
+    "With --target fleet-server": (
+        *("--stack-version", "--elasticsearch-image", "--elastic-agent-image", "--reaper-image", "--keep"),
+        *("--fleet-server-url", "--elasticsearch-url", "--elasticsearch-ca"),
+    ),
+}
+
+
+@click.command("run", cls=CommandByTask, tasks=_TASKS)
 @click.option(
     "--target",
     metavar="mock|fleet-server|URL",
@@ -66,9 +79,9 @@ _CONTRACTS = [*(contract.value for contract in Contract), "all"]
 @click.option(
     "--header-env", metavar="NAME=VARIABLE", multiple=True, help="A header whose value is in the environment."
 )
-@click.option("--ca", type=_FILE, help="PEM file of the authorities that vouch for the server.")
-@click.option("--cert", type=_FILE, help="PEM file of a client certificate.")
-@click.option("--key", type=_FILE, help="PEM file of its key, if --cert does not hold it.")
+@click.option("--ca", type=FILE, help="PEM file of the authorities that vouch for the server.")
+@click.option("--cert", type=FILE, help="PEM file of a client certificate.")
+@click.option("--key", type=FILE, help="PEM file of its key, if --cert does not hold it.")
 @click.option(
     "--only",
     metavar="PATTERN",
@@ -93,7 +106,7 @@ _CONTRACTS = [*(contract.value for contract in Contract), "all"]
 )
 @fleet_server_options
 @output_options
-@click.option("--jsonl", type=_FILE, help="Write the stream of events to this file, as JSON Lines.")
+@click.option("--jsonl", type=FILE, help="Write the stream of events to this file, as JSON Lines.")
 def run_command(
     target: str | None,
     url: tuple[str, ...],
@@ -119,7 +132,9 @@ def run_command(
     jsonl: Path | None,
     **fleet_server: Any,
 ) -> ExitCode:
-    """Grade a server: exit code 0 if it conforms, 1 if it does not, 2 if that cannot be told.
+    """Grade a server.
+
+    Exit code 0 if it conforms, 1 if it does not, 2 if that cannot be told.
 
     \b
     opamp-conformance run

@@ -5,12 +5,14 @@ import logging
 import os
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from opamp_conformance.cli import completion
 from opamp_conformance.cli.limits import allow_connections, limit_options, limits_of
+from opamp_conformance.cli.outputs import FILE
+from opamp_conformance.cli.tasks import CommandByTask
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.selection import nearest
 from opamp_mock_server import (
@@ -37,12 +39,26 @@ CAPABILITIES = {name.rpartition("_")[2]: number for name, number in pb.ServerCap
 """What can be left out, by name. AcceptsStatus is every server's duty."""
 del CAPABILITIES["AcceptsStatus"]
 
-_FILE = click.Path(path_type=Path)
 _SECONDS = click.FloatRange(0, 60)
 _DELAY = (_SECONDS, _SECONDS)
 
 
-@click.command("serve")
+_TASKS: Final = {
+    "Where to be": ("--host", "--port", "--cert", "--key", "--client-ca", "--tls-min"),
+    "Whom to let in": ("--enrollment-key", "--enrollment-key-file"),
+    "How to behave": ("--contract", "--deviation", "--list-deviations", "--without", "--delay"),
+    "How to be operated and watched": ("--control", "--verbose"),
+    "Where to keep agents": (
+        *("--store", "--elasticsearch-url", "--elasticsearch-ca", "--index", "--durability", "--breaker-failures"),
+    ),
+    "How much to take on": (
+        *("--max-connections", "--max-agents", "--max-body-bytes", "--request-timeout", "--rate", "--rate-per-key"),
+        *("--enrollment-rate", "--max-concurrency", "--queue-delay", "--drain"),
+    ),
+}
+
+
+@click.command("serve", cls=CommandByTask, tasks=_TASKS)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: a free one.")
 @click.option(
@@ -63,7 +79,7 @@ _DELAY = (_SECONDS, _SECONDS)
 @click.option("--enrollment-key", metavar="KEY", multiple=True, help="Ask for this key (ApiKey or Bearer); repeatable.")
 @click.option(
     "--enrollment-key-file",
-    type=_FILE,
+    type=FILE,
     help="The keys in a file, one a line, each with its policy if it has one; read again when it changes.",
 )
 @click.option(
@@ -74,7 +90,7 @@ _DELAY = (_SECONDS, _SECONDS)
     help="Where agents are kept; several servers may share one Elasticsearch.",
 )
 @click.option("--elasticsearch-url", metavar="URL", envvar="ELASTICSEARCH_URL", show_envvar=True)
-@click.option("--elasticsearch-ca", type=_FILE, help="PEM file of the authorities that vouch for Elasticsearch.")
+@click.option("--elasticsearch-ca", type=FILE, help="PEM file of the authorities that vouch for Elasticsearch.")
 @click.option("--index", default="opamp-agents", show_default=True, help="The index to keep agents in.")
 @click.option(
     "--durability",
@@ -99,9 +115,9 @@ _DELAY = (_SECONDS, _SECONDS)
 )
 @click.option("--control", is_flag=True, help="Let whoever has a key operate it: see docs/control-plane.md.")
 @click.option("--delay", type=_DELAY, default=(0.0, 0.0), help="Seconds an enrollment and a check-in take.")
-@click.option("--cert", type=_FILE, help="PEM file of the server's certificate: serve https and wss.")
-@click.option("--key", type=_FILE, help="PEM file of its key.")
-@click.option("--client-ca", type=_FILE, help="PEM file of who must have signed the clients' certificates.")
+@click.option("--cert", type=FILE, help="PEM file of the server's certificate: serve https and wss.")
+@click.option("--key", type=FILE, help="PEM file of its key.")
+@click.option("--client-ca", type=FILE, help="PEM file of who must have signed the clients' certificates.")
 @click.option("--tls-min", type=click.Choice(["1.2", "1.3"]), default="1.2", show_default=True, help="Lowest TLS.")
 @limit_options
 @click.option("--max-body-bytes", type=click.IntRange(min=1), default=DEFAULT_MAX_BODY_BYTES, show_default=True)
@@ -131,11 +147,14 @@ def serve_command(
     breaker_failures: int,
     **limits: Any,
 ) -> None:
-    """Run the mock server until SIGINT or SIGTERM; it prints its URL in one line when it is ready.
+    """Run the mock server.
+
+    It prints its URL in one line when it is ready, and ends on SIGINT or SIGTERM.
 
     \b
     opamp-conformance serve
     opamp-conformance serve --port 0 --deviation fleet.request-uid.echo -v
+    opamp-conformance serve --control    then open the control plane's URL in a browser
     """
     if list_deviations:
         for known in DEVIATIONS.values():
