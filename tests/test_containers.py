@@ -1,0 +1,82 @@
+"""Our own image, and Compose, in a real container engine: what docs/containers.md says, and what it promises."""
+
+import os
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import pytest
+import requests
+
+from programs import HERE, need
+from stage import play
+
+IMAGE = "opamp-test/opamp-conformance:local"
+NEEDED = [f"OPAMP_{name}_IMAGE" for name in ("BASE", "RUNTIME", "HAPROXY", "ELASTICSEARCH")]
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def engine() -> Any:
+    try:
+        engine = docker.from_env()
+        engine.ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException):
+        pytest.skip("no container engine answers")
+    missing = [name for name in NEEDED if name not in os.environ]
+    if missing:
+        pytest.skip(f"needs images: set {', '.join(missing)}")
+    return engine
+
+
+def test_the_commands_of_the_documentation(engine: Any, tmp_path: Path) -> None:
+    """They build the image that the other tests use."""
+    need("docker", "bash", "curl")
+    home = tmp_path / "home"
+    home.mkdir()
+    output = play(HERE.parent / "docs" / "containers.md", home, {"STAGE_IMAGE": IMAGE})
+    assert output.count("\nconformant: ") == 3
+    assert "100 of 100 agents" in output
+    assert (home / "reports" / "run.html").stat().st_uid == os.getuid()
+
+
+def test_the_image_is_small_and_has_no_shell_and_no_pip(engine: Any) -> None:
+    image = engine.images.get(IMAGE)
+    assert image.attrs["Size"] < 250e6
+    assert image.attrs["Config"]["User"] == "65532:65532"
+    for program in ("/bin/sh", "/opt/opamp-conformance/bin/pip"):
+        with pytest.raises(docker.errors.APIError, match="no such file"):
+            engine.containers.run(IMAGE, entrypoint=program, remove=True)
+
+
+@contextmanager
+def container(engine: Any, *command: str, **options: Any) -> Iterator[Any]:
+    started = engine.containers.run(IMAGE, list(command), detach=True, **options)
+    try:
+        yield started
+    finally:
+        started.remove(force=True, v=True)
+
+
+def test_a_server_becomes_healthy_and_ends_when_it_is_told_to(engine: Any) -> None:
+    often = {"test": ["NONE"]} | engine.images.get(IMAGE).attrs["Config"]["Healthcheck"]
+    checked = {key[0].lower() + key[1:]: value for key, value in often.items() if key != "test"} | {"interval": 10**9}
+    options = {"ports": {"4320/tcp": ("127.0.0.1", None)}, "read_only": True, "cap_drop": ["ALL"]}
+    with container(engine, "serve", "--host", "0.0.0.0", healthcheck=checked, **options) as server:
+        deadline = time.monotonic() + 30
+        while server.attrs["State"].get("Health", {}).get("Status") != "healthy":
+            assert time.monotonic() < deadline, server.attrs["State"]
+            time.sleep(0.2)
+            server.reload()
+        port = server.attrs["NetworkSettings"]["Ports"]["4320/tcp"][0]["HostPort"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as response:
+            assert response.read() == b"serving\n"
+        server.stop(timeout=20)
+        assert server.wait()["StatusCode"] == 0
+        assert "OpAMP mock server at http://0.0.0.0:4320/v1/opamp" in server.logs().decode()
