@@ -18,6 +18,8 @@ def main() -> None:
     assert {name for name in top if not name.endswith(".dist-info")} == OURS, top
     for inside in ("features/enrollment/disconnect.feature", "steps/agents.py", "loadtests/enrollment.py", "py.typed"):
         assert f"opamp_conformance/{inside}" in names, inside
+    for inside in ("page.html", "openapi.json"):
+        assert f"opamp_mock_server/control/{inside}" in names, inside
 
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)

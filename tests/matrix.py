@@ -20,7 +20,7 @@ from opamp_conformance.verdicts import ExitCode, Verdict
 from opamp_mock_server import DEVIATIONS, Elasticsearch, Settings
 
 BROKEN = (Verdict.FAILED, Verdict.WARNED)
-CONTROLS = 20
+CONTROLS = 10
 """How many scenarios that a deviation should not touch run beside those that it should."""
 # Long enough for a busy machine; only what is never answered waits for it.
 TIMEOUT = 3.0

@@ -1,0 +1,19 @@
+"""The documentation as a site, and the manual page: `sphinx-build -W docs SITE`, `sphinx-build -b man docs FOLDER`."""
+
+project = "opamp-conformance"
+author = "the opamp-conformance authors"
+copyright = author  # noqa: A001 # Sphinx's name
+extensions = ["myst_parser", "sphinx_click"]
+nitpicky = True
+# A mermaid diagram is text on the site, and a picture where the page is read on the web.
+suppress_warnings = ["misc.highlighting_failure"]
+
+html_theme = "furo"
+html_title = "opamp-conformance"
+html_copy_source = False
+man_pages = [("cli", "opamp-conformance", "grades servers of OpAMP by its specification", author, 1)]
+
+myst_enable_extensions = ["attrs_block"]
+myst_heading_anchors = 3
+linkcheck_anchors_ignore_for_url = [r"https://github\.com/.*"]  # drawn by scripts
+linkcheck_ignore = [r"http://127\.0\.0\.1.*", r"https://.*\.example\.com.*"]

@@ -1,0 +1,116 @@
+"""What the README and docs/ say: their commands run, their links lead somewhere, the site and the manual page are made."""
+
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import trustme
+import yaml
+
+from conftest import Cli
+from opamp_mock_server import MockServer, Settings, Tls
+from programs import HERE, need, run
+from stage import blocks, normal, play, shown
+
+ROOT = HERE.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+RUN_ELSEWHERE = {"containers.md"}
+"""test_containers.py runs these commands, with a real container engine."""
+
+
+def pages_with(kind: str) -> list[Path]:
+    return [page for page in PAGES if blocks(page, kind)]
+
+
+def named(page: Path) -> str:
+    return page.name
+
+
+# ---- commands
+
+
+@pytest.fixture(scope="module")
+def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Servers for all commands, and a folder with everything that they are run by."""
+    folder = tmp_path_factory.mktemp("stage")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "authorities.pem")
+    server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("client.example.com")
+    for name, certificate in (("server", server), ("client", client)):
+        certificate.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
+        certificate.private_key_pem.write_to_path(folder / f"{name}.key")
+    tls = Tls(folder / "server.pem", folder / "server.key", folder / "authorities.pem")
+    (folder / "ours.toml").write_text('contract = "opamp"\n')
+    with ExitStack() as stack:
+        plain = stack.enter_context(MockServer(Settings(control=True, instances=2)))
+        keyed = stack.enter_context(MockServer(Settings(enrollment_keys=("stage",))))
+        secured = stack.enter_context(MockServer(Settings(tls=tls)))
+        Cli()("run", "--url", plain.url, "--only", "capabilities.*", "--jsonl", folder / "main.jsonl")
+        for copy in ("yesterday", "mock", "other"):
+            shutil.copy(folder / "main.jsonl", folder / f"{copy}.jsonl")
+        urls = {"PLAIN": plain.url, "OTHER": plain.other_urls[0], "KEYED": keyed.url, "TLS": secured.url}
+        yield {
+            "STAGE": str(folder),
+            **{f"STAGE_{name}": f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for name, url in urls.items()},
+        }
+
+
+@pytest.mark.parametrize("page", [page for page in pages_with("console") if page.name not in RUN_ELSEWHERE], ids=named)
+def test_every_command_runs(page: Path, theatre: dict[str, str], tmp_path: Path) -> None:
+    need("bash", "curl")
+    home = tmp_path / "home"
+    shutil.copytree(theatre["STAGE"], home)
+    output = play(page, home, theatre)
+    for line in shown(page):
+        assert re.search(line, normal(output)), f"{line}: {output[-4000:]}"
+
+
+def test_what_a_command_shows_is_compared() -> None:
+    lines = shown(ROOT / "README.md")
+    assert len(lines) == 3
+    assert re.search(lines[0], normal("conformant: 7 passed, 1,000 not applicable in 0.1 s"))
+    assert not re.search(lines[0], normal("conformant: 7 passed, 1,000 known in 0.1 s"))
+
+
+# ---- everything else that is not prose
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml", "toml", "python")], ids=named)
+def test_examples_can_be_read(page: Path) -> None:
+    for kind, text in blocks(page, "yaml", "toml", "python"):
+        if kind == "yaml":
+            assert list(yaml.safe_load_all(text))
+        elif kind == "toml":
+            assert tomllib.loads(text)
+        else:
+            compile(text, page.name, "exec")
+
+
+def test_the_example_of_an_agent_is_the_one_that_is_run() -> None:
+    [example] = blocks(DOCS / "agent-tests.md", "python")
+    body = example.text.partition("\n")[2].strip()
+    assert body in (HERE / "test_agent_fixture.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", [*PAGES, *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))], ids=named)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_site_and_the_manual_page_are_made(tmp_path: Path) -> None:
+    """A link within the site that leads nowhere is a warning, and a warning is an error."""
+    build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", tmp_path / "cache"]
+    run([*build, "-b", "html", DOCS, tmp_path / "site"])
+    run([*build, "-b", "man", DOCS, tmp_path / "man"])
+    assert "opamp-conformance" in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    manual = (tmp_path / "man" / "opamp-conformance.1").read_text(encoding="utf-8")
+    assert r"\-\-fail\-if" in manual
+    assert {page.stem for page in DOCS.glob("*.md")} <= {page.stem for page in (tmp_path / "site").glob("*.html")}
