@@ -99,7 +99,9 @@ def test_the_example_of_an_agent_is_the_one_that_is_run() -> None:
     assert body in (HERE / "test_agent_fixture.py").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", [*PAGES, *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))], ids=named)
+@pytest.mark.parametrize(
+    "page", [*PAGES, *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))], ids=named
+)
 def test_links_lead_to_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
