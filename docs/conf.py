@@ -17,3 +17,16 @@ myst_enable_extensions = ["attrs_block"]
 myst_heading_anchors = 3
 linkcheck_anchors_ignore_for_url = [r"https://github\.com/.*"]  # drawn by scripts
 linkcheck_ignore = [r"http://127\.0\.0\.1.*", r"https://.*\.example\.com.*"]
+smartquotes = False  # would make one dash of the two that options begin with
+
+
+def setup(app):
+    app.connect("sphinx-click-process-description", examples_as_code)
+
+
+def examples_as_code(_app, _context, lines):
+    """Show the commands at the end of a description as such: sphinx-click makes lines of a poem of them."""
+    told = list(lines)
+    first = next((number for number, line in enumerate(told) if line.startswith("| opamp-conformance")), len(told))
+    code = [f"   {line.removeprefix('| ')}" for line in told[first:] if line.startswith("|")]
+    lines[:] = [*told[:first], *([".. code-block:: console", "", *code, ""] if code else [])]
