@@ -1,10 +1,12 @@
 """Whatever options, variables, files and signals do, a command ends in one clear line and the right exit code."""
 
+import json
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -84,15 +86,17 @@ def test_a_port_in_use(cli: Cli) -> None:
     assert "Address already in use; choose another" in one_line(result)
 
 
-def test_an_interrupted_run_takes_leave() -> None:
+def test_an_interrupted_run_takes_leave_and_is_no_verdict(cli: Cli, tmp_path: Path) -> None:
     def slow(connection: socket.socket) -> None:
         while request := read_request(connection):
             time.sleep(0.1)
             respond(connection, acknowledgement(request))
 
+    kinds = ("html", "junit", "badge", "jsonl")
+    files = [word for kind in kinds for word in (f"--{kind}", str(tmp_path / f"run.{kind}"))]
     with RudeServer(slow) as server:
         process = subprocess.Popen(
-            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--timeout", "2"],
+            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--timeout", "2", *files],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -108,6 +112,15 @@ def test_an_interrupted_run_takes_leave() -> None:
     assert "Traceback" not in out + err
     assert "left behind" in out
     assert "interrupted" in err
+    assert "could not tell: " in out
+    assert json.loads((tmp_path / "run.badge").read_text())["message"].startswith("could not tell")
+    stream = tmp_path / "run.jsonl"
+    assert json.loads(stream.read_text().splitlines()[-1])["exit_code"] == 2
+    assert "could not tell" in cli("report", stream).stdout
+    for comparison in (("diff", stream, stream), ("matrix", stream)):
+        result = cli(*comparison)
+        assert result.returncode == 2
+        assert "holds a run that was interrupted: " in one_line(result)
 
 
 def test_a_reader_that_leaves(cli: Cli) -> None:
@@ -143,7 +156,7 @@ def test_a_closed_output() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("after", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("after", [0.3, 0.6, 0.9, 1.5])
 def test_ended_at_any_moment(number: signal.Signals, after: float) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "opamp_conformance", "run"],
@@ -158,6 +171,34 @@ def test_ended_at_any_moment(number: signal.Signals, after: float) -> None:
     assert "Traceback" not in out + err
     assert process.returncode == 2
     assert "interrupted" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_nobody_could_catch_is_not_lost(number: signal.Signals) -> None:
+    script = (
+        "import os, signal\n"
+        "from opamp_conformance import interruption\n"
+        "class Late:\n"
+        "    def __del__(self):\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "interruption.attend()\n"
+        "interruption.check()\n"
+        "Late()\n"
+        "print('it goes on')\n"
+        "try:\n"
+        "    interruption.check()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        preexec_fn=interruptible,
+    )
+    assert (result.stdout, result.stderr) == ("it goes on\ninterrupted\n", "")
 
 
 def test_an_environment_that_libraries_choke_on(cli: Cli) -> None:

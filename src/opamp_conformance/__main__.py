@@ -4,9 +4,10 @@ Whatever goes wrong, from the first import on, ends in one line and an exit code
 """
 
 import os
-import signal
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
+
+from opamp_conformance import interruption
 
 _COULD_NOT_TELL = 2
 
@@ -15,8 +16,7 @@ def main() -> NoReturn:
     """Run the command line."""
     code = _COULD_NOT_TELL
     try:
-        # A CI that gives up sends SIGTERM: a run takes leave of its target then, as after Ctrl-C.
-        signal.signal(signal.SIGTERM, _interrupt)
+        interruption.attend()
         from opamp_conformance.cli import run_command_line  # noqa: PLC0415 - imports may fail or be interrupted, too
 
         code = run_command_line()
@@ -43,10 +43,6 @@ def _written(code: int) -> int:
             _say(f"cannot write the output: {error.strerror or error}")
         return _COULD_NOT_TELL
     return code
-
-
-def _interrupt(*_: Any) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

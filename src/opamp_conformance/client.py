@@ -67,14 +67,14 @@ class Client:
         self._lanes: dict[bytes, bytes] = {}
 
     def __enter__(self) -> "Client":
-        self._run(self._connect())
+        self.run(self._connect())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run(self._websocket.__aexit__(None, None, None))
-        self._run(self._http.__aexit__(None, None, None))
+        self.run(self._websocket.__aexit__(None, None, None))
+        self.run(self._http.__aexit__(None, None, None))
         self._runner.close()
 
     @property
@@ -127,7 +127,7 @@ class Client:
     def _push_on(self, lane: bytes) -> Exchange | None:
         if not self._websocket.has(lane):
             return None
-        push = self._run(self._await_push(lane))
+        push = self.run(self._await_push(lane))
         return None if push is None else self._noted(push)
 
     # ---- anything
@@ -138,28 +138,28 @@ class Client:
 
     def deliver_at_once(self, requests: Sequence[Request | Frame]) -> list[Exchange]:
         """Deliver any requests or frames at the same time."""
-        return [self._noted(exchange) for exchange in self._run(self._exchange_all(requests))]
+        return [self._noted(exchange) for exchange in self.run(self._exchange_all(requests))]
 
     def receive(self, lane: bytes) -> Exchange:
         """Wait for one more message on a WebSocket, or for its end."""
-        return self._noted(self._run(self._receive(lane, self.timeout)))
+        return self._noted(self.run(self._receive(lane, self.timeout)))
 
     def deliver_all(self, frames: Sequence[Frame]) -> list[Exchange]:
         """Send frames on one WebSocket without waiting, then take as many answers, in their order."""
-        return [self._noted(exchange) for exchange in self._run(self._in_a_row(frames))]
+        return [self._noted(exchange) for exchange in self.run(self._in_a_row(frames))]
 
     def send_once(self, message: pb.AgentToServer) -> Exchange:
         """Deliver a message without trying again, where a busy server is what is looked for."""
-        return self._noted(self._run(self._attempt(self._ordinary(message))))
+        return self._noted(self.run(self._attempt(self._ordinary(message))))
 
     def fetch(self, url: str, headers: Mapping[str, str]) -> Response:
         """Fetch a file by HTTP GET, from wherever it is offered; no credentials are shown."""
-        return self._run(self._fetch(url, headers))
+        return self.run(self._fetch(url, headers))
 
     def pong(self, lane: bytes) -> str | None:
         """Ping the server; returns why no pong came, None if it did."""
         try:
-            self._run(self._websocket.ping(lane))
+            self.run(self._websocket.ping(lane))
         except NoResponse as error:
             return str(error)
         return None
@@ -167,13 +167,13 @@ class Client:
     def close(self, lane: bytes) -> int | None:
         """Close a WebSocket; returns the code of the server's Close frame, None if it sent none."""
         self.notes.guests.closed(lane)
-        return self._run(self._websocket.close(lane))
+        return self.run(self._websocket.close(lane))
 
     # ---- the end
 
     def hang_up(self) -> None:
         """Take leave on each open WebSocket and close it."""
-        self._run(self._hang_up_all())
+        self.run(self._hang_up_all())
 
     def leave(self) -> LeftBehind:
         """Disconnect every agent that the target may still take for connected."""
@@ -182,7 +182,7 @@ class Client:
         for first in range(0, len(farewells), _FAREWELLS_AT_ONCE):
             batch = [self._ordinary(message) for message in farewells[first : first + _FAREWELLS_AT_ONCE]]
             try:
-                exchanges = self._run(self._exchange_all(batch))
+                exchanges = self.run(self._exchange_all(batch))
             except Throttled:
                 break  # What is left connected is told.
             for exchange in exchanges:
@@ -193,9 +193,6 @@ class Client:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine among the client's connections."""
-        return self._run(work)
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
 
     async def _connect(self) -> None:

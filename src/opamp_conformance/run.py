@@ -17,7 +17,7 @@ import pytest
 import uuid6
 
 import opamp_conformance.suite
-from opamp_conformance import __version__
+from opamp_conformance import __version__, interruption
 from opamp_conformance.catalogue import load_catalogue
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.events import (
@@ -41,6 +41,8 @@ from opamp_conformance.validation import MAX_SAMPLES
 from opamp_conformance.verdicts import ExitCode, Verdict, exit_code
 from opamp_proto import SPECIFICATION_VERSION
 
+_NOT_OURS = ("terminal", "cacheprovider", "logging", "warnings", "faulthandler", "unraisableexception")
+"""Plugins of pytest that print, write or listen besides."""
 _SLOW_SECONDS = 0.2
 _WORKERS_FOR_A_SLOW_SERVER = 16
 """Scenarios of a slow server wait side by side: it is their waiting that takes time, not their work."""
@@ -147,12 +149,16 @@ class _Session:
 
     def finish(self) -> ExitCode:
         """Book the findings and sum up; raises CannotTell if the run did not come to its end."""
-        if self._is_whole:
+        ran, meant = sum(self._verdicts.values()), len(self._briefing.cases or ())
+        if ran != meant and not self._problem:
+            self._problem = f"only {ran} of {meant} scenarios came to an end"
+        if self._is_whole and not self._problem:
             self._findings |= self._gone()
         for finding in self._findings.values():
             self._verdicts[finding.verdict] += 1
             self._emit(finding)
-        code = exit_code(self._verdicts)
+        # What did not come to its end says nothing of the target, whatever it has found so far.
+        code = ExitCode.COULD_NOT_TELL if self._problem else exit_code(self._verdicts)
         self._emit(
             RunFinished(
                 exit_code=code,
@@ -195,6 +201,9 @@ class _Session:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         node.workerinput[WORKER_INPUT] = self._briefing.as_json()
+
+    def pytest_runtest_logstart(self) -> None:
+        interruption.check()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
@@ -264,7 +273,7 @@ def _nothing_of_the_users() -> Iterator[list[str]]:
             "--import-mode=importlib",
             "--strict-markers",
             *("-p", "pytest_bdd.plugin", "-p", "opamp_conformance.pytest_plugin"),
-            *(f"-pno:{plugin}" for plugin in ("terminal", "cacheprovider", "logging", "warnings", "faulthandler")),
+            *(f"-pno:{plugin}" for plugin in _NOT_OURS),
             "--capture=no",
             str(suite),
         ]

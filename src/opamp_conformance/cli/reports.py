@@ -10,7 +10,7 @@ from opamp_conformance.errors import CannotTell
 from opamp_conformance.reports.book import write_book
 from opamp_conformance.reports.comparison import Change, Table, changes
 from opamp_conformance.reports.html import rendered
-from opamp_conformance.reports.recording import read_events, read_recording
+from opamp_conformance.reports.recording import read_events, read_recording, read_whole
 from opamp_conformance.reports.terminal import Terminal
 from opamp_conformance.verdicts import ExitCode, Verdict
 
@@ -52,7 +52,7 @@ def diff_command(old: Path, new: Path) -> ExitCode:
     \b
     opamp-conformance diff yesterday.jsonl today.jsonl
     """
-    before, after = read_recording(old), read_recording(new)
+    before, after = read_whole(old), read_whole(new)
     found = changes(before, after)
     for change in found:
         click.echo(_line(change))
@@ -78,7 +78,7 @@ def matrix_command(streams: tuple[Path, ...], name: tuple[str, ...], html: Path 
     if name and len(name) != len(streams):
         raise CannotTell(f"--name is given {len(name)} times for {len(streams)} servers: name each, or none")
     require_different({**{str(stream): stream for stream in dict.fromkeys(streams)}, "--html": html})
-    table = Table(name or [stream.stem for stream in streams], [read_recording(stream) for stream in streams])
+    table = Table(name or [stream.stem for stream in streams], [read_whole(stream) for stream in streams])
     if html is not None:
         with writable(html) as file:
             file.write(rendered("matrix.html", table=table))

@@ -40,6 +40,11 @@ class Recording:
                     return cls(started, scenarios, findings, finished)
         raise ValueError("not the events of one whole run")
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every scenario that was to run did."""
+        return len(self.scenarios) == self.started.scenarios
+
     def by_chapter(self) -> list[tuple[str, list[ScenarioFinished]]]:
         """Return the scenarios of each chapter, in the order of the chapters."""
         ordered = sorted(self.scenarios, key=lambda event: event.chapter)
@@ -77,11 +82,20 @@ def read_events(path: Path) -> list[Event]:
 
 
 def read_recording(path: Path) -> Recording:
-    """Read the stream of a run that has come to its end; raises CannotTell."""
+    """Read the stream of a run that has said how it ended; raises CannotTell."""
     try:
         return Recording.of(read_events(path))
     except ValueError as error:
         raise CannotTell(f"{path} does not hold one whole run: it was interrupted, or is put together") from error
+
+
+def read_whole(path: Path) -> Recording:
+    """Read the stream of a run in which every scenario ran, so that it can be compared; raises CannotTell."""
+    recording = read_recording(path)
+    if not recording.is_whole:
+        ran, meant = len(recording.scenarios), recording.started.scenarios
+        raise CannotTell(f"{path} holds a run that was interrupted: {ran} of {meant} scenarios ran")
+    return recording
 
 
 def _events(path: Path, lines: Sequence[str]) -> Iterator[Event]:
