@@ -171,8 +171,12 @@ def test_connections_are_dropped(opamp_server: OpampServer) -> None:
 
 def test_everything_is_forgotten(opamp_server: OpampServer) -> None:
     with speaking(opamp_server) as send:
+        yet_to_come = Agent("fixture", capabilities=EVERY_CAPABILITY)
+        opamp_server.restart(yet_to_come.instance_uid)
         send(Agent("fixture").full_status())
         assert len(opamp_server.agents) == 1
+        opamp_server.forget()
+        assert not send(yet_to_come.full_status()).HasField("command")
         opamp_server.forget()
         assert not opamp_server.agents
         assert not opamp_server.messages

@@ -119,6 +119,16 @@ def test_what_else_a_connection_is_told_counts(server: MockServer, connection: s
         assert response.will_close == ("close" in connection)
 
 
+def test_a_connection_of_http_1_0_ends_with_its_answer(server: MockServer) -> None:
+    parts = urlsplit(server.url)
+    body = message().SerializeToString()
+    head = f"POST {parts.path} HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Type: {CONTENT_TYPE}\r\n"
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 def test_a_tunnel_is_refused(server: MockServer) -> None:
     assert post(server, b"", "CONNECT")[0] == 405
 

@@ -6,10 +6,20 @@ from functools import partial
 from typing import Any, Final
 
 from opamp_mock_server.admission import Admission
-from opamp_mock_server.control import PREFIX, Control
+from opamp_mock_server.control import Control, guard
 from opamp_mock_server.core.packages import DOWNLOADS
 from opamp_mock_server.downloads import Downloads
-from opamp_mock_server.http import PATH, Answer, HttpEndpoint, Refused, Request, RequestHeaders, Response, unauthorized
+from opamp_mock_server.http import (
+    CONTROL,
+    PATH,
+    Answer,
+    HttpEndpoint,
+    Refused,
+    Request,
+    RequestHeaders,
+    Response,
+    unauthorized,
+)
 from opamp_mock_server.metrics import EXPOSITION, Metrics
 from opamp_mock_server.websocket import Receive, Scope, Send, WebSocketEndpoint
 
@@ -18,7 +28,7 @@ Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 METRICS: Final = "/metrics"
 HEALTH: Final = "/healthz"
-_PAGE: Final = (PREFIX, f"{PREFIX}/")
+_PAGE: Final = (CONTROL, f"{CONTROL}/")
 _TEXT: Final = b"text/plain; charset=utf-8"
 
 
@@ -50,7 +60,7 @@ class Application:
             return self._http.open(request)
         if path.startswith(DOWNLOADS):
             return partial(self._download, request)
-        if path.startswith(PREFIX):
+        if path in _PAGE or path.startswith(f"{CONTROL}/"):
             return self._open_control(request)
         if path == METRICS:
             self._require_key(request)
@@ -72,6 +82,7 @@ class Application:
     def _open_control(self, request: Request) -> Answer:
         if self._control is None:
             raise Refused(404, "the control plane is off")
+        guard.require_own_page(request, is_open=self._admission.policy_of(None) is not None)
         if request.path in _PAGE:
             return partial(_show, self._control.page(request))
         self._require_key(request)

@@ -34,14 +34,27 @@ class Assembled:
     """The parts of a server, put together.
 
     ``site`` takes everything that comes in, and ``websocket_protocol`` is for uvicorn to make, one a connection.
-    ``service`` is that of the first instance, and ``switchable`` are the parts of it whose classes switched() names
+    ``service`` is that of the first instance; ``switchable`` are the parts of each whose classes switched() names
     first.
     """
 
     site: ByPort
     websocket_protocol: type[WebSocketProtocol]
     service: Service
-    switchable: Sequence[object]
+    switchable: Sequence[Sequence[object]]
+    instances: Instances
+
+    def switch(self, core: type[Core], *endpoints: type[Any]) -> None:
+        """Exchange the classes of these parts, in all instances."""
+        first, *others = self.switchable
+        _become(first, (core, *endpoints))
+        for instance in others:
+            _become(instance, (self.instances.core(core), *endpoints))
+
+
+def _become(instance: Sequence[object], kinds: Sequence[type[Any]]) -> None:
+    for part, kind in zip(instance, kinds, strict=True):
+        part.__class__ = kind
 
 
 def parts(settings: Settings) -> tuple[type[Any], ...]:
@@ -109,11 +122,12 @@ def assembled(
         return application, service, (core_in_use, *endpoints)
 
     backend = make_backend()
-    first, service, switchable = make(core, backend, urls[0])
-    others = [make(instances.core(core), instances.backend(backend, make_backend), url)[0] for url in urls[1:]]
+    made = [make(core, backend, urls[0])]
+    made += [make(instances.core(core), instances.backend(backend, make_backend), url) for url in urls[1:]]
+    applications, services, switchable = zip(*made, strict=True)
     ports = [urlsplit(url).port or 0 for url in urls]
-    site = ByPort(dict(zip(ports, [first, *others], strict=True)))
-    return Assembled(site, websocket_protocol, service, switchable)
+    site = ByPort(dict(zip(ports, applications, strict=True)))
+    return Assembled(site, websocket_protocol, services[0], switchable, instances)
 
 
 def _gauges_of(gate: Gate) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""The plain HTTP transport, as an ASGI application (Plain HTTP Transport)."""
+"""The plain HTTP transport (Plain HTTP Transport), and what is asked and answered by HTTP besides."""
 
 import gzip
 import zlib
@@ -14,6 +14,9 @@ from opamp_proto import CONTENT_TYPE
 
 PATH = "/v1/opamp"
 """The path of the endpoint (Communication Model)."""
+
+CONTROL = "/control"
+"""The path that the control plane is under."""
 
 PROTOBUF = CONTENT_TYPE.encode()
 """The content type of messages over plain HTTP (Plain HTTP Transport)."""
@@ -72,7 +75,9 @@ class Refused(Exception):
 
     def __init__(self, status: int, reason: str, *headers: tuple[bytes, bytes]) -> None:
         super().__init__(reason)
-        self.response = Response(status, f"{reason}\n".encode(), headers, b"text/plain; charset=utf-8")
+        self.response = Response(
+            status, f"{reason}\n".encode(errors="backslashreplace"), headers, b"text/plain; charset=utf-8"
+        )
 
     async def answer(self, body: bytes) -> Response:
         """Answer the request, whatever its body."""

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from opamp_mock_server.eager import begin
-from opamp_mock_server.http import PATH, PROTOBUF, Answer, Refused, Request, Response, too_large
+from opamp_mock_server.http import CONTROL, PATH, PROTOBUF, Answer, Refused, Request, Response, too_large
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.overload import Limits, retry_after
 
@@ -113,6 +113,8 @@ class HttpProtocol(HttpToolsProtocol):
     ) -> None:
         """``is_at_once`` says that answers come from memory, and hardly any has to wait for something."""
         super().__init__(**uvicorn)
+        self.url = b""
+        self.is_operators = False
         self._is_at_once = is_at_once
         self._turn = turn
         self._instance_at = instance_at
@@ -185,7 +187,8 @@ class HttpProtocol(HttpToolsProtocol):
         So servers are to take it (RFC 9110, section 7.8), and Java's HTTP client asks for HTTP/2 in every request. The
         parser takes such a request for one without a body, and for the last.
         """
-        lines = [b"%s %s HTTP/1.1" % (self._method.encode(), self.url)]
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self._method.encode(), self.url, version)]
         for name, value in self.headers:
             if name == b"connection":
                 kept = [option for option in value.split(b",") if option.strip().lower() not in _OF_UPGRADES]
@@ -238,6 +241,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(431)
             return
         path, query = (PATH, b"") if self.url == _PATH else _parsed(self.url)
+        self.is_operators = path.startswith(CONTROL)
         try:
             self._answer = self._open(Request(self._method, path, self.headers, query))
         except Refused as refused:

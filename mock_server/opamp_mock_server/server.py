@@ -16,9 +16,8 @@ import uvicorn
 
 from opamp_mock_server.admission import CannotReadKeys
 from opamp_mock_server.assembly import assembled, parts, switched
-from opamp_mock_server.control import PREFIX
 from opamp_mock_server.deviations import CannotDeviate, Deviation
-from opamp_mock_server.http import PATH
+from opamp_mock_server.http import CONTROL, PATH
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.protocol import HttpProtocol, Turn
 from opamp_mock_server.service import Observer, Service
@@ -51,7 +50,7 @@ class MockServer:
         self._sockets += [_listen(settings.host, 0) for _ in range(settings.instances - 1)]
         origins = [_origin(settings, listener) for listener in self._sockets]
         self.url, *self.other_urls = (f"{origin}{PATH}" for origin in origins)
-        self.control_url = f"{origins[0]}{PREFIX}" if settings.control else None
+        self.control_url = f"{origins[0]}{CONTROL}" if settings.control else None
         metrics = Metrics()
         try:
             self._assembled = assembled(settings, [self.url, *self.other_urls], metrics, self, self._note_loop)
@@ -128,11 +127,11 @@ class MockServer:
         Open connections deviate, too, but for what is said below the messages of a WebSocket. How documents are
         written, and what instances share, is settled when the server is made.
         """
-        *chosen, websocket_protocol = switched(self._settings, [one for one in deviations if one not in self._fixed])
-        for part, kind in zip(self._assembled.switchable, chosen, strict=True):
-            part.__class__ = kind
+        now = tuple(dict.fromkeys((*self._fixed, *deviations)))
+        *chosen, websocket_protocol = switched(self._settings, [one for one in now if one not in self._fixed])
+        self._assembled.switch(*chosen)
         self._server.config.ws_protocol_class = websocket_protocol
-        self._deviations = tuple(dict.fromkeys((*self._fixed, *deviations)))
+        self._deviations = now
 
     def deviate_as_begun(self) -> None:
         """Break what the server was made to break, and nothing else."""
@@ -149,8 +148,7 @@ class MockServer:
     def abort_connections(self) -> None:
         """Do what drop_connections() does, in the loop that serves."""
         for connection in list(self._server.server_state.connections):
-            is_operators = isinstance(connection, HttpProtocol) and connection.url.startswith(PREFIX.encode())
-            if not is_operators:
+            if not (isinstance(connection, HttpProtocol) and connection.is_operators):
                 connection.transport.abort()
 
     @property

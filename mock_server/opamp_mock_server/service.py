@@ -110,6 +110,11 @@ class Service:
             with contextlib.suppress(StoreUnavailable, StoreRefused):
                 await self._note_departure(instance_uid)
 
+    async def forget_all(self) -> None:
+        """Forget every agent, and what is wanted for any; raises StoreUnavailable."""
+        await self.plans.clear()
+        await self.store.clear()
+
     async def want(self, instance_uid: bytes, change: Callable[[Plan], Plan]) -> None:
         """Change what an agent is to have; tell it at once if it has a WebSocket, else when it asks next.
 

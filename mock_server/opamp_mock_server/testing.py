@@ -147,10 +147,8 @@ class OpampServer:
         self._server.drop_connections()
 
     def forget(self) -> None:
-        """Forget every agent, and every message."""
-        for instance_uid in self.agents:
-            self._server.call(self._server.service.plans.delete(instance_uid))
-            self._server.call(self._server.service.store.delete(instance_uid))
+        """Forget every agent, what is wanted for any, and every message."""
+        self._server.call(self._server.service.forget_all())
         with self._has_come:
             self._exchanged.clear()
             self._looked_at = 0

@@ -7,19 +7,15 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import parse_qs
 
-from opamp_mock_server.control import guard
 from opamp_mock_server.control.agent import AgentControl
 from opamp_mock_server.control.bodies import Unfit
 from opamp_mock_server.control.server import Machine, ServerControl
-from opamp_mock_server.http import Refused, Request, Response
+from opamp_mock_server.http import CONTROL, Refused, Request, Response
 from opamp_mock_server.recording import Recording
 from opamp_mock_server.service import Service
 from opamp_mock_server.stores import Conflict, StoreRefused, StoreUnavailable
 
-__all__ = ["PREFIX", "Control", "Machine"]
-
-PREFIX: Final = "/control"
-"""The path that the control plane is under."""
+__all__ = ["Control", "Machine"]
 
 _HTML: Final = b"text/html; charset=utf-8"
 _ALONE: Final = (
@@ -40,21 +36,21 @@ class Control:
 
     def page(self, request: Request) -> Response:
         """Return the live page; raises Refused. It needs no key, as it asks for all that it shows."""
+        if request.method not in ("GET", "HEAD"):
+            raise Refused(405, "the live page is only looked at", (b"allow", b"GET, HEAD"))
         if not self._is_local:
             raise Refused(403, "the live page is shown only where the server listens on a loopback address")
-        guard.require_own_page(request, is_local=True)
         return Response(200, files(__package__).joinpath("page.html").read_bytes(), _ALONE, _HTML)
 
     async def respond(self, request: Request, body: bytes) -> Response:
         """Answer a request below the prefix; raises Refused."""
-        guard.require_own_page(request, is_local=self._is_local)
-        collection, _, rest = request.path.removeprefix(f"{PREFIX}/").partition("/")
+        collection, slash, rest = request.path.removeprefix(f"{CONTROL}/").partition("/")
         try:
-            if collection == "agents" and rest:
+            if collection == "agents" and slash:
                 name, _, resource = rest.partition("/")
                 return await self._agent.respond(request.method, name, resource, body)
             query = parse_qs(request.query.decode("latin-1"), keep_blank_values=True)
-            return await self._server.respond(request.method, "/".join(filter(None, (collection, rest))), query, body)
+            return await self._server.respond(request.method, collection + slash + rest, query, body)
         except Unfit as unfit:
             raise Refused(400, str(unfit)) from unfit
         except (Conflict, StoreUnavailable, StoreRefused) as error:

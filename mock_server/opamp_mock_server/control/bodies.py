@@ -1,8 +1,11 @@
 """What requests to the control plane bring, and what they are answered with."""
 
+import asyncio
 import base64
 import json
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final, TypeVar
 
 from google.protobuf import json_format
@@ -16,6 +19,9 @@ from opamp_proto import opamp_pb2 as pb
 
 M = TypeVar("M", bound=Message)
 H = TypeVar("H")
+T = TypeVar("T")
+
+_MOST_BYTES: Final = 1024 * 1024
 
 JSON: Final = b"application/json"
 DONE: Final = Response(204)
@@ -41,12 +47,23 @@ def shown(value: object) -> Response:
     return Response(200, json.dumps(value).encode(), content_type=JSON)
 
 
+async def listed(
+    name: str, kept: Sequence[T], size: Callable[[T], int], show: Callable[[T], object], **more: object
+) -> Response:
+    """Answer with a list, as much of it as an answer may have, and at least one.
+
+    What agents have sent may take long to be written as JSON: meanwhile the loop serves others.
+    """
+    fitting = kept[: max(1, bisect_right(list(accumulate(map(size, kept))), _MOST_BYTES))]
+    return await asyncio.to_thread(lambda: shown({name: [show(one) for one in fitting], **more}))
+
+
 def instance_uid(name: str) -> bytes:
     try:
         uid = bytes.fromhex(name)
     except ValueError:
         uid = b""
-    if len(uid) != INSTANCE_UID_BYTES:
+    if len(uid) != INSTANCE_UID_BYTES or len(name) != 2 * INSTANCE_UID_BYTES:
         raise Unfit("an agent is named by the 32 hexadecimal digits of its instance_uid")
     return uid
 
@@ -62,6 +79,7 @@ def message_of(body: bytes, message: M) -> M:
 def object_of(body: bytes) -> dict[str, Any]:
     try:
         parsed = json.loads(body)
+        json.dumps(parsed, ensure_ascii=False).encode()  # Half a surrogate pair is no text, and fits in no message.
     except (ValueError, RecursionError) as error:
         raise Unfit(f"not JSON: {error}") from error
     if not isinstance(parsed, dict):
@@ -99,8 +117,8 @@ def exchange(recorded: Recorded) -> Mapping[str, object]:
         "number": recorded.number,
         "at": recorded.at,
         "instance_uid": recorded.instance_uid.hex(),
-        "received": None if recorded.received is None else _json(recorded.received),
-        "sent": _json(recorded.sent),
+        "received": None if recorded.received is None else _json(pb.AgentToServer.FromString(recorded.received)),
+        "sent": _json(pb.ServerToAgent.FromString(recorded.sent)),
     }
 
 

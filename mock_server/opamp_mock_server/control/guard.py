@@ -14,16 +14,30 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def require_own_page(request: Request, *, is_local: bool) -> None:
+def require_own_page(request: Request, *, is_open: bool) -> None:
     """Raise Refused for what a page of another origin has a browser send.
 
-    A server on a loopback address is called by no other name: so a name of somebody else that was made to point to it
-    (DNS rebinding) does not make a page its own.
+    If the server ``is_open`` to whoever has no key, a name that somebody made to point to it (DNS rebinding) must not
+    make that page its own: so it is called by an address, or by a name that is none in the DNS.
     """
-    headers = dict(request.headers)
-    host = headers.get(b"host", b"").decode("latin-1")
-    origin = headers.get(b"origin")
-    if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
+    hosts = [value.decode("latin-1") for name, value in request.headers if name == b"host"]
+    origins = [value.decode("latin-1") for name, value in request.headers if name == b"origin"]
+    if len(hosts) != 1 or any(_host_of(origin) != hosts[0] for origin in origins):
         raise Refused(403, "pages of other origins do not operate this server")
-    if is_local and host and not is_loopback(urlsplit(f"//{host}").hostname or ""):
-        raise Refused(403, "this server is called by a loopback address, or localhost")
+    if is_open and not _is_local_name(hosts[0]):
+        raise Refused(403, "without enrollment keys, this is called by an address or a name without dots")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+def _is_local_name(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name != "" and ("." not in name or bool(ip_address(name)))
+    except ValueError:
+        return False

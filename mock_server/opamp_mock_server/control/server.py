@@ -6,9 +6,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Final, Protocol
 
-from opamp_mock_server.control.bodies import DONE, JSON, Unfit, agent, chosen, exchange, instance_uid, object_of, shown
+from opamp_mock_server.control.bodies import (
+    DONE,
+    JSON,
+    Unfit,
+    agent,
+    chosen,
+    exchange,
+    instance_uid,
+    listed,
+    object_of,
+    shown,
+)
 from opamp_mock_server.deviations import DEVIATIONS, CannotDeviate, Deviation
-from opamp_mock_server.http import Response
+from opamp_mock_server.http import Refused, Response
 from opamp_mock_server.recording import Recorded, Recording
 from opamp_mock_server.service import Service
 from opamp_proto import opamp_pb2 as pb
@@ -19,6 +30,7 @@ Handler = Callable[["ServerControl", Query, bytes], Awaitable[Response]]
 _MOST_AT_ONCE: Final = 1000
 _ORDINARY: Final = 100
 _MOST_SECONDS: Final = 60.0
+_MOST_WAITING: Final = 100
 _DIGITS: Final = 15
 _LOOK_UP_SECONDS: Final = 0.25
 """How often somebody who waits looks up whether the server ends."""
@@ -52,6 +64,7 @@ class ServerControl:
         self._service = service
         self._machine = machine
         self._recording = recording
+        self._waiting = 0
 
     async def respond(self, method: str, resource: str, query: Query, body: bytes) -> Response:
         """Answer a request; raises Refused, Unfit, or what the store raises."""
@@ -62,25 +75,27 @@ class ServerControl:
         """The agents in the order of their instance_uids, and how many there are in all."""
         after = instance_uid(query["after"][-1]) if "after" in query else b""
         records, total = await self._service.store.listed(after, _limit(query))
-        return shown({"agents": [agent(record) for record in records], "total": total})
+        return await listed("agents", records, lambda record: len(record.reported), agent, total=total)
 
     async def list_messages(self, query: Query, body: bytes) -> Response:
         """The messages behind a number that match; if there is none, wait until there is one."""
         is_wanted = _matcher(query)
         after, limit = _number(query, "after", 0), _limit(query)
         deadline = time.monotonic() + _seconds(query, "within")
-        while True:
-            found = [recorded for recorded in self._recording.after(after) if is_wanted(recorded)]
-            left = deadline - time.monotonic()
-            if found or left <= 0 or self._machine.is_ending:
-                return shown(
-                    {
-                        "messages": [exchange(recorded) for recorded in found[:limit]],
-                        "oldest": self._recording.oldest,
-                        "newest": self._recording.newest,
-                    }
-                )
-            await self._recording.news(min(left, _LOOK_UP_SECONDS))
+        if self._waiting >= _MOST_WAITING:
+            raise Refused(503, "too many wait for messages", (b"retry-after", b"1"))
+        self._waiting += 1
+        try:
+            while not (found := [one for one in self._recording.after(after) if is_wanted(one)]):
+                after = max(after, self._recording.newest)
+                left = deadline - time.monotonic()
+                if left <= 0 or self._machine.is_ending:
+                    break
+                await self._recording.news(min(left, _LOOK_UP_SECONDS))
+        finally:
+            self._waiting -= 1
+        numbers = {"oldest": self._recording.oldest, "newest": self._recording.newest}
+        return await listed("messages", found[:limit], lambda recorded: recorded.size, exchange, **numbers)
 
     async def list_deviations(self, query: Query, body: bytes) -> Response:
         """What the server breaks now, and what it can break."""
@@ -113,8 +128,7 @@ class ServerControl:
         """Begin anew: no agents, no wishes, no messages, no connections, and the deviations of the start."""
         self._machine.abort_connections()
         self._machine.deviate_as_begun()
-        await self._service.plans.clear()
-        await self._service.store.clear()
+        await self._service.forget_all()
         self._recording.forget()
         return DONE
 
@@ -144,8 +158,8 @@ def _matcher(query: Query) -> Callable[[Recorded], bool]:
             return False
         if not fields:
             return True
-        present = {field.name for field, _ in recorded.received.ListFields()} if recorded.received else set()
-        return present.issuperset(fields)
+        message = pb.AgentToServer.FromString(recorded.received or b"")
+        return {field.name for field, _ in message.ListFields()}.issuperset(fields)
 
     return is_wanted
 

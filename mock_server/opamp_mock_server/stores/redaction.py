@@ -33,6 +33,8 @@ def configuration(body: bytes) -> object:
     try:
         parsed = _read(body)
         return _Redaction().of(parsed) if isinstance(parsed, dict) else _UNREADABLE
+    except ImportError:
+        raise  # Not the agent's fault.
     except Exception:  # Whatever a parser makes of what agents think up: it is no configuration then.
         return _UNREADABLE
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+import yaml  # noqa: F401 # what is kept of configurations needs it: better missed at the start
+
 from opamp_mock_server.stores import Elasticsearch, Neighbours, Plans, Store
 from opamp_mock_server.stores.documents import Documents
 from opamp_mock_server.stores.elasticsearch.breaker import CircuitBreaker

@@ -58,16 +58,21 @@ def _create(client: elasticsearch.Elasticsearch, index: str, mappings: Mapping[s
 
 
 async def delete_all(client: elasticsearch.AsyncElasticsearch, index: str) -> None:
-    """Delete every document of an index; raises StoreUnavailable, or one of ERRORS."""
-    while True:
-        await client.indices.refresh(index=index)
-        found = await client.search(index=index, size=_AT_ONCE, source=False)
+    """Delete as many documents of an index as there are now; raises StoreUnavailable, or one of ERRORS.
+
+    What comes meanwhile does not keep this from its end.
+    """
+    await client.indices.refresh(index=index)
+    left = (await client.count(index=index))["count"]
+    while left > 0:
+        found = await client.search(index=index, size=min(left, _AT_ONCE), source=False)
         actions = [{"delete": {"_index": index, "_id": hit["_id"]}} for hit in found["hits"]["hits"]]
         if not actions:
             return
-        answer = await client.bulk(operations=actions, filter_path="errors")
+        answer = await client.bulk(operations=actions, refresh=True, filter_path="errors")
         if answer["errors"]:
             raise StoreUnavailable("it does not delete")
+        left -= len(actions)
 
 
 def _exists(client: elasticsearch.Elasticsearch, index: str) -> bool:

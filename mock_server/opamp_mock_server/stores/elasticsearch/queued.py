@@ -51,10 +51,11 @@ class QueuedStore:
         self._queued.pop(instance_uid, None)
 
     async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
-        await self.drain()
+        """Return what has been written: what is queued is not waited for."""
         return await self._store.listed(after, most)
 
     async def clear(self) -> None:
+        self._queued.clear()
         await self.drain()
         await self._store.clear()
 

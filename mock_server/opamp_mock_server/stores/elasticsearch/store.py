@@ -1,6 +1,7 @@
 """The records of agents in an index of Elasticsearch."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -107,9 +108,9 @@ class ElasticsearchStore:
             raise self._failed(error) from error
         records = []
         for hit in answer["hits"]["hits"]:
-            found = self._found(instance_uid_of(hit["_id"]), {"found": True, **hit})
-            if isinstance(found, AgentRecord):  # Whatever else is in the index is nobody's record.
-                records.append(found)
+            with contextlib.suppress(ValueError):  # Whatever else is in the index is nobody's record.
+                found = self._found(instance_uid_of(hit["_id"]), {"found": True, **hit})
+                records += [found] if isinstance(found, AgentRecord) else []
         return records, answer["hits"]["total"]["value"]
 
     async def clear(self) -> None:
