@@ -13,8 +13,8 @@ import docker.errors
 import pytest
 import requests
 
+from doc_commands import play
 from programs import HERE, need
-from stage import play
 
 IMAGE = "opamp-test/opamp-conformance:local"
 NEEDED = [f"OPAMP_{name}_IMAGE" for name in ("BASE", "RUNTIME", "HAPROXY", "ELASTICSEARCH")]
@@ -40,7 +40,7 @@ def test_the_commands_of_the_documentation(engine: Any, tmp_path: Path) -> None:
     need("docker", "bash", "curl")
     home = tmp_path / "home"
     home.mkdir()
-    output = play(HERE.parent / "docs" / "containers.md", home, {"STAGE_IMAGE": IMAGE})
+    output = play(HERE.parent / "docs" / "containers.md", home, {"DOCS_IMAGE": IMAGE})
     assert output.count("\nconformant: ") == 3
     assert "100 of 100 agents" in output
     assert (home / "reports" / "run.html").stat().st_uid == os.getuid()

@@ -185,25 +185,21 @@ def test_an_answer_is_bounded_and_the_next_goes_on(server: MockServer) -> None:
     assert [kept["number"] for kept in ask(server, "GET", "/messages?after=1")["messages"]] == [2]
 
 
-def test_only_so_many_wait(server: MockServer) -> None:
-    def wait() -> None:
-        with suppress(Refused):
-            ask(server, "GET", "/messages?within=2")
-
-    waiting = [threading.Thread(target=wait) for _ in range(100)]
-    for one in waiting:
-        one.start()
-    deadline = time.monotonic() + 1.5
-    refused = 0
-    while not refused and time.monotonic() < deadline:
-        try:
-            ask(server, "GET", "/messages?within=0.01")
-        except Refused as error:
-            refused = error.status
-    for one in waiting:
-        one.join()
-    assert refused == 503
-    assert ask(server, "GET", "/messages?within=0.01")["messages"] == []
+def test_only_so_many_wait(server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_control, "_MOST_WAITING", 2)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(ask, server, "GET", "/messages?within=30") for _ in range(2)]
+        deadline = time.monotonic() + 10
+        status = 0
+        while status != 503 and time.monotonic() < deadline:
+            with suppress(Refused):
+                ask(server, "GET", "/messages")
+                continue
+            status = status_of(server, "GET", "/messages")
+        assert status == 503
+        send(server, Agent("control").full_status())
+        assert [len(one.result()["messages"]) for one in waiting] == [1, 1]
+    assert ask(server, "GET", "/messages?after=1")["messages"] == []
 
 
 def test_messages_are_chosen_by_agent_and_by_fields(server: MockServer) -> None:

@@ -14,9 +14,9 @@ import trustme
 import yaml
 
 from conftest import Cli
+from doc_commands import blocks, normal, play, shown
 from opamp_mock_server import MockServer, Settings, Tls
 from programs import HERE, need, run
-from stage import blocks, normal, play, shown
 
 ROOT = HERE.parent
 DOCS = ROOT / "docs"
@@ -37,9 +37,9 @@ def named(page: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Servers for all commands, and a folder with everything that they are run by."""
-    folder = tmp_path_factory.mktemp("stage")
+    folder = tmp_path_factory.mktemp("docs")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "authorities.pem")
     server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("client.example.com")
@@ -50,24 +50,24 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     (folder / "ours.toml").write_text('contract = "opamp"\n')
     with ExitStack() as stack:
         plain = stack.enter_context(MockServer(Settings(control=True, instances=2)))
-        keyed = stack.enter_context(MockServer(Settings(enrollment_keys=("stage",))))
+        keyed = stack.enter_context(MockServer(Settings(enrollment_keys=("docs",))))
         secured = stack.enter_context(MockServer(Settings(tls=tls)))
         Cli()("run", "--url", plain.url, "--only", "capabilities.*", "--jsonl", folder / "main.jsonl")
         for copy in ("yesterday", "mock", "other"):
             shutil.copy(folder / "main.jsonl", folder / f"{copy}.jsonl")
         urls = {"PLAIN": plain.url, "OTHER": plain.other_urls[0], "KEYED": keyed.url, "TLS": secured.url}
         yield {
-            "STAGE": str(folder),
-            **{f"STAGE_{name}": f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for name, url in urls.items()},
+            "DOCS": str(folder),
+            **{f"DOCS_{name}": f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for name, url in urls.items()},
         }
 
 
 @pytest.mark.parametrize("page", [page for page in pages_with("console") if page.name not in RUN_ELSEWHERE], ids=named)
-def test_every_command_runs(page: Path, theatre: dict[str, str], tmp_path: Path) -> None:
+def test_every_command_runs(page: Path, servers: dict[str, str], tmp_path: Path) -> None:
     need("bash", "curl")
     home = tmp_path / "home"
-    shutil.copytree(theatre["STAGE"], home)
-    output = play(page, home, theatre)
+    shutil.copytree(servers["DOCS"], home)
+    output = play(page, home, servers)
     for line in shown(page):
         assert re.search(line, normal(output)), f"{line}: {output[-4000:]}"
 

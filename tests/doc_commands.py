@@ -1,4 +1,4 @@
-"""The commands of the documentation, page by page, and where they are played (the programs: understudy.py)."""
+"""The commands of the documentation, page by page, and where they are played (the programs: doc_programs.py)."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from faults import free_port
 from programs import HERE
 
-_UNDERSTUDIED = ("opamp-conformance", "pip", "python3", "pytest", "locust", "curl", "tox", "docker")
+_PROGRAMS = ("opamp-conformance", "pip", "python3", "pytest", "locust", "curl", "tox", "docker")
 _SECONDS = 180
 _BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SERVING = re.compile(r"^(opamp-conformance serve [^&\n]*?)( &)?$", re.MULTILINE)
@@ -35,8 +35,8 @@ def play(page: Path, home: Path, env: Mapping[str, str]) -> str:
     """Run all commands of a page in a folder, one after the other; returns what they printed."""
     programs = home.parent / "bin"
     programs.mkdir()
-    for name in _UNDERSTUDIED:
-        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "understudy.py"} {name} "$@"\n')
+    for name in _PROGRAMS:
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "doc_programs.py"} {name} "$@"\n')
         (programs / name).chmod(0o755)
     script = "\n".join(_typed(block) for block in blocks(page, "console"))
     with subprocess.Popen(
@@ -47,9 +47,9 @@ def play(page: Path, home: Path, env: Mapping[str, str]) -> str:
             **env,
             "HOME": str(home),
             "PATH": f"{programs}:{os.environ['PATH']}",
-            "STAGE": str(home.parent),
-            "STAGE_PATH": os.environ["PATH"],
-            "STAGE_PORT": str(free_port()),
+            "DOCS": str(home.parent),
+            "DOCS_PATH": os.environ["PATH"],
+            "DOCS_PORT": str(free_port()),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -67,7 +67,7 @@ def play(page: Path, home: Path, env: Mapping[str, str]) -> str:
 
 def _typed(block: Block) -> str:
     """Turn a block into what a user types: a server is left running, and has to be there, before one goes on."""
-    ready = r'\1 & until curl -so healthz "http://127.0.0.1:$STAGE_PORT/healthz" || ! kill -0 $!; do sleep 0.1; done'
+    ready = r'\1 & until curl -so healthz "http://127.0.0.1:$DOCS_PORT/healthz" || ! kill -0 $!; do sleep 0.1; done'
     is_ended = _SERVING.search(block.text) and not any(match[2] for match in _SERVING.finditer(block.text))
     return _SERVING.sub(ready, block.text) + ("kill $(jobs -p) 2> /dev/null || true; wait\n" if is_ended else "")
 
@@ -89,5 +89,5 @@ def normal(output: str) -> str:
 
 
 def which(program: str) -> str:
-    """Return the path of a program itself, where an understudy stands for it."""
-    return shutil.which(program, path=os.environ.get("STAGE_PATH")) or program
+    """Return the path of a program itself, where another stands for it."""
+    return shutil.which(program, path=os.environ.get("DOCS_PATH")) or program

@@ -1,6 +1,6 @@
 """Plays the programs of the documentation's commands, so that each is run as it stands, on this machine, in seconds.
 
-``understudy.py PROGRAM ARGUMENT...``: hosts become those of the stage (``STAGE_…`` in the environment, see
+``doc_programs.py PROGRAM ARGUMENT...``: hosts become servers of the test's (``DOCS_…`` in the environment, see
 test_docs.py), fleets and times become small, and the real program takes over.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 from packaging.requirements import Requirement
 
-from stage import which
+from doc_commands import which
 
 ROOT = Path(__file__).parent.parent
 OURS = "opamp-conformance"
@@ -29,18 +29,18 @@ def main() -> None:
     program, *arguments = sys.argv[1:]
     if program == "python3":
         Path("venv").unlink(missing_ok=True)
-        Path("venv").symlink_to(os.environ["STAGE"])
+        Path("venv").symlink_to(os.environ["DOCS"])
     elif program == "pip":
         install(arguments)
     elif program == "pytest" and arguments[0].startswith("tests/"):
         become("pytest", ["-q", "--collect-only", f"--rootdir={ROOT}", str(ROOT / arguments[0]), *arguments[1:]])
     elif program == "pytest":
-        become("pytest", [*staged(arguments), "-q", "-k", "capabilities"])
+        become("pytest", [*adapted(arguments), "-q", "-k", "capabilities"])
     elif program == "locust":
         shorter = ["--ramp", "1s"] if "--headless" in arguments else ["--headless", "-t", "2s", "--ramp", "1s"]
-        become("locust", [word.replace("loadtests/", f"{ROOT}/loadtests/") for word in staged(arguments)] + shorter)
+        become("locust", [word.replace("loadtests/", f"{ROOT}/loadtests/") for word in adapted(arguments)] + shorter)
     elif program == "curl":
-        become("curl", ["--fail", *staged(arguments)])
+        become("curl", ["--fail", *adapted(arguments)])
     elif program == "docker":
         contain(arguments)
     elif program == OURS:
@@ -57,36 +57,34 @@ def perform(arguments: Sequence[str]) -> None:
         command.make_context(arguments[0], list(arguments[1:]))
     elif arguments and arguments[0] == "serve":
         own = [word for word in arguments if word not in ("--port", "4320")]
-        become(OURS, [*own, "--port", os.environ["STAGE_PORT"]])
+        become(OURS, [*own, "--port", os.environ["DOCS_PORT"]])
     elif arguments[:1] == ["run"] and arguments[1:] and not {"--only", "--html"} & set(arguments):
-        become(OURS, [*staged(arguments), *FEW])
+        become(OURS, [*adapted(arguments), *FEW])
     else:
-        become(OURS, staged(arguments))
+        become(OURS, adapted(arguments))
 
 
-def staged(arguments: Sequence[str]) -> list[str]:
-    """Have it concern the servers of the stage."""
+def adapted(arguments: Sequence[str]) -> list[str]:
+    """Have it concern the servers of the test."""
     words = " ".join(arguments)
-    host = os.environ.get(
-        "STAGE_TLS" if "--ca" in words else "STAGE_KEYED" if "--header" in words else "STAGE_PLAIN", ""
-    )
-    os.environ["OPAMP_AUTHORIZATION"] = "ApiKey stage"
-    here = f"http://127.0.0.1:{os.environ['STAGE_PORT']}" if is_serving() else host
+    host = os.environ.get("DOCS_TLS" if "--ca" in words else "DOCS_KEYED" if "--header" in words else "DOCS_PLAIN", "")
+    os.environ["OPAMP_AUTHORIZATION"] = "ApiKey docs"
+    here = f"http://127.0.0.1:{os.environ['DOCS_PORT']}" if is_serving() else host
 
-    def adapted(word: str) -> str:
-        word = re.sub(r"https://two\.example\.com", os.environ.get("STAGE_OTHER", ""), word)
+    def small(word: str) -> str:
+        word = re.sub(r"https://two\.example\.com", os.environ.get("DOCS_OTHER", ""), word)
         word = re.sub(r"https://\w+\.example\.com", host, word)
         return SMALLER.get(word, re.sub(r"http://127\.0\.0\.1:(4320|8080)", here, word))
 
-    return [adapted(word) for word in arguments]
+    return [small(word) for word in arguments]
 
 
 def contain(arguments: Sequence[str]) -> None:
     """Have containers made of the images that there are, under names of their own."""
     own = {
-        OURS: os.environ["STAGE_IMAGE"],
-        "opamp-mock": f"opamp-mock-{os.environ['STAGE_PORT']}",
-        "127.0.0.1:4320:4320": f"127.0.0.1:{os.environ['STAGE_PORT']}:4320",
+        OURS: os.environ["DOCS_IMAGE"],
+        "opamp-mock": f"opamp-mock-{os.environ['DOCS_PORT']}",
+        "127.0.0.1:4320:4320": f"127.0.0.1:{os.environ['DOCS_PORT']}:4320",
         "deploy/compose.yaml": str(ROOT / "deploy" / "compose.yaml"),
         ".": str(ROOT),
     }
@@ -96,8 +94,8 @@ def contain(arguments: Sequence[str]) -> None:
         become("docker", ["build", *bases, *words[1:]])
     elif words[0] != "compose":
         become("docker", words)
-    os.environ["OPAMP_IMAGE"], os.environ["OPAMP_PORT"] = own[OURS], os.environ["STAGE_PORT"]
-    os.environ["COMPOSE_PROJECT_NAME"] = f"opamp-test-{os.environ['STAGE_PORT']}"
+    os.environ["OPAMP_IMAGE"], os.environ["OPAMP_PORT"] = own[OURS], os.environ["DOCS_PORT"]
+    os.environ["COMPOSE_PROJECT_NAME"] = f"opamp-test-{os.environ['DOCS_PORT']}"
     has_plugin = (
         subprocess.run([which("docker"), "compose", "version"], capture_output=True, check=False).returncode == 0
     )
@@ -106,7 +104,7 @@ def contain(arguments: Sequence[str]) -> None:
 
 def is_serving() -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", int(os.environ["STAGE_PORT"]))) == 0
+        return probe.connect_ex(("127.0.0.1", int(os.environ["DOCS_PORT"]))) == 0
 
 
 def install(arguments: Sequence[str]) -> None:
