@@ -77,11 +77,6 @@ def _(exchanges: list[Exchange]) -> None:
         expect.answered(exchange)
 
 
-@then("the response carries no error")
-def _(exchange: Exchange) -> None:
-    expect.accepted(exchange)
-
-
 @then("the response is a bare acknowledgement")
 def _(exchange: Exchange) -> None:
     expect.bare_acknowledgement(exchange)

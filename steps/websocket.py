@@ -84,11 +84,6 @@ def _(exchange: Exchange) -> None:
     expect_websocket.not_processed(exchange)
 
 
-@then("the first answer says that a message was bad")
-def _(exchange: Exchange) -> None:
-    expect_websocket.not_processed(exchange)
-
-
 @then("the WebSocket goes on")
 def _(exchange: Exchange) -> None:
     expect_websocket.goes_on(exchange)

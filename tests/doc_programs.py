@@ -58,7 +58,7 @@ def perform(arguments: Sequence[str]) -> None:
     elif arguments and arguments[0] == "serve":
         own = [word for word in arguments if word not in ("--port", "4320")]
         become(OURS, [*own, "--port", os.environ["DOCS_PORT"]])
-    elif arguments[:1] == ["run"] and arguments[1:] and not {"--only", "--html"} & set(arguments):
+    elif arguments[:1] == ["run"] and arguments[1:] and "--only" not in arguments:
         become(OURS, [*adapted(arguments), *FEW])
     else:
         become(OURS, adapted(arguments))

@@ -14,16 +14,18 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 STAND_IN_IMAGE = "opamp-test/fleet-server:stand-in"
+ENDING_IMAGE = "opamp-test/fleet-server:ending"
+"""The same, but for what it runs where Elasticsearch is expected: something that ends at once."""
 STAND_IN = "usr/share/elastic-agent/data/elastic-agent-0.0.0-standin/components/fleet-server"
 
 _LEFT_OUT = re.compile(
     r"(^|/)(__pycache__|test|tests|idlelib|lib2to3|ensurepip|tkinter|turtledemo|pip|mypy|mypyc|ruff|grpc|grpc_tools|"
-    r"locust|gevent|hypothesis|setuptools|site-packages|config-3[^/]*)(/|$)|\.(a|pyc)$"
+    r"locust|gevent|hypothesis|setuptools|sphinx|babel|docutils|furo|schemathesis|jsonschema_rs|selenium|site-packages|config-3[^/]*)(/|$)|\.(a|pyc)$"
 )
 
 
-def build_fleet_server(engine: Any, tag: str) -> None:
-    """Build an image with a stand-in at the path where Elastic Agent's keeps Fleet Server."""
+def build_fleet_server(engine: Any) -> None:
+    """Build images with a stand-in at the path where Elastic Agent's keeps Fleet Server."""
     prefix = Path(sys.base_prefix)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = Path(sysconfig.get_path("purelib"))
@@ -45,8 +47,9 @@ def build_fleet_server(engine: Any, tag: str) -> None:
             folder = tarfile.TarInfo("tmp")
             folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
             tar.addfile(folder)
-        repository, _, name = tag.partition(":")
-        engine.api.import_image_from_data(data.getvalue(), repository=repository, tag=name)
+        for tag, changes in ((STAND_IN_IMAGE, None), (ENDING_IMAGE, ['CMD ["/bin/ls", "nonesuch"]'])):
+            repository, _, name = tag.partition(":")
+            engine.api.import_image_from_data(data.getvalue(), repository=repository, tag=name, changes=changes)
 
 
 def _add(tar: tarfile.TarFile, source: Path, name: str) -> None:

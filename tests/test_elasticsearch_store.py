@@ -22,6 +22,7 @@ from conftest import Cli, metric, one_line
 from faults import Fault, Instance, Proxy, free_port
 from matrix import elasticsearch, grade, index
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent, attribute
+from opamp_conformance.catalogue import load_catalogue
 from opamp_conformance.targets.elasticsearch import Access
 from opamp_conformance.verdicts import ExitCode, Verdict
 from opamp_mock_server import Elasticsearch, Limits, MockServer, Settings
@@ -59,8 +60,11 @@ def documents(store: Elasticsearch) -> list[dict[str, Any]]:
 # ---- the suite
 
 
-def test_the_whole_suite_passes(store: Elasticsearch) -> None:
-    graded = grade([], store=store)
+def test_what_concerns_documents_and_instances_passes(store: Elasticsearch) -> None:
+    """All the rest passes behind a load balancer, below."""
+    concerned = [each for each in load_catalogue().values() if each.chapter in ("fleet_documents", "instances")]
+    assert len(concerned) > 20
+    graded = grade([], concerned, store)
     assert [event.name for event in graded.record.scenarios if event.verdict is not Verdict.PASSED] == []
     assert graded.code is ExitCode.CONFORMANT
 

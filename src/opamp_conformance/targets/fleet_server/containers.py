@@ -80,6 +80,8 @@ class Containers:
             with self._failures("the network"):
                 network.create()
             yield network
+            if self._keep:
+                self._say(f"their network is left: docker network rm {network.name}")
 
     @contextmanager
     def elasticsearch(self, network: Network) -> Iterator[tuple[Access, str]]:
@@ -212,8 +214,9 @@ def status(url: str, tls: Tls = Tls(), enrollment_key: str | None = None) -> dic
     headers = {} if enrollment_key is None else {"Authorization": f"ApiKey {enrollment_key}"}
     cert = None if tls.cert is None else (str(tls.cert), str(tls.key or tls.cert))
     verify = True if tls.ca is None else str(tls.ca)
-    answer = requests.get(f"{url}/api/status", headers=headers, timeout=5, verify=verify, cert=cert)
-    told = answer.json()
+    with requests.Session() as session:
+        session.trust_env = False  # Neither proxies nor credentials of the environment.
+        told = session.get(f"{url}/api/status", headers=headers, timeout=5, verify=verify, cert=cert).json()
     return told if isinstance(told, dict) else {}
 
 
