@@ -1,6 +1,6 @@
 """The mock server in the hands of a test of an agent: what the agent said, and what it is to be told.
 
-``opamp-conformance`` brings it to pytest as the fixtures ``opamp_server`` and ``opamp_session_server``.
+To pytest it comes as the fixtures ``opamp_server`` and ``opamp_session_server``.
 """
 
 import asyncio

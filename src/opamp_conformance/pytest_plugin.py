@@ -1,6 +1,6 @@
 """The suite under pytest: options, the ``scene`` fixture, and what becomes of a scenario's end.
 
-In a session that does not collect the suite it adds its options, markers and fixtures, and nothing else.
+In a session that does not collect the suite it adds its options and markers, and nothing else.
 In one that ``opamp-conformance run`` has begun, and in each of its workers, it goes by the Briefing of that run.
 """
 
@@ -30,8 +30,6 @@ from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.transports import Transport
 from opamp_conformance.verdicts import Verdict
-from opamp_mock_server import Settings
-from opamp_mock_server.testing import OpampServer, started
 
 BRIEFING = pytest.StashKey[Briefing]()
 """What a session of ``opamp-conformance run`` is to do."""
@@ -90,7 +88,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SUMMARY] = []
-    config.addinivalue_line("markers", "opamp_server(**settings): how the fixture opamp_server is to behave")
     config.addinivalue_line("markers", "opamp_scenario(entry): the entry of the catalogue that a test stands for")
     for level in Level:
         config.addinivalue_line("markers", f"{level}: scenarios of this level")
@@ -144,21 +141,6 @@ def _asked(config: pytest.Config) -> Callable[[Case], bool]:
         and transport in ("all", case.transport)
         and (disruptive or not case.scenario.is_disruptive)
     )
-
-
-@pytest.fixture
-def opamp_server(request: pytest.FixtureRequest) -> Iterator[OpampServer]:
-    """A mock server of its own for a test; ``@pytest.mark.opamp_server(...)`` takes what its Settings take."""
-    marker = request.node.get_closest_marker("opamp_server")
-    with started(Settings(**(marker.kwargs if marker else {}))) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def opamp_session_server() -> Iterator[OpampServer]:
-    """One mock server for all tests of a session."""
-    with started() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
