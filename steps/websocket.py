@@ -5,8 +5,9 @@ from pytest_bdd import parsers, then, when
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.expect import websocket as expect_websocket
-from opamp_conformance.lanes import ZERO_IN_TWO_BYTES, varint
+from opamp_conformance.lanes import ZERO_IN_TWO_BYTES
 from opamp_conformance.scene import Scene
+from opamp_proto import varint
 
 
 @when(

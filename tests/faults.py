@@ -197,7 +197,6 @@ class Fleet:
         self._enrolling_seconds = enrolling_seconds
         self._agents = [Agent(f"agent-{number}") for number in range(agents)]
         self._is_over = False
-        self._stopped = threading.Event()
         self.acknowledged: dict[str, bytes] = {}
         """The instance_uid that each agent was told it is enrolled under, by service.instance.id."""
         self.renamed: list[str] = []

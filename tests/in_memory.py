@@ -13,7 +13,7 @@ from opamp_mock_server.metrics import Metrics
 from opamp_proto import CONTENT_TYPE
 
 PATH = "/v1/opamp"
-TYPED = {"content-type": CONTENT_TYPE}
+TYPED = {"content-type": CONTENT_TYPE, "host": "127.0.0.1:4320"}
 
 
 @dataclass(frozen=True)

@@ -83,9 +83,7 @@ def test_events_come_back_as_they_were(graded: Path) -> None:
     for line, event in zip(
         (graded / "bad.jsonl").read_text().splitlines(), read_events(graded / "bad.jsonl"), strict=True
     ):
-        assert json.loads(as_json(event)) == {
-            name: value for name, value in json.loads(line).items() if name != "event"
-        }
+        assert as_json(event) == line
 
 
 def altered(change: Callable[[list[dict[str, Any]]], object]) -> Callable[[str], str]:

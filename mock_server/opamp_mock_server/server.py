@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import uvicorn
 
 from opamp_mock_server.admission import CannotReadKeys
-from opamp_mock_server.assembly import assembled, parts, switched
+from opamp_mock_server.assembly import Assembled, assembled, parts, switched
 from opamp_mock_server.deviations import CannotDeviate, Deviation
 from opamp_mock_server.http import CONTROL, PATH
 from opamp_mock_server.metrics import Metrics
@@ -57,36 +57,11 @@ class MockServer:
         except (CannotStore, CannotReadKeys):
             self._close()
             raise
-        turn = Turn()
-
-        def http_protocol(**uvicorn: Any) -> HttpProtocol:
-            limits, is_at_once = settings.limits, settings.store is None
-            at = self._assembled.site.at
-            return HttpProtocol(at, limits, settings.max_body_bytes, metrics, turn, is_at_once, **uvicorn)
-
-        config = uvicorn.Config(
-            self._assembled.site,
-            http=http_protocol,  # type: ignore[arg-type] # uvicorn only calls it
-            ws=self._assembled.websocket_protocol,
-            ws_max_size=settings.max_body_bytes,
-            ws_per_message_deflate=False,
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=settings.limits.drain_seconds,  # type: ignore[arg-type] # a fraction will do
-            **_tls_options(settings.tls),
-        )
         try:
-            config.load()
-        except (OSError, ssl.SSLError) as error:
+            self._server = uvicorn.Server(_config(settings, self._assembled, metrics))
+        except CannotListen:
             self._close()
-            raise CannotListen(f"cannot use the certificate, its key or the clients' authority: {error}") from error
-        if config.ssl is not None and settings.tls is not None:
-            config.ssl.minimum_version = settings.tls.lowest
-        self._server = uvicorn.Server(config)
+            raise
         metrics.watch(lambda: {"connections": len(self._server.server_state.connections)})
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -195,6 +170,38 @@ class MockServer:
     def _wait_until_started(self) -> None:
         while not self._server.started:
             time.sleep(0.002)
+
+
+def _config(settings: Settings, assembled: Assembled, metrics: Metrics) -> uvicorn.Config:
+    """Have uvicorn serve the parts; raises CannotListen for certificates that cannot be used."""
+    turn = Turn()
+
+    def http_protocol(**uvicorn: Any) -> HttpProtocol:
+        limits, is_at_once = settings.limits, settings.store is None
+        return HttpProtocol(assembled.site.at, limits, settings.max_body_bytes, metrics, turn, is_at_once, **uvicorn)
+
+    config = uvicorn.Config(
+        assembled.site,
+        http=http_protocol,  # type: ignore[arg-type] # uvicorn only calls it
+        ws=assembled.websocket_protocol,
+        ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=settings.limits.drain_seconds,  # type: ignore[arg-type] # a fraction will do
+        **_tls_options(settings.tls),
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise CannotListen(f"cannot use the certificate, its key or the clients' authority: {error}") from error
+    if config.ssl is not None and settings.tls is not None:
+        config.ssl.minimum_version = settings.tls.lowest
+    return config
 
 
 @contextlib.contextmanager

@@ -15,3 +15,12 @@ INSTANCE_UID_BYTES: Final = 16
 
 CONTENT_TYPE: Final = "application/x-protobuf"
 """The content type of a message over plain HTTP (Plain HTTP Transport)."""
+
+
+def varint(number: int) -> bytes:
+    """Encode a number from 0 as protobuf does, and as the header of a WebSocket message is."""
+    encoded = bytearray()
+    while number >= 0x80:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])

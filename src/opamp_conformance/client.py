@@ -78,10 +78,6 @@ class Client:
         self._runner.close()
 
     @property
-    def exchanges(self) -> list[Exchange]:
-        return self.notes.exchanges
-
-    @property
     def guests(self) -> Guests:
         return self.notes.guests
 

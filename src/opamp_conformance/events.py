@@ -82,10 +82,10 @@ class ScenarioFinished:
     reproduce: str = ""
     known_because: str = ""
 
-    @classmethod
-    def from_json(cls, text: str) -> "ScenarioFinished":
-        """Make an event again from what ``as_json`` made of it in another process."""
-        return cls(**_restored(json.loads(text)))
+    @property
+    def because(self) -> str:
+        """Why it did not pass, in a sentence."""
+        return _because(self.expected, self.actual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +102,10 @@ class FindingBooked:
     traffic: tuple[Traffic, ...]
     known_because: str = ""
 
-    @classmethod
-    def from_json(cls, text: str) -> "FindingBooked":
-        """Make an event again from what ``as_json`` made of it in another process."""
-        return cls(**_restored(json.loads(text)))
+    @property
+    def because(self) -> str:
+        """What is broken, in a sentence."""
+        return _because(self.expected, self.actual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +127,16 @@ Event = RunStarted | ScenarioFinished | FindingBooked | RunFinished
 
 
 def as_json(event: Event) -> str:
-    """Write an event so that another process can read it."""
-    return json.dumps(asdict(event))
+    """Write an event as one line, its kind in ``event``."""
+    return json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False)
 
 
-def event_of(kind: str, fields: Mapping[str, Any]) -> Event:
-    """Make an event of its kind and its fields in JSON; fields that are not known here are passed over.
+def event_of(fields: Mapping[str, Any]) -> Event:
+    """Make an event again of what ``as_json`` wrote; fields that are not known here are passed over.
 
     Raises KeyError, TypeError or ValueError.
     """
+    kind = fields["event"]
     known = {field.name for field in dataclass_fields(_KINDS[kind])}
     return _KINDS[kind](**_restored({name: value for name, value in fields.items() if name in known}))
 
@@ -143,6 +144,10 @@ def event_of(kind: str, fields: Mapping[str, Any]) -> Event:
 _KINDS: Final[Mapping[str, type[Event]]] = {
     kind.__name__: kind for kind in (RunStarted, ScenarioFinished, FindingBooked, RunFinished)
 }
+
+
+def _because(expected: str, actual: str) -> str:
+    return f"expected {expected}; got {actual}" if expected else actual
 
 
 def _restored(fields: Mapping[str, Any]) -> dict[str, Any]:

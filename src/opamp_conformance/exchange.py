@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
@@ -11,6 +12,8 @@ from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.transports.http import Request, Response
 from opamp_conformance.transports.websocket import HEADER, Frame, Received
 from opamp_proto import opamp_pb2 as pb
+
+_TOO_BUSY: Final = (429, 503)
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,19 @@ class Exchange:
         return "http.response-body" if isinstance(self.response, Response) else "ws.layout.server"
 
     @property
+    def is_error(self) -> bool:
+        """Whether a ServerToAgent came that is an error_response."""
+        return not isinstance(self.message, Breach) and self.message.HasField("error_response")
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether the server turned the request away by HTTP, as it is too busy (Throttling)."""
+        return self.status in _TOO_BUSY
+
+    @property
     def is_busy(self) -> bool:
         """Whether the server asks to send the same again later (Throttling)."""
-        if self.status is not None and self.status in (429, 503):
+        if self.is_throttled:
             return True
         message = self.message
         return not isinstance(message, Breach) and _is_unavailable(message) and self.retry_after is not None
@@ -95,7 +108,7 @@ class Exchange:
     @property
     def retry_after(self) -> float | None:
         """How many seconds the server asks to wait, None if it does not say (Throttling)."""
-        if isinstance(self.response, Response) and self.response.status in (429, 503):
+        if isinstance(self.response, Response) and self.is_throttled:
             return _seconds_until(self.response.headers.get("retry-after", ""))
         message = self.message
         if isinstance(message, Breach) or not _is_unavailable(message):

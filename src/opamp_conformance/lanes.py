@@ -60,14 +60,5 @@ class Lanes:
         return self._client.close(agent.instance_uid)
 
 
-def varint(number: int) -> bytes:
-    """Encode a number as a header is (WebSocket Message Format)."""
-    encoded = bytearray()
-    while number >= 0x80:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*encoded, number])
-
-
 ZERO_IN_TWO_BYTES = b"\x80\x00"
 """The header 0 as a varint that is longer than it need be."""

@@ -302,8 +302,7 @@ def _summary(examination: Examination) -> tuple[bool, list[str]]:
     findings = examination.findings()
     left = examination.notes.guests.left_behind()
     lines = [
-        f"{finding.verdict}: {finding.requirement}, in {finding.count} replies: "
-        f"expected {finding.expected}; got {finding.actual} ({finding.link})"
+        f"{finding.verdict}: {finding.requirement}, in {finding.count} replies: {finding.because} ({finding.link})"
         for finding in findings
     ]
     lines.append(
@@ -314,7 +313,7 @@ def _summary(examination: Examination) -> tuple[bool, list[str]]:
 
 def _tell_pytest(event: ScenarioFinished, item: pytest.Item, report: pytest.TestReport) -> None:
     """Make pytest's outcome agree with the verdict."""
-    because = f"expected {event.expected}; got {event.actual}" if event.expected else event.actual
+    because = event.because
     match event.verdict:
         case Verdict.WARNED:
             try:

@@ -28,6 +28,7 @@ from opamp_conformance.events import (
     RunFinished,
     RunStarted,
     ScenarioFinished,
+    event_of,
 )
 from opamp_conformance.examination import Briefing
 from opamp_conformance.guests import LeftBehind
@@ -208,7 +209,8 @@ class _Session:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
             if name == EVENT and report.when != "teardown":
-                event = ScenarioFinished.from_json(str(value))
+                event = event_of(json.loads(str(value)))
+                assert isinstance(event, ScenarioFinished)
                 self._verdicts[event.verdict] += 1
                 self._in_development[event.verdict] += event.is_in_development
                 self._emit(event)
@@ -241,7 +243,8 @@ class _Session:
         said = json.loads(ending)
         self._left_behind.append(LeftBehind(said["agents"], said["still_connected"]))
         for text in said["findings"]:
-            finding = FindingBooked.from_json(text)
+            finding = event_of(json.loads(text))
+            assert isinstance(finding, FindingBooked)
             known = self._findings.get(finding.requirement)
             if known is not None:
                 traffic = (*known.traffic, *finding.traffic)[:MAX_SAMPLES]

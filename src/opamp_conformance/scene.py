@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent, capability
 from opamp_conformance.client import Client
 from opamp_conformance.enrollment import Enrollment
-from opamp_conformance.errors import Breach, NotApplicable, Unmet
+from opamp_conformance.errors import NotApplicable, Unmet
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.lanes import Lanes
 from opamp_conformance.offered import Offered
@@ -142,8 +142,7 @@ class Scene:
 
     def require_error(self, exchange: Exchange) -> Exchange:
         """Go on only if a malformed message was answered with an error_response, as it ought to be."""
-        message = exchange.message
-        if isinstance(message, Breach) or not message.HasField("error_response"):
+        if not exchange.is_error:
             raise Unmet("bad-request.respond", "the malformed message is not answered with an error_response")
         return exchange
 

@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from opamp_conformance.errors import Breach
 from opamp_conformance.events import Traffic
 from opamp_conformance.exchange import Exchange
-from opamp_conformance.redaction import Redactor, printable
+from opamp_conformance.redaction import REDACTED, Redactor, printable
 from opamp_conformance.transports.http import Request, Response
 from opamp_conformance.transports.websocket import Received
 from opamp_proto import opamp_pb2 as pb
@@ -106,7 +106,7 @@ def _lines(message: Message, redactor: Redactor, indent: str = "") -> Iterable[s
                 yield f"{indent}{field.name}:"
                 yield from _lines(item, redactor, indent + "  ")
             elif field.full_name in _SECRET:
-                yield f"{indent}{field.name}: <redacted>"
+                yield f"{indent}{field.name}: {REDACTED}"
             elif isinstance(item, bytes):
                 yield f"{indent}{field.name}: {redactor.data(item).hex() or '(empty)'}"
             elif field.enum_type is not None:

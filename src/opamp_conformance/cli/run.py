@@ -19,6 +19,7 @@ from opamp_conformance.events import Listener
 from opamp_conformance.ledger import Contract
 from opamp_conformance.options import headers_from_environment, merged, parse_headers
 from opamp_conformance.profiles import NO_PROFILE, Profile, load_profile
+from opamp_conformance.redaction import REDACTED
 from opamp_conformance.reports.jsonl import JsonLines
 from opamp_conformance.reports.terminal import Terminal
 from opamp_conformance.run import examine
@@ -180,7 +181,7 @@ class _Headers:
 
 def _headers(header: tuple[str, ...], header_env: tuple[str, ...]) -> _Headers:
     names = [option.partition(":")[0].strip() for option in header]
-    again = [f"--header '{name}: <redacted>'" for name in names] + [f"--header-env {option}" for option in header_env]
+    again = [f"--header '{name}: {REDACTED}'" for name in names] + [f"--header-env {option}" for option in header_env]
     return _Headers(merged(parse_headers(header), headers_from_environment(header_env)), again)
 
 

@@ -187,6 +187,11 @@ def serve_command(
         limits=limits_of(**limits),
         tls=_tls(cert, key, client_ca, tls_min),
     )
+    _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
+    """Make a server and run it to its end; raises CannotTell."""
     try:
         server = MockServer(settings)
     except CannotListen as error:
@@ -197,7 +202,7 @@ def serve_command(
         raise CannotTell(str(error)) from error
     allow_connections(settings.limits)
     where = f"OpAMP mock server at {server.url}"
-    at = f"\ncontrol plane at {server.control_url}" if control else ""
+    at = f"\ncontrol plane at {server.control_url}" if settings.control else ""
     # What is kept of agents lives long and has no cycles: looking through all of it again and again costs pauses.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

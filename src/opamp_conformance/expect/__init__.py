@@ -178,7 +178,7 @@ def understood(exchange: Exchange) -> None:
     message = exchange.message
     if isinstance(message, Breach) and (exchange.is_answered or exchange.is_silent):
         raise Unmet(exchange.broken_by_no_message, message)
-    understood = not isinstance(message, Breach) and not message.HasField("error_response")
+    understood = not isinstance(message, Breach) and not exchange.is_error
     that(understood, "a ServerToAgent without error_response", described(exchange))
 
 
@@ -218,9 +218,7 @@ def defined_capabilities(exchange: Exchange) -> None:
 
 
 def an_error(exchange: Exchange) -> None:
-    message = exchange.message
-    is_error = not isinstance(message, Breach) and message.HasField("error_response")
-    that(is_error, "a ServerToAgent with error_response", described(exchange))
+    that(exchange.is_error, "a ServerToAgent with error_response", described(exchange))
 
 
 def bad_request(exchange: Exchange) -> None:

@@ -1,6 +1,5 @@
 """What a scenario can assert of plain HTTP."""
 
-from opamp_conformance.errors import Breach
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.expect import described, that
 from opamp_conformance.transports.http import GZIP, Response
@@ -13,10 +12,8 @@ def status(exchange: Exchange, expected: int) -> None:
 
 def refused(exchange: Exchange) -> None:
     """By HTTP or by OpAMP: the specification does not say which."""
-    message = exchange.message
-    by_opamp = not isinstance(message, Breach) and message.HasField("error_response")
     by_http = exchange.status is not None and exchange.status >= 400
-    that(by_opamp or by_http, "a status of 400 or more, or an error_response", described(exchange))
+    that(exchange.is_error or by_http, "a status of 400 or more, or an error_response", described(exchange))
 
 
 def not_plain_http(exchange: Exchange) -> None:

@@ -57,11 +57,11 @@ def header_is_read(exchange: Exchange) -> None:
 
 def not_processed(exchange: Exchange) -> None:
     """A malformed message may be answered by an error, or by the end of the connection."""
-    message = exchange.message
     if exchange.is_silent:
         raise Unmet("bad-request.respond", "a malformed message is answered by nothing")
-    is_error = not isinstance(message, Breach) and message.HasField("error_response")
-    that(is_error or exchange.close_code is not None, "an error_response, or a Close frame", described(exchange))
+    that(
+        exchange.is_error or exchange.close_code is not None, "an error_response, or a Close frame", described(exchange)
+    )
 
 
 def goes_on(exchange: Exchange) -> None:
@@ -84,9 +84,7 @@ def closed_by_frame(exchange: Exchange) -> None:
 def turned_away_or_renamed(exchange: Exchange) -> None:
     message = exchange.message
     renamed = not isinstance(message, Breach) and message.agent_identification.new_instance_uid
-    turned_away = exchange.close_code is not None or (
-        not isinstance(message, Breach) and message.HasField("error_response")
-    )
+    turned_away = exchange.close_code is not None or exchange.is_error
     that(renamed or turned_away, "a new_instance_uid, an error_response or a Close frame", described(exchange))
 
 

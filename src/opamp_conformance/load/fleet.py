@@ -13,6 +13,7 @@ from opamp_conformance import messages
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent, configuration
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_proto import opamp_pb2 as pb
+from opamp_proto import varint
 
 CAPABILITIES: Final = int(
     pb.AgentCapabilities_ReportsStatus
@@ -85,16 +86,7 @@ def compose(agent: FleetAgent, rest: bytes) -> bytes:
     agent.sequence_num = number = agent.sequence_num + 1
     if number < 128:
         return b"\n\x10%b\x10%c%b" % (agent.uid, number, rest)
-    return b"\n\x10%b\x10%b%b" % (agent.uid, _varint(number), rest)
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 127:
-        encoded.append(number & 127 | 128)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+    return b"\n\x10%b\x10%b%b" % (agent.uid, varint(number), rest)
 
 
 class Fleet:

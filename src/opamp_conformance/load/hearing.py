@@ -113,7 +113,7 @@ class Hearing:
 
     def _understand(self, exchange: Exchange) -> Heard:
         message = exchange.message
-        if exchange.status in (429, 503):
+        if exchange.is_throttled:
             is_message = not isinstance(message, Breach)
             return Heard(Outcome.THROTTLED, is_message=is_message, retry_after=exchange.retry_after)
         if isinstance(message, Breach):

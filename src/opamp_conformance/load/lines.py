@@ -53,10 +53,6 @@ class Destination:
     timeout: float
     transport: Transport
 
-    def line(self) -> "Line":
-        """Make a line, which connects when it is first used."""
-        return HttpLine(self) if self.transport is Transport.HTTP else WebSocketLine(self)
-
     def connect(self) -> Any:
         """Open a socket; raises LineBroken."""
         connected = None

@@ -42,9 +42,8 @@ class GitHub:
         self._annotations[kind] += 1
         if self._annotations[kind] > _MOST:
             return
-        because = f"expected {event.expected}; got {event.actual}" if event.expected else event.actual
         link = event.links[0] if isinstance(event, ScenarioFinished) else event.link
-        self._say(f"::{kind} title={_property(f'{event.level} {_name(event)}')}::{_data(f'{because} ({link})')}")
+        self._say(f"::{kind} title={_property(f'{event.level} {_name(event)}')}::{_data(f'{event.because} ({link})')}")
 
 
 def _name(event: ScenarioFinished | FindingBooked) -> str:

@@ -1,10 +1,8 @@
-"""The stream of events as JSON Lines: one object an event, its kind in ``event``."""
+"""The stream of events as JSON Lines: one object an event."""
 
-import dataclasses
-import json
 from typing import TextIO
 
-from opamp_conformance.events import Event
+from opamp_conformance.events import Event, as_json
 
 
 class JsonLines:
@@ -15,6 +13,5 @@ class JsonLines:
 
     def handle(self, event: Event) -> None:
         """Write one event."""
-        json.dump({"event": type(event).__name__, **dataclasses.asdict(event)}, self._stream, ensure_ascii=False)
-        self._stream.write("\n")
+        self._stream.write(f"{as_json(event)}\n")
         self._stream.flush()

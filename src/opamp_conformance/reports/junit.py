@@ -30,13 +30,13 @@ class JUnit:
                 self._properties(case, {**properties, "verdict": event.verdict, **_maturity(event)})
                 for requirement, link in zip(event.requirements, event.links, strict=True):
                     self._properties(case, {"requirement": requirement, "specification": link})
-                because = f"expected {event.expected}; got {event.actual}" if event.expected else event.actual
-                self._outcome(case, event.verdict, event.known_because or because, f"{event.step}\n{event.reproduce}")
+                details = f"{event.step}\n{event.reproduce}"
+                self._outcome(case, event.verdict, event.known_because or event.because, details)
             case FindingBooked():
                 case = self._case("every reply", event.requirement, 0)
                 properties = {"level": event.level, "requirement": event.requirement, "verdict": event.verdict}
                 self._properties(case, {**properties, "specification": event.link})
-                because = f"expected {event.expected}; got {event.actual}, in {event.count} replies"
+                because = f"{event.because}, in {event.count} replies"
                 self._outcome(case, event.verdict, event.known_because or because, "")
             case RunFinished():
                 self._write()

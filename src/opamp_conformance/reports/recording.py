@@ -102,12 +102,12 @@ def _events(path: Path, lines: Sequence[str]) -> Iterator[Event]:
     for number, line in enumerate(lines, 1):
         try:
             fields = json.loads(line)
-            kind = fields.pop("event")
+            kind = fields["event"]
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise CannotTell(f"{path}, line {number}: not an event of a run") from error
         if kind == "RunStarted" and fields.get("schema") != SCHEMA:
             raise CannotTell(f"{path} has events of schema {fields.get('schema')}, and this suite reads {SCHEMA}")
         try:
-            yield event_of(kind, fields)
+            yield event_of(fields)
         except (KeyError, TypeError, ValueError) as error:
             raise CannotTell(f"{path}, line {number}: not an event of schema {SCHEMA}") from error

@@ -1,5 +1,6 @@
 """How messages travel: over plain HTTP or over WebSocket (Communication Model)."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -8,6 +9,10 @@ class Transport(StrEnum):
 
     HTTP = "http"
     WEBSOCKET = "websocket"
+
+
+def without_credentials(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() != "authorization"}
 
 
 class NoResponse(Exception):

@@ -13,7 +13,7 @@ from typing import Final
 
 import aiohttp
 
-from opamp_conformance.transports import NoResponse
+from opamp_conformance.transports import NoResponse, without_credentials
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
@@ -122,7 +122,7 @@ class HttpTransport:
 
     async def send(self, request: Request) -> Response:
         """Send a request and read its response; raises NoResponse."""
-        headers = {**self._without_credentials(request), **request.headers}
+        headers = {**(self._headers if request.authorized else without_credentials(self._headers)), **request.headers}
         try:
             async with (
                 asyncio.timeout(self._timeout),
@@ -141,11 +141,6 @@ class HttpTransport:
             raise NoResponse(f"no complete response within {self._timeout:g} seconds") from None
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
             raise NoResponse(_explain(error)) from error
-
-    def _without_credentials(self, request: Request) -> Mapping[str, str]:
-        if request.authorized:
-            return self._headers
-        return {name: value for name, value in self._headers.items() if name.lower() != "authorization"}
 
 
 def _readable(value: str) -> str:

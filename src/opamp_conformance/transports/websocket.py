@@ -18,7 +18,7 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
-from opamp_conformance.transports import NoResponse
+from opamp_conformance.transports import NoResponse, without_credentials
 from opamp_conformance.transports.http import MAX_RESPONSE_BYTES, Response
 from opamp_proto import opamp_pb2 as pb
 
@@ -167,7 +167,7 @@ class WebSocketTransport:
         return lane in self._connections
 
     async def _open(self, frame: Frame) -> ClientConnection | Response:
-        headers = {**(self._headers if frame.authorized else self._without_credentials()), **frame.headers}
+        headers = {**(self._headers if frame.authorized else without_credentials(self._headers)), **frame.headers}
         try:
             async with asyncio.timeout(self._timeout):
                 return await _Connect(
@@ -192,9 +192,6 @@ class WebSocketTransport:
             raise NoResponse(f"not a WebSocket: {error}") from error
         except (OSError, ssl.SSLError, WebSocketException, ValueError) as error:
             raise NoResponse(f"the WebSocket does not open: {str(error) or type(error).__name__}") from error
-
-    def _without_credentials(self) -> Mapping[str, str]:
-        return {name: value for name, value in self._headers.items() if name.lower() != "authorization"}
 
     def _lost(self, lane: bytes, error: Exception) -> NoResponse:
         self._connections.pop(lane, None)

@@ -21,6 +21,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
 from opamp_conformance.errors import CannotTell
+from opamp_conformance.redaction import REDACTED
 from opamp_conformance.targets import Tls
 from opamp_conformance.targets.elasticsearch import Access
 from opamp_conformance.targets.fleet_server.preparation import Prepared, configuration
@@ -205,7 +206,7 @@ class Containers:
         except (docker.errors.DockerException, requests.exceptions.RequestException, RuntimeError):
             return ""  # It was never made.
         for secret in self._secrets:
-            text = text.replace(secret, "<redacted>")
+            text = text.replace(secret, REDACTED)
         return "\n".join(line[:_LONGEST_LINE] for line in text.splitlines()[-_LAST_LINES:])
 
 
