@@ -2,26 +2,24 @@
 
 import os
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 from urllib.parse import urlsplit
 
 import click
 
-from opamp_conformance.cli.outputs import FILE
+from opamp_conformance.cli.files import FILE
+from opamp_conformance.cli.tasks import together
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.elasticsearch import Access, require_extra
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 STACK_VERSION: Final = "9.5.3"
 _ELASTICSEARCH: Final = "docker.elastic.co/elasticsearch/elasticsearch"
 _ELASTIC_AGENT: Final = "docker.elastic.co/elastic-agent/elastic-agent"
 
-_OPTIONS: Final = (
+fleet_server_options = together(
     click.option(
         "--stack-version",
         metavar="VERSION",
@@ -88,13 +86,6 @@ class FleetServerOptions:
             "--reaper-image": self.reaper_image,
         }
         return [f"{option} {shlex.quote(value)}" for option, value in chosen.items() if value is not None]
-
-
-def fleet_server_options(command: F) -> F:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def fleet_server_target(options: FleetServerOptions, tls: Tls) -> Target:

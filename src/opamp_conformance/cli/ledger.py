@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from opamp_conformance.catalogue import Catalogue, load_catalogue
-from opamp_conformance.cli.outputs import FILE
+from opamp_conformance.cli.files import FILE
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.ledger import Contract, Requirement, Subject, load
 from opamp_conformance.ledger.sentences import compare, sentences

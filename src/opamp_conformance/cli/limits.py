@@ -1,26 +1,30 @@
 """The options of ``serve`` that say how much the mock server takes on."""
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import click
 
+from opamp_conformance.cli.tasks import together
 from opamp_mock_server import Limits
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _MANY: Final = click.IntRange(min=1)
 _RATE: Final = click.FloatRange(min=0, min_open=True)
 _SECONDS: Final = click.FloatRange(min=0, max=3600, min_open=True)
 _DEFAULT: Final = Limits()
 
-_OPTIONS: Final = (
-    click.option("--max-connections", type=_MANY, default=_DEFAULT.connections, show_default=True),
+limit_options = together(
+    click.option("--max-connections", "connections", type=_MANY, default=_DEFAULT.connections, show_default=True),
     click.option(
-        "--max-agents", type=_MANY, default=_DEFAULT.agents, show_default=True, help="Agents to keep in memory."
+        "--max-agents",
+        "agents",
+        type=_MANY,
+        default=_DEFAULT.agents,
+        show_default=True,
+        help="Agents to keep in memory.",
     ),
     click.option(
         "--request-timeout",
+        "request_seconds",
         type=_SECONDS,
         default=_DEFAULT.request_seconds,
         show_default=True,
@@ -31,6 +35,7 @@ _OPTIONS: Final = (
     click.option("--enrollment-rate", type=_RATE, help="New agents per second."),
     click.option(
         "--max-concurrency",
+        "at_once",
         type=_MANY,
         default=_DEFAULT.at_once,
         show_default=True,
@@ -38,6 +43,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--queue-delay",
+        "queue_seconds",
         type=_SECONDS,
         default=_DEFAULT.queue_seconds,
         show_default=True,
@@ -45,13 +51,14 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--drain",
+        "drain_seconds",
         type=_SECONDS,
         default=_DEFAULT.drain_seconds,
         show_default=True,
         help="Seconds to finish at the end.",
     ),
 )
-
+"""The options; their parameters have the names of Limits."""
 
 _OTHER_FILES: Final = 256
 """How many files a server has open beside its connections, at the most."""
@@ -69,35 +76,3 @@ def allow_connections(limits: Limits) -> None:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and wanted > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def limit_options(command: F) -> F:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def limits_of(
-    max_connections: int,
-    max_agents: int,
-    request_timeout: float,
-    rate: float | None,
-    rate_per_key: float | None,
-    enrollment_rate: float | None,
-    max_concurrency: int,
-    queue_delay: float,
-    drain: float,
-) -> Limits:
-    """Make the limits of what was given."""
-    return Limits(
-        connections=max_connections,
-        agents=max_agents,
-        request_seconds=request_timeout,
-        rate=rate,
-        rate_per_key=rate_per_key,
-        enrollment_rate=enrollment_rate,
-        at_once=max_concurrency,
-        queue_seconds=queue_delay,
-        drain_seconds=drain,
-    )

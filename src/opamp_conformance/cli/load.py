@@ -5,32 +5,24 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn
 
 import click
 
 from opamp_conformance import resources
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.tasks import CommandByTask
+from opamp_conformance.cli.tasks import CommandByTask, together
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.load import conditions
 from opamp_conformance.load.options import OPTIONS, Option
 from opamp_conformance.selection import nearest
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _DURATION: Final = "60s"
 _NAMES: Final = {"--summary-json": "--json", "--summary-html": "--html"}
 """Options that Locust has for its own files."""
 
 
-def _options(command: F) -> F:
-    for option in reversed(OPTIONS):
-        command = _option(option)(command)
-    return command
-
-
-def _option(option: Option) -> Callable[[F], F]:
+def _option(option: Option) -> Callable[[Any], Any]:
     settings: dict[str, Any] = {"help": option.help, "metavar": option.metavar}
     if option.default is False:
         settings = {"is_flag": True, "help": option.help}
@@ -64,7 +56,7 @@ _TASKS: Final = {
 )
 @click.option("--users", type=click.IntRange(min=1), help="Connections that play the fleet.  [default: 32]")
 @click.option("--processes", type=click.IntRange(1, 256), help="Play it from so many processes.")
-@_options
+@together(*map(_option, OPTIONS))
 def load_command(
     scenario: str, url: str, duration: str | None, users: int | None, processes: int | None, **given: Any
 ) -> NoReturn:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from opamp_conformance.cli.outputs import FILE, opened, output_options, require_different, writable
+from opamp_conformance.cli.files import FILE, require_different, writable
+from opamp_conformance.cli.outputs import opened, output_options
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.reports.book import write_book
 from opamp_conformance.reports.comparison import Change, Table, changes

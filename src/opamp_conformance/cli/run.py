@@ -11,8 +11,9 @@ from typing import Any, Final
 import click
 
 from opamp_conformance.cli import completion
+from opamp_conformance.cli.files import FILE, writable
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
-from opamp_conformance.cli.outputs import FILE, on_github, opened, output_options, writable
+from opamp_conformance.cli.outputs import on_github, opened, output_options
 from opamp_conformance.cli.tasks import CommandByTask
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.events import Listener

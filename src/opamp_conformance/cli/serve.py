@@ -10,8 +10,8 @@ from typing import Any, Final
 import click
 
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.limits import allow_connections, limit_options, limits_of
-from opamp_conformance.cli.outputs import FILE
+from opamp_conformance.cli.files import FILE, require_there
+from opamp_conformance.cli.limits import allow_connections, limit_options
 from opamp_conformance.cli.tasks import CommandByTask
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.selection import nearest
@@ -29,15 +29,18 @@ from opamp_mock_server import (
     Delays,
     Deviation,
     Elasticsearch,
+    Limits,
     MockServer,
     Settings,
     Tls,
 )
 from opamp_proto import opamp_pb2 as pb
 
-CAPABILITIES = {name.rpartition("_")[2]: number for name, number in pb.ServerCapabilities.items() if number and name}
+_DUTIES: Final = (0, pb.ServerCapabilities_AcceptsStatus)
+CAPABILITIES: Final = {
+    name.rpartition("_")[2]: bit for name, bit in pb.ServerCapabilities.items() if bit not in _DUTIES
+}
 """What can be left out, by name. AcceptsStatus is every server's duty."""
-del CAPABILITIES["AcceptsStatus"]
 
 _SECONDS = click.FloatRange(0, 60)
 _DELAY = (_SECONDS, _SECONDS)
@@ -184,7 +187,7 @@ def serve_command(
         capabilities=ALL_CAPABILITIES & ~sum(CAPABILITIES[name] for name in dict.fromkeys(without)),
         control=control,
         delays=Delays(*delay),
-        limits=limits_of(**limits),
+        limits=Limits(**limits),
         tls=_tls(cert, key, client_ca, tls_min),
     )
     _serve(settings)
@@ -212,8 +215,7 @@ def _serve(settings: Settings) -> None:
 def _elasticsearch(url: str | None, ca: Path | None, index: str, durability: str, failures: int) -> Elasticsearch:
     if not url:
         raise CannotTell("--store elasticsearch needs --elasticsearch-url, or ELASTICSEARCH_URL in the environment")
-    if ca is not None and not ca.is_file():
-        raise CannotTell(f"cannot read {ca}: there is no such file")
+    require_there(ca)
     return Elasticsearch(
         url,
         index,
@@ -230,9 +232,7 @@ def _tls(cert: Path | None, key: Path | None, client_ca: Path | None, lowest: st
         return None
     if cert is None or key is None:
         raise CannotTell("TLS needs a certificate and its key: give --cert and --key")
-    for path in (cert, key, client_ca):
-        if path is not None and not path.is_file():
-            raise CannotTell(f"cannot read {path}: there is no such file")
+    require_there(cert, key, client_ca)
     return Tls(cert, key, client_ca, ssl.TLSVersion[f"TLSv{lowest.replace('.', '_')}"])
 
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from opamp_conformance.errors import Breach, HarnessFault
 from opamp_conformance.exchange import Exchange
-from opamp_conformance.offers import OFFER_CHECKS
 from opamp_conformance.transports.http import Request
+from opamp_conformance.validation.offers import OFFER_CHECKS
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 

@@ -1,0 +1,37 @@
+"""Files that options name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, TextIO
+
+import click
+
+from opamp_conformance.errors import CannotTell
+
+FILE: Final = click.Path(path_type=Path)
+
+
+def require_there(*paths: Path | None) -> None:
+    """Raise CannotTell for a file that is to be read and is not there."""
+    for path in paths:
+        if path is not None and not path.is_file():
+            raise CannotTell(f"cannot read {path}: there is no such file")
+
+
+def require_different(files: Mapping[str, Path | None]) -> None:
+    """Raise CannotTell if two options name the same file."""
+    seen: dict[Path, str] = {}
+    for option, path in files.items():
+        if path is None:
+            continue
+        if path.resolve() in seen:
+            raise CannotTell(f"{seen[path.resolve()]} and {option} name the same file")
+        seen[path.resolve()] = option
+
+
+def writable(path: Path) -> TextIO:
+    """Open a file to write; raises CannotTell."""
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise CannotTell(f"cannot write {path}: {error.strerror}") from error
