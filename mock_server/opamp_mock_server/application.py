@@ -9,19 +9,10 @@ from opamp_mock_server.admission import Admission
 from opamp_mock_server.control import Control, guard
 from opamp_mock_server.core.packages import DOWNLOADS
 from opamp_mock_server.downloads import Downloads
-from opamp_mock_server.http import (
-    CONTROL,
-    PATH,
-    Answer,
-    HttpEndpoint,
-    Refused,
-    Request,
-    RequestHeaders,
-    Response,
-    unauthorized,
-)
+from opamp_mock_server.http import CONTROL, PATH, Answer, Refused, Request, RequestHeaders, Response, unauthorized
 from opamp_mock_server.metrics import EXPOSITION, Metrics
-from opamp_mock_server.websocket import Receive, Scope, Send, WebSocketEndpoint
+from opamp_mock_server.transports.plain_http import HttpEndpoint
+from opamp_mock_server.transports.websocket import Receive, Scope, Send, WebSocketEndpoint
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 """What is at work while the server serves."""

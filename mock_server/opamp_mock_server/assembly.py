@@ -14,11 +14,9 @@ from opamp_mock_server.control.guard import is_loopback
 from opamp_mock_server.core import Core, FleetCore
 from opamp_mock_server.deviations import Deviation, assemble
 from opamp_mock_server.downloads import Downloads
-from opamp_mock_server.http import HttpEndpoint
 from opamp_mock_server.instances import Instances
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.overload import Gate, Lane, RateLimits
-from opamp_mock_server.protocol import WebSocketProtocol
 from opamp_mock_server.recording import Recording
 from opamp_mock_server.records import DEFAULT_POLICY
 from opamp_mock_server.service import Service
@@ -26,7 +24,9 @@ from opamp_mock_server.settings import Contract, Settings
 from opamp_mock_server.stores import Backend, CannotStore
 from opamp_mock_server.stores.documents import Documents
 from opamp_mock_server.stores.memory import MemoryBackend
-from opamp_mock_server.websocket import WebSocketEndpoint
+from opamp_mock_server.transports.plain_http import HttpEndpoint
+from opamp_mock_server.transports.protocol import WebSocketProtocol
+from opamp_mock_server.transports.websocket import WebSocketEndpoint
 
 
 @dataclass(frozen=True)

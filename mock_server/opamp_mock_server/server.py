@@ -19,10 +19,10 @@ from opamp_mock_server.assembly import Assembled, assembled, parts, switched
 from opamp_mock_server.deviations import CannotDeviate, Deviation
 from opamp_mock_server.http import CONTROL, PATH
 from opamp_mock_server.metrics import Metrics
-from opamp_mock_server.protocol import HttpProtocol, Turn
 from opamp_mock_server.service import Observer, Service
 from opamp_mock_server.settings import Settings, Tls
 from opamp_mock_server.stores import CannotStore
+from opamp_mock_server.transports.protocol import HttpProtocol, Turn
 
 T = TypeVar("T")
 

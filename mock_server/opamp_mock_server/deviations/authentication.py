@@ -1,7 +1,8 @@
 """Ways to break what the specification says of authentication."""
 
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import HttpEndpoint, Refused, RequestHeaders
+from opamp_mock_server.http import Refused, RequestHeaders
+from opamp_mock_server.transports.plain_http import HttpEndpoint
 
 
 @breaks("auth.401")

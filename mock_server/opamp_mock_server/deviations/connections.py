@@ -2,8 +2,9 @@
 
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import HttpEndpoint, Request, RequestHeaders
+from opamp_mock_server.http import Request, RequestHeaders
 from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
 

@@ -3,7 +3,8 @@
 import asyncio
 
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import HttpEndpoint, Refused, Request, RequestHeaders, Response, Unreadable
+from opamp_mock_server.http import Refused, Request, RequestHeaders, Response
+from opamp_mock_server.transports.plain_http import HttpEndpoint, Unreadable
 from opamp_proto import opamp_pb2 as pb
 
 

@@ -3,8 +3,9 @@
 from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import HttpEndpoint, Response
+from opamp_mock_server.http import Response
 from opamp_mock_server.records import AgentRecord, Plan
+from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
 

@@ -9,8 +9,8 @@ from websockets.frames import Frame
 
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.http import Refused
-from opamp_mock_server.protocol import WebSocketProtocol
-from opamp_mock_server.websocket import (
+from opamp_mock_server.transports.protocol import WebSocketProtocol
+from opamp_mock_server.transports.websocket import (
     HEADER,
     Receive,
     Scope,

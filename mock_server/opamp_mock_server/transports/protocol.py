@@ -19,10 +19,10 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from opamp_mock_server.eager import begin
 from opamp_mock_server.http import CONTROL, PATH, PROTOBUF, Answer, Refused, Request, Response, too_large
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.overload import Limits, retry_after
+from opamp_mock_server.transports.eager import begin
 
 _log = logging.getLogger("opamp_mock_server.http")
 

@@ -1,0 +1,1 @@
+"""How messages travel (Communication Model): plain HTTP, WebSocket, and the connections below both."""
