@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from opamp_mock_server.connections import Connection, Connections
 from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.lines import Line, said
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.overload import Gate, Lane, Overloaded, retry_after
 from opamp_mock_server.records import DEFAULT_POLICY, NO_PLAN, AgentRecord, Plan
@@ -83,7 +84,7 @@ class Service:
             reply = self.core.failure(message.instance_uid)
         self._metrics.answered("enrollment" if is_new else _kind(message, reply), perf_counter() - began)
         if _log.isEnabledFor(logging.INFO):
-            _log.info("%s", _Line(message, reply))
+            _log.info("%s", Line(message, reply))
         return self._told(message, reply)
 
     def malformed(self, problem: str) -> bytes:
@@ -220,7 +221,7 @@ class Service:
                 else:
                     if connection is not None:
                         self._settle(outcome, connection)
-                    await self._fulfilled(instance_uid, plan, outcome)
+                    await self._fulfilled(instance_uid, plan, outcome.plan)
                     return outcome.reply, is_new
             known, is_certain = await self.store.get(instance_uid), True
         raise StoreUnavailable("too many write the record of one agent at once")
@@ -256,19 +257,17 @@ class Service:
             if record.instance_uid != instance_uid:
                 self.store.disown(record.instance_uid)
 
-    async def _fulfilled(self, instance_uid: bytes, plan: Plan | None, outcome: Outcome) -> None:
-        """Take note of what was done of a plan."""
-        if outcome.plan is not None and outcome.plan != plan:
+    async def _fulfilled(self, instance_uid: bytes, plan: Plan | None, left: Plan | None) -> None:
+        """Take note of what is left to be done of a plan."""
+        if left is not None and left != plan:
             # A plan that was changed meanwhile, or cannot be written, stays: rather is something said twice than never.
             with contextlib.suppress(Conflict, StoreUnavailable):
-                await self.plans.put(instance_uid, outcome.plan)
+                await self.plans.put(instance_uid, left)
 
     async def _push(self, instance_uid: bytes, connection: Connection) -> None:
         while (plan := await self.plans.get(instance_uid)) is not None:
             if plan.hang_up:
-                await self._fulfilled(
-                    instance_uid, plan, Outcome(pb.ServerToAgent(), plan=replace(plan, hang_up=False))
-                )
+                await self._fulfilled(instance_uid, plan, replace(plan, hang_up=False))
                 await connection.close()
                 return
             known = await self.store.get(instance_uid)
@@ -279,9 +278,9 @@ class Service:
                 await self._keep(outcome, known.policy_id, known.instance)
             except Conflict:
                 continue
-            await self._fulfilled(instance_uid, plan, outcome)
+            await self._fulfilled(instance_uid, plan, outcome.plan)
             if _log.isEnabledFor(logging.INFO):
-                _log.info("%s <- %s", instance_uid.hex(), _said(outcome.reply))
+                _log.info("%s <- %s", instance_uid.hex(), said(outcome.reply))
             await connection.send(self._told(None, outcome.reply))
 
     async def _note_departure(self, instance_uid: bytes) -> None:
@@ -316,32 +315,3 @@ _KINDS_OF_ERRORS: Final = {
     pb.ServerErrorResponseType_BadRequest: "refused",
     pb.ServerErrorResponseType_Unavailable: "unavailable",
 }
-
-
-class _Line:
-    """A message and its reply as one line for people."""
-
-    def __init__(self, message: pb.AgentToServer, reply: pb.ServerToAgent) -> None:
-        self._message = message
-        self._reply = reply
-
-    def __str__(self) -> str:
-        sent = [field.name for field, _ in self._message.ListFields() if field.name not in _IN_PREFIX]
-        return (
-            f"{self._message.instance_uid.hex() or 'no instance_uid'} #{self._message.sequence_num} "
-            f"{' '.join(sent) or 'nothing new'} -> {_said(self._reply)}"
-        )
-
-
-def _said(reply: pb.ServerToAgent) -> str:
-    if reply.HasField("error_response"):
-        error = reply.error_response
-        return f"{pb.ServerErrorResponseType.Name(error.type).rpartition('_')[2]}: {error.error_message}"
-    said = [field.name for field, _ in reply.ListFields() if field.name != "instance_uid"]
-    if reply.HasField("agent_identification"):
-        new_instance_uid = reply.agent_identification.new_instance_uid.hex()
-        said = [f"new_instance_uid={new_instance_uid}" if name == "agent_identification" else name for name in said]
-    return " ".join(said) or "acknowledged"
-
-
-_IN_PREFIX = {"instance_uid", "sequence_num"}
