@@ -314,6 +314,13 @@ def test_every_deviation_can_be_switched_on_while_agents_are_there(
     assert echoes(server)
 
 
+def test_a_mistyped_deviation_is_answered_with_the_nearest(server: MockServer) -> None:
+    with pytest.raises(Refused, match="did you mean 'fleet.request-uid.echo'"):
+        ask(server, "PUT", "/deviations", {"active": ["fleet.request-uid.eho"]})
+    with pytest.raises(Refused, match=r"there is no deviation ''\n"):
+        ask(server, "PUT", "/deviations", {"active": [""]})
+
+
 def test_what_is_settled_at_the_start_stays() -> None:
     settled = DEVIATIONS["fleet.instances.check-in"]
     with MockServer(Settings(control=True, deviations=(settled,), instances=2)) as server:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib.resources import files
 from typing import Final, Protocol
 
@@ -109,7 +110,8 @@ class ServerControl:
             raise Unfit("active is a list of deviations")
         for one in wanted:
             if one not in DEVIATIONS:
-                raise Unfit(f"there is no deviation {one!r}")
+                near = get_close_matches(one, DEVIATIONS, n=1)
+                raise Unfit(f"there is no deviation {one!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
         try:
             self._machine.deviate([DEVIATIONS[one] for one in dict.fromkeys(wanted)])
         except CannotDeviate as error:
