@@ -315,7 +315,7 @@ def test_every_deviation_can_be_switched_on_while_agents_are_there(
 
 
 def test_a_mistyped_deviation_is_answered_with_the_nearest(server: MockServer) -> None:
-    with pytest.raises(Refused, match="did you mean 'fleet.request-uid.echo'"):
+    with pytest.raises(Refused, match=r"did you mean 'fleet.request-uid.echo'"):
         ask(server, "PUT", "/deviations", {"active": ["fleet.request-uid.eho"]})
     with pytest.raises(Refused, match=r"there is no deviation ''\n"):
         ask(server, "PUT", "/deviations", {"active": [""]})
