@@ -2,9 +2,9 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import replies as expect_replies
 from opamp_conformance.scene import Scene
 
 
@@ -108,9 +108,9 @@ def _(scene: Scene, agents: list[Agent]) -> list[Exchange]:
 
 @then("the server answers without an error")
 def _(exchange: Exchange) -> None:
-    expect.understood(exchange)
+    expect_replies.understood(exchange)
 
 
 @then("a ServerToAgent comes back")
 def _(exchange: Exchange) -> None:
-    expect.answered(exchange)
+    expect_replies.answered(exchange)

@@ -2,9 +2,9 @@
 
 from pytest_bdd import given, then, when
 
-from opamp_conformance import expect
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import errors as expect_errors
 from opamp_conformance.scene import Scene
 
 
@@ -45,24 +45,24 @@ def _(scene: Scene, agent: Agent) -> Exchange:
 
 @then("the response is an error_response")
 def _(exchange: Exchange) -> None:
-    expect.an_error(exchange)
+    expect_errors.an_error(exchange)
 
 
 @then("the error is a BadRequest")
 def _(exchange: Exchange) -> None:
-    expect.bad_request(exchange)
+    expect_errors.bad_request(exchange)
 
 
 @then("the error describes the problem")
 def _(exchange: Exchange) -> None:
-    expect.readable_problem(exchange)
+    expect_errors.readable_problem(exchange)
 
 
 @then("the error stands alone")
 def _(exchange: Exchange) -> None:
-    expect.error_alone(exchange)
+    expect_errors.error_alone(exchange)
 
 
 @then("the error asks for no retry")
 def _(exchange: Exchange) -> None:
-    expect.no_retry(exchange)
+    expect_errors.no_retry(exchange)

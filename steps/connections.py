@@ -2,9 +2,9 @@
 
 from pytest_bdd import given, then, when
 
-from opamp_conformance import expect
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import replies as expect_replies
 from opamp_conformance.expect import websocket as expect_websocket
 from opamp_conformance.scene import Scene
 
@@ -62,14 +62,14 @@ def _(exchange: Exchange) -> None:
 
 @then("the server takes the agent for disconnected")
 def _(scene: Scene, agent: Agent) -> None:
-    expect.connected(scene.operator.record_once(agent, connected=False), False)
+    expect_replies.connected(scene.operator.record_once(agent, connected=False), False)
 
 
 @then("the server takes the agent for connected")
 def _(scene: Scene, agent: Agent) -> None:
-    expect.connected(scene.operator.record_once(agent, connected=True), True)
+    expect_replies.connected(scene.operator.record_once(agent, connected=True), True)
 
 
 @then("the server does not ask for the full state")
 def _(exchange: Exchange) -> None:
-    expect.no_full_state_requested(exchange)
+    expect_replies.no_full_state_requested(exchange)

@@ -2,9 +2,11 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import errors as expect_errors
+from opamp_conformance.expect import identification as expect_identification
+from opamp_conformance.expect import replies as expect_replies
 from opamp_conformance.scene import Scene
 
 
@@ -126,60 +128,60 @@ def _(scene: Scene, agent: Agent) -> Exchange:
 
 @then("a new_instance_uid is announced")
 def _(exchange: Exchange) -> None:
-    expect.new_enrollment_announced(exchange)
+    expect_identification.new_enrollment_announced(exchange)
 
 
 @then("no new_instance_uid is announced")
 def _(exchange: Exchange) -> None:
-    expect.nothing_announced(exchange)
+    expect_identification.nothing_announced(exchange)
 
 
 @then("the announced instance_uids are all different")
 def _(exchanges: list[Exchange]) -> None:
-    expect.all_different(exchanges)
+    expect_identification.all_different(exchanges)
 
 
 @then("new_instance_uid differs from the instance_uid of the request")
 def _(exchange: Exchange) -> None:
-    expect.other_than_incoming(exchange)
+    expect_identification.other_than_incoming(exchange)
 
 
 @then("the time in new_instance_uid is within a day of now")
 def _(scene: Scene, exchange: Exchange) -> None:
-    expect.time_near(exchange, scene.now())
+    expect_identification.time_near(exchange, scene.now())
 
 
 @then("new_instance_uid was never handed out before")
 def _(scene: Scene, exchange: Exchange) -> None:
-    expect.never_handed_out_before(scene.client, exchange)
+    expect_identification.never_handed_out_before(scene.client, exchange)
 
 
 @then("the message is accepted")
 def _(exchange: Exchange) -> None:
-    expect.accepted(exchange)
+    expect_replies.accepted(exchange)
 
 
 @then("the message is refused as a BadRequest")
 def _(exchange: Exchange) -> None:
-    expect.refused_as_bad_request(exchange)
+    expect_errors.refused_as_bad_request(exchange)
 
 
 @then("the agent is enrolled under its own instance_uid")
 def _(scene: Scene, agent: Agent) -> None:
-    expect.enrolled(scene.enrollment, agent)
+    expect_identification.enrolled(scene.enrollment, agent)
 
 
 @then("the agent is not enrolled under its own instance_uid")
 def _(scene: Scene, agent: Agent) -> None:
-    expect.not_enrolled(scene.enrollment, agent)
+    expect_identification.not_enrolled(scene.enrollment, agent)
 
 
 @then("the agent is enrolled under its new_instance_uid")
 def _(scene: Scene, exchange: Exchange) -> None:
-    expect.enrolled(scene.enrollment, scene.successor(exchange))
+    expect_identification.enrolled(scene.enrollment, scene.successor(exchange))
 
 
 @then("an agent is enrolled under each announced instance_uid")
 def _(scene: Scene, exchanges: list[Exchange]) -> None:
     for exchange in exchanges:
-        expect.enrolled(scene.enrollment, scene.successor(exchange))
+        expect_identification.enrolled(scene.enrollment, scene.successor(exchange))

@@ -2,9 +2,9 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import identification as expect_identification
 from opamp_conformance.scene import Scene
 
 
@@ -41,30 +41,30 @@ def _(scene: Scene, agent: Agent, count: int) -> list[Exchange]:
 
 @then("the response echoes the instance_uid of the request")
 def _(exchange: Exchange) -> None:
-    expect.echo(exchange)
+    expect_identification.echo(exchange)
 
 
 @then("each response echoes the instance_uid of its request")
 def _(exchanges: list[Exchange]) -> None:
     for exchange in exchanges:
-        expect.echo(exchange)
+        expect_identification.echo(exchange)
 
 
 @then("an error that names an agent names the sender")
 def _(exchange: Exchange) -> None:
-    expect.echo_by_name(exchange)
+    expect_identification.echo_by_name(exchange)
 
 
 @then("an instance_uid is announced")
 def _(exchange: Exchange) -> None:
-    expect.instance_uid_announced(exchange)
+    expect_identification.instance_uid_announced(exchange)
 
 
 @then("new_instance_uid has 16 bytes")
 def _(exchange: Exchange) -> None:
-    expect.sixteen_bytes(exchange)
+    expect_identification.sixteen_bytes(exchange)
 
 
 @then("new_instance_uid is a UUID version 7")
 def _(exchange: Exchange) -> None:
-    expect.uuid_version_7(exchange)
+    expect_identification.uuid_version_7(exchange)

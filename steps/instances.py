@@ -2,9 +2,9 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import identification as expect_identification
 from opamp_conformance.scene import Scene
 
 
@@ -45,4 +45,4 @@ def _(scene: Scene, agent: Agent) -> list[Exchange]:
 
 @then("every message is accepted, and no new_instance_uid is announced")
 def _(exchanges: list[Exchange]) -> None:
-    expect.all_accepted_as_they_are(exchanges)
+    expect_identification.all_accepted_as_they_are(exchanges)

@@ -2,10 +2,10 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
 from opamp_conformance.expect import http as expect_http
+from opamp_conformance.expect import replies as expect_replies
 from opamp_conformance.scene import Scene
 from opamp_conformance.transports.http import GZIP, Request
 
@@ -63,7 +63,7 @@ def _(exchange: Exchange) -> None:
 
 @then("the body of the response is a ServerToAgent")
 def _(exchange: Exchange) -> None:
-    expect.serialized_server_to_agent(exchange)
+    expect_replies.serialized_server_to_agent(exchange)
 
 
 @then("the response is compressed with gzip")

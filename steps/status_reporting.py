@@ -2,9 +2,11 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect, messages
+from opamp_conformance import messages
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import errors as expect_errors
+from opamp_conformance.expect import replies as expect_replies
 from opamp_conformance.scene import Scene
 
 
@@ -53,50 +55,50 @@ def _(scene: Scene, agent: Agent, depth: int) -> Exchange:
 
 @then("the answer is no BadRequest")
 def _(exchange: Exchange) -> None:
-    expect.not_bad_request(exchange)
+    expect_errors.not_bad_request(exchange)
 
 
 @then("the answer is not Unavailable")
 def _(exchange: Exchange) -> None:
-    expect.available(exchange)
+    expect_errors.available(exchange)
 
 
 @then("the server knows that the agent is unhealthy")
 def _(scene: Scene, agent: Agent) -> None:
-    expect.known(scene.operator.record(agent), "health", "status", "StatusFatalError")
+    expect_replies.known(scene.operator.record(agent), "health", "status", "StatusFatalError")
 
 
 @then("the server knows the description of the agent")
 def _(scene: Scene, agent: Agent) -> None:
-    expect.known(scene.operator.record(agent), "agent_description", "identifying_attributes", None)
+    expect_replies.known(scene.operator.record(agent), "agent_description", "identifying_attributes", None)
 
 
 @then("the server answers each of them")
 def _(exchanges: list[Exchange]) -> None:
     for exchange in exchanges:
-        expect.answered(exchange)
+        expect_replies.answered(exchange)
 
 
 @then("the response is a bare acknowledgement")
 def _(exchange: Exchange) -> None:
-    expect.bare_acknowledgement(exchange)
+    expect_replies.bare_acknowledgement(exchange)
 
 
 @then("the server asks for the full state")
 def _(exchange: Exchange) -> None:
-    expect.full_state_requested(exchange)
+    expect_replies.full_state_requested(exchange)
 
 
 @then("the response carries the server's capabilities")
 def _(exchange: Exchange) -> None:
-    expect.capabilities_told(exchange)
+    expect_replies.capabilities_told(exchange)
 
 
 @then("AcceptsStatus is among the server's capabilities")
 def _(exchange: Exchange) -> None:
-    expect.accepts_status(exchange)
+    expect_replies.accepts_status(exchange)
 
 
 @then("the server's capabilities are all defined")
 def _(exchange: Exchange) -> None:
-    expect.defined_capabilities(exchange)
+    expect_replies.defined_capabilities(exchange)

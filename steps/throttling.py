@@ -2,9 +2,11 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import expect, messages
+from opamp_conformance import messages
 from opamp_conformance.agent import Agent
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import errors as expect_errors
+from opamp_conformance.expect import replies as expect_replies
 from opamp_conformance.scene import Scene
 
 
@@ -35,14 +37,14 @@ def _(scene: Scene, agent: Agent, size: int) -> Exchange:
 
 @then("the report is answered, or refused as too large")
 def _(exchange: Exchange) -> None:
-    expect.answered_unless_too_large(exchange)
+    expect_replies.answered_unless_too_large(exchange)
 
 
 @then("the error is Unavailable")
 def _(exchange: Exchange) -> None:
-    expect.unavailable(exchange)
+    expect_errors.unavailable(exchange)
 
 
 @then("the agent is asked to wait for 30 seconds or more")
 def _(exchange: Exchange) -> None:
-    expect.long_wait(exchange)
+    expect_errors.long_wait(exchange)

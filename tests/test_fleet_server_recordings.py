@@ -13,10 +13,12 @@ from uuid import UUID
 import pytest
 from google.protobuf import json_format
 
-from opamp_conformance import expect
 from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import errors as expect_errors
 from opamp_conformance.expect import http as expect_http
+from opamp_conformance.expect import identification as expect_identification
+from opamp_conformance.expect import replies as expect_replies
 from opamp_conformance.transports.http import Request, Response
 from opamp_conformance.validation import Findings
 from opamp_proto import opamp_pb2 as pb
@@ -63,46 +65,46 @@ def stored(case: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("case", ASKING)
 def test_rules_1_to_4_the_flag_is_a_new_enrollment(case: str) -> None:
     recorded = exchange(case)
-    expect.new_enrollment_announced(recorded)
-    expect.echo(recorded)
-    expect.sixteen_bytes(recorded)
-    expect.other_than_incoming(recorded)
-    expect.uuid_version_7(recorded)
-    expect.time_near(recorded, recorded_at(case))
+    expect_identification.new_enrollment_announced(recorded)
+    expect_identification.echo(recorded)
+    expect_identification.sixteen_bytes(recorded)
+    expect_identification.other_than_incoming(recorded)
+    expect_identification.uuid_version_7(recorded)
+    expect_identification.time_near(recorded, recorded_at(case))
     assert "created" in stored(case)[str(UUID(bytes=recorded.new_instance_uid))]
 
 
 def test_rule_2_every_new_instance_uid_is_another() -> None:
-    expect.all_different([exchange(case) for case in ASKING])
+    expect_identification.all_different([exchange(case) for case in ASKING])
 
 
 @pytest.mark.parametrize("case", REFUSED_DISCONNECTS)
 def test_rule_5_a_refused_disconnect_changes_nothing(case: str) -> None:
     recorded = exchange(case)
-    expect.refused_as_bad_request(recorded)
-    expect.nothing_announced(recorded)
+    expect_errors.refused_as_bad_request(recorded)
+    expect_identification.nothing_announced(recorded)
     assert stored(case) == RECORDINGS[case]["fleet_agents_after_flush"] == {}
 
 
 @pytest.mark.parametrize("case", DISCONNECTS)
 def test_an_enrolled_agent_may_disconnect(case: str) -> None:
-    expect.accepted(exchange(case))
+    expect_replies.accepted(exchange(case))
 
 
 @pytest.mark.parametrize("case", CHECK_INS)
 def test_rule_6_an_enrolled_agent_checks_in(case: str) -> None:
     recorded = exchange(case)
-    expect.accepted(recorded)
-    expect.echo(recorded)
-    expect.nothing_announced(recorded)
+    expect_replies.accepted(recorded)
+    expect_identification.echo(recorded)
+    expect_identification.nothing_announced(recorded)
     assert all("created" not in change for change in stored(case).values())
 
 
 @pytest.mark.parametrize("case", ENROLLING)
 def test_rule_6_an_unknown_agent_is_enrolled_under_its_own_instance_uid(case: str) -> None:
     recorded = exchange(case)
-    expect.accepted(recorded)
-    expect.nothing_announced(recorded)
+    expect_replies.accepted(recorded)
+    expect_identification.nothing_announced(recorded)
     assert "created" in stored(case)[str(UUID(bytes=recorded.reply.instance_uid))]
 
 
@@ -111,35 +113,35 @@ def test_rule_7_the_old_enrollment_stays(case: str) -> None:
     old = str(UUID(bytes=exchange(case).reply.instance_uid))
     assert "deleted" not in stored(case)[old]
     assert exchange("c4").reply.instance_uid == exchange("c3").reply.instance_uid
-    expect.accepted(exchange("c4"))
+    expect_replies.accepted(exchange("c4"))
 
 
 # What the specification asks for, and where this server breaks it: the whole list, read by hand.
 JUDGEMENTS: dict[str, tuple[Callable[[Exchange], None], list[str], list[str]]] = {
     # requirement: (what is expected, the recordings it concerns, those of them that break it)
     "identification.s2a-matches": (
-        expect.echo,
+        expect_identification.echo,
         [*ASKING, *CHECK_INS, *ENROLLING, *DISCONNECTS, *REFUSED_DISCONNECTS],
         [],
     ),
-    "identification.new-instance-uid.length": (expect.sixteen_bytes, ASKING, []),
-    "identification.new-instance-uid.uuidv7": (expect.uuid_version_7, ASKING, []),
-    "response.no-error-on-success": (expect.accepted, [*CHECK_INS, *ENROLLING], []),
-    "response.ack-only-instance-uid": (expect.bare_acknowledgement, CHECK_INS, CHECK_INS),
-    "capabilities.server.first-message": (expect.capabilities_told, ENROLLING, []),
-    "capabilities.server.accepts-status-bit": (expect.accepts_status, ENROLLING, []),
-    "capabilities.server.undefined-bits-zero": (expect.defined_capabilities, ENROLLING, []),
-    "sequence.server-report-full-state": (expect.full_state_requested, ["b2"], []),
-    "bad-request.respond": (expect.an_error, [*MALFORMED_UIDS, *MALFORMED_BODIES], MALFORMED_BODIES),
-    "bad-request.type": (expect.bad_request, MALFORMED_UIDS, []),
-    "bad-request.message": (expect.readable_problem, MALFORMED_UIDS, []),
+    "identification.new-instance-uid.length": (expect_identification.sixteen_bytes, ASKING, []),
+    "identification.new-instance-uid.uuidv7": (expect_identification.uuid_version_7, ASKING, []),
+    "response.no-error-on-success": (expect_replies.accepted, [*CHECK_INS, *ENROLLING], []),
+    "response.ack-only-instance-uid": (expect_replies.bare_acknowledgement, CHECK_INS, CHECK_INS),
+    "capabilities.server.first-message": (expect_replies.capabilities_told, ENROLLING, []),
+    "capabilities.server.accepts-status-bit": (expect_replies.accepts_status, ENROLLING, []),
+    "capabilities.server.undefined-bits-zero": (expect_replies.defined_capabilities, ENROLLING, []),
+    "sequence.server-report-full-state": (expect_replies.full_state_requested, ["b2"], []),
+    "bad-request.respond": (expect_errors.an_error, [*MALFORMED_UIDS, *MALFORMED_BODIES], MALFORMED_BODIES),
+    "bad-request.type": (expect_errors.bad_request, MALFORMED_UIDS, []),
+    "bad-request.message": (expect_errors.readable_problem, MALFORMED_UIDS, []),
     "error.excludes-other-fields": (
-        expect.error_alone,
+        expect_errors.error_alone,
         [*MALFORMED_UIDS, *REFUSED_DISCONNECTS, "h3", "x5"],
         [*MALFORMED_UIDS, *REFUSED_DISCONNECTS, "h3", "x5"],
     ),
     "http.honour-content-encoding": (expect_http.refused, ["k4"], ["k4"]),
-    "http.support-gzip-request": (expect.understood, ["k", "k2"], []),
+    "http.support-gzip-request": (expect_replies.understood, ["k", "k2"], []),
     "http.detect-ws": (expect_http.not_plain_http, ["i"], []),
     "auth.401": (lambda recorded: expect_http.status(recorded, 401), ["h", "h2", "h4"], []),
 }

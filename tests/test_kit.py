@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from opamp_conformance import expect, resources
+from opamp_conformance import resources
 from opamp_conformance.agent import Agent
 from opamp_conformance.catalogue import LintError, load_catalogue, read
 from opamp_conformance.client import check_own
 from opamp_conformance.errors import Breach, HarnessFault, NotApplicable, Unmet
 from opamp_conformance.exchange import Exchange, Request, Response
+from opamp_conformance.expect import errors as expect_errors
+from opamp_conformance.expect import identification as expect_identification
 from opamp_conformance.ledger import Contract, Level, Subject, load
 from opamp_conformance.redaction import REDACTED, Redactor
 from opamp_conformance.traffic import shown
@@ -168,10 +170,10 @@ def test_time_near() -> None:
         embedded = int((now + offset) * 1000).to_bytes(6, "big") + bytes(10)
         recorded = exchange(pb.ServerToAgent(agent_identification=pb.AgentIdentification(new_instance_uid=embedded)))
         if is_near:
-            expect.time_near(recorded, now)
+            expect_identification.time_near(recorded, now)
         else:
             with pytest.raises(Breach):
-                expect.time_near(recorded, now)
+                expect_identification.time_near(recorded, now)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ def test_what_is_no_server_to_agent(body: bytes, status: int) -> None:
     with pytest.raises(Unmet):
         _ = recorded.reply
     with pytest.raises(Breach):
-        expect.an_error(recorded)
+        expect_errors.an_error(recorded)
 
 
 def test_a_reply_announcing_a_new_instance_uid_may_be_addressed_to_either() -> None:

@@ -21,9 +21,10 @@ import uuid6
 pytest.importorskip("gevent", reason="load tests need the extra `load`")
 
 from conftest import RudeServer, read_request, respond
-from opamp_conformance import expect, ledger
+from opamp_conformance import ledger
 from opamp_conformance.errors import Breach
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import identification as expect_identification
 from opamp_conformance.ledger import Contract
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.counts import Counts
@@ -381,7 +382,11 @@ def test_what_is_found_sound_in_one_go_is_what_the_checks_find_sound() -> None:
         candidate = bytearray(uuid6.uuid7().bytes)
         candidate[generator.randrange(16)] ^= 1 << generator.randrange(8)
         candidates.append(bytes(candidate))
-    checks = [expect.other_than_incoming, expect.uuid_version_7, lambda one: expect.time_near(one, time.time())]
+    checks = [
+        expect_identification.other_than_incoming,
+        expect_identification.uuid_version_7,
+        lambda one: expect_identification.time_near(one, time.time()),
+    ]
     verdicts = Counter[bool]()
     for candidate in candidates:
         reply = pb.ServerToAgent(instance_uid=incoming)

@@ -3,7 +3,8 @@
 from opamp_conformance import pki
 from opamp_conformance.errors import Unmet
 from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import bad_request, that
+from opamp_conformance.expect import that
+from opamp_conformance.expect.errors import bad_request
 from opamp_proto import opamp_pb2 as pb
 
 

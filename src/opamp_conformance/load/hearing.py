@@ -8,9 +8,10 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from opamp_conformance import expect, traffic
+from opamp_conformance import traffic
 from opamp_conformance.errors import Breach, Unmet
 from opamp_conformance.exchange import Exchange
+from opamp_conformance.expect import identification as expect_identification
 from opamp_conformance.ledger import Contract
 from opamp_conformance.load.lines import Answer
 from opamp_conformance.redaction import Redactor, printable
@@ -25,13 +26,13 @@ _MOST_REMEMBERED: Final = 1000
 _LONGEST_REASON: Final = 200
 
 _ENROLLMENT: Final[Mapping[Contract, Mapping[str, Callable[[Exchange], None]]]] = {
-    Contract.OPAMP: {"identification.request-uid.answered": expect.instance_uid_announced},
+    Contract.OPAMP: {"identification.request-uid.answered": expect_identification.instance_uid_announced},
     Contract.FLEET: {
-        "fleet.request-uid.unknown-agent": expect.instance_uid_announced,
-        "fleet.request-uid.echo": expect.echo,
-        "fleet.new-uid.other-than-incoming": expect.other_than_incoming,
-        "fleet.new-uid.uuidv7": expect.uuid_version_7,
-        "fleet.new-uid.time": lambda exchange: expect.time_near(exchange, time.time()),
+        "fleet.request-uid.unknown-agent": expect_identification.instance_uid_announced,
+        "fleet.request-uid.echo": expect_identification.echo,
+        "fleet.new-uid.other-than-incoming": expect_identification.other_than_incoming,
+        "fleet.new-uid.uuidv7": expect_identification.uuid_version_7,
+        "fleet.new-uid.time": lambda exchange: expect_identification.time_near(exchange, time.time()),
     },
 }
 """What the answer to an agent that asks for an instance_uid is held to, by contract."""
@@ -177,7 +178,7 @@ def is_fresh_uuid(announced: bytes, uid: bytes, now: float) -> bool:
         and announced != uid
         and announced[6] >> 4 == 7
         and announced[8] >> 6 == 0b10
-        and abs(int.from_bytes(announced[:6], "big") / 1000 - now) <= expect.DAY
+        and abs(int.from_bytes(announced[:6], "big") / 1000 - now) <= expect_identification.DAY
     )
 
 
