@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from conftest import Cli, RudeServer, acknowledgement, one_line, read_request, respond
+from faults import free_port
 from opamp_proto import opamp_pb2 as pb
 
 # ---- the first exchange: nothing could be told
@@ -109,8 +110,7 @@ def test_a_server_that_is_none(cli: Cli, behaviour: Callable[[socket.socket], No
 
 
 def test_nobody_listens(cli: Cli) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     result = cli("run", "--url", f"http://127.0.0.1:{port}/v1/opamp")
     assert result.returncode == 2
     assert "cannot connect" in one_line(result)

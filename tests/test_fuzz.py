@@ -5,7 +5,6 @@ whatever every reply must keep to. OPAMP_NIGHTLY=1 tries 100,000 inputs and more
 """
 
 import gzip
-import os
 import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from in_memory import InMemory
+from matrix import is_nightly
 from opamp_conformance import messages
 from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent
 from opamp_conformance.validation import CHECKS
@@ -23,7 +23,7 @@ from opamp_mock_server import DEVIATIONS, MockServer, Settings
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
-NIGHTLY = os.environ.get("OPAMP_NIGHTLY") == "1"
+NIGHTLY = is_nightly()
 AGENTS = [Agent("fuzz", bytes([number]) * 16, EVERY_CAPABILITY) for number in range(1, 5)]
 
 

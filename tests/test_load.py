@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from conftest import Cli, RudeServer, interruptible, metric, one_line
+from faults import free_port
 from opamp_conformance import resources
 from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings
 from programs import running
@@ -138,8 +138,7 @@ def test_a_uid_that_is_handed_out_to_two_processes_is_found(cli: Cli, tmp_path: 
 
 def test_workers_that_are_killed_are_survived_and_told() -> None:
     """Another that comes in its place has no agents: they are all dealt."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     file = resources.folder("loadtests") / "steady.py"
     worker = [sys.executable, "-m", "locust", "-f", file, "--worker", "--master-port", port, "--loglevel", "ERROR"]
     with MockServer() as server:
@@ -255,8 +254,7 @@ def test_a_locustfile_by_locust(tmp_path: Path) -> None:
 
 def test_from_locusts_page() -> None:
     """The page asks for our options, and starts a test."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [
         *(sys.executable, "-m", "locust", "-f", resources.folder("loadtests") / "steady.py"),
         *("--web-host", "127.0.0.1", "--web-port", port, "--loglevel", "ERROR"),
@@ -312,8 +310,7 @@ def test_bad_options(cli: Cli, arguments: list[str], message: str) -> None:
 
 
 def test_a_server_that_is_not_there(cli: Cli) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     result = cli("load", "enrollment", "--url", f"http://127.0.0.1:{port}", "--agents", "10")
     assert result.returncode == 2
     assert "could not tell: no OpAMP reply came (cannot connect: Connection refused)" in result.stdout

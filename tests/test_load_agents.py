@@ -21,6 +21,7 @@ import uuid6
 pytest.importorskip("gevent", reason="load tests need the extra `load`")
 
 from conftest import RudeServer, read_request, respond
+from faults import free_port
 from opamp_conformance import ledger
 from opamp_conformance.errors import Breach
 from opamp_conformance.exchange import Exchange
@@ -286,8 +287,7 @@ def test_without_a_word_waits_grow() -> None:
 
 
 def test_a_server_that_is_not_there_is_a_failure_and_tried_again() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     for transport in Transport:
         theatre = Theatre(f"http://127.0.0.1:{port}/v1/opamp", Behaviour(asks=1.0), transport=transport)
         theatre.play(3)

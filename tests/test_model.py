@@ -3,7 +3,6 @@
 The model knows what a reply must say, by the sections it names, and nothing of how the server comes to it.
 """
 
-import os
 import uuid
 from dataclasses import dataclass, field
 
@@ -14,12 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from in_memory import InMemory
+from matrix import is_nightly
 from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent, capability, configuration
 from opamp_conformance.validation import CHECKS
 from opamp_mock_server import DEVIATIONS, Contract, Deviation, Settings
 from opamp_proto import opamp_pb2 as pb
 
-NIGHTLY = os.environ.get("OPAMP_NIGHTLY") == "1"
+NIGHTLY = is_nightly()
 PHASES = (Phase.generate, Phase.shrink) if NIGHTLY else (Phase.generate,)
 UIDS = [bytes([number]) * 16 for number in range(1, 4)]
 CAPABILITIES = [EVERY_CAPABILITY, EVERY_CAPABILITY & ~capability("AcceptsRemoteConfig"), capability("ReportsStatus")]
