@@ -31,7 +31,7 @@ def blocks(page: Path, *kinds: str) -> list[Block]:
     return [block for block in found if block.kind in kinds]
 
 
-def play(page: Path, home: Path, env: Mapping[str, str]) -> str:
+def play(page: Path, home: Path, env: Mapping[str, str], seconds: float = _SECONDS) -> str:
     """Run all commands of a page in a folder, one after the other; returns what they printed."""
     programs = home.parent / "bin"
     programs.mkdir()
@@ -57,17 +57,17 @@ def play(page: Path, home: Path, env: Mapping[str, str]) -> str:
         start_new_session=True,
     ) as process:
         try:
-            output, _ = process.communicate(timeout=_SECONDS)
+            output, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            raise AssertionError(f"still at it after {_SECONDS} s: {process.communicate()[0][-5000:]}") from None
+            raise AssertionError(f"still at it after {seconds} s: {process.communicate()[0][-5000:]}") from None
     assert process.returncode == 0, output[-5000:]
     return output
 
 
 def _typed(block: Block) -> str:
     """Turn a block into what a user types: a server is left running, and has to be there, before one goes on."""
-    ready = r'\1 & until curl -so healthz "http://127.0.0.1:$DOCS_PORT/healthz" || ! kill -0 $!; do sleep 0.1; done'
+    ready = r'\1 & until curl -so healthz "http://127.0.0.1:$DOCS_PORT/healthz" || ! kill -0 $!; do sleep 0.1; done; kill -0 $!'
     is_ended = _SERVING.search(block.text) and not any(match[2] for match in _SERVING.finditer(block.text))
     return _SERVING.sub(ready, block.text) + ("kill $(jobs -p) 2> /dev/null || true; wait\n" if is_ended else "")
 

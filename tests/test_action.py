@@ -22,12 +22,8 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        bin_folder = folder / "setup-python"
-        bin_folder.mkdir()
-        (bin_folder / "python").symlink_to(sys.executable)
         self.env = {
             **os.environ,
-            "PATH": f"{bin_folder}:{os.environ['PATH']}",
             "RUNNER_TEMP": str(folder),
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTION_PATH": str(HERE.parent),
@@ -36,9 +32,11 @@ class Runner:
         }
 
     def __call__(self, step: Mapping[str, Any], **inputs: str) -> subprocess.CompletedProcess[str]:
-        given = {name: str(entry.get("default", "")) for name, entry in ACTION["inputs"].items()} | inputs
+        defaults = {name: str(entry.get("default", "")) for name, entry in ACTION["inputs"].items()}
+        given = {f"inputs.{name}": value for name, value in (defaults | inputs).items()}
+        given["steps.python.outputs.python-path"] = sys.executable
         env = {
-            name: re.sub(r"\$\{\{ inputs\.(\S+) \}\}", lambda match: given[match[1]], value)
+            name: re.sub(r"\$\{\{ (\S+) \}\}", lambda match: given[match[1]], value)
             for name, value in step.get("env", {}).items()
         }
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
@@ -78,6 +76,14 @@ def test_a_server_that_deviates_fails_and_says_so_on_github(runner: Runner) -> N
     assert (runner.folder / "output").read_text().endswith("exit-code=1\n")
     assert (runner.folder / "elsewhere" / "reports" / "run.xml").is_file()
     assert "not conformant" in (runner.folder / "summary").read_text()
+
+
+def test_options_that_cannot_be_read_are_not_left_out(runner: Runner) -> None:
+    *_, grade = ACTION["runs"]["steps"]
+    result = runner(grade, options="--transport http --only 'auth.401")
+    assert result.returncode == 2
+    assert "::error::the options are not quoted as in a shell" in result.stdout
+    assert (runner.folder / "output").read_text().endswith("exit-code=2\n")
 
 
 def test_what_cannot_be_told_is_neither(runner: Runner) -> None:

@@ -1,6 +1,7 @@
 """Whatever options, variables, files and signals do, a command ends in one clear line and the right exit code."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Cli, RudeServer, acknowledgement, interruptible, one_line, read_request, respond
+from conftest import Cli, RudeServer, acknowledgement, interruptible, metric, one_line, read_request, respond
+from opamp_mock_server import Delays, MockServer, Settings
 
 # ---- options, variables and files
 
@@ -171,6 +173,53 @@ def test_ended_at_any_moment(number: signal.Signals, after: float) -> None:
     assert "Traceback" not in out + err
     assert process.returncode == 2
     assert "interrupted" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_workers_take_leave_too_and_say_what_they_leave(number: signal.Signals) -> None:
+    """The signal goes to the whole group, as Ctrl-C on a terminal does."""
+    with MockServer(Settings(delays=Delays(0.02, 0.02))) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--workers", "4"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=interruptible,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 30
+        while metric(server, "opamp_agents") < 30:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, number)
+        out, err = process.communicate(timeout=60)
+        records, total = server.call(server.service.store.listed(b"", 1000))
+    assert process.returncode == 2
+    assert "Traceback" not in out + err
+    assert "interrupted" in err
+    assert [record.instance_uid.hex() for record in records if record.connected] == []
+    assert f"left behind on the target: {total} agents, all disconnected" in out
+
+
+@pytest.mark.parametrize("pause", [0.01, 0.05, 0.2])
+def test_who_is_interrupted_twice_still_says_how_it_ended(tmp_path: Path, pause: float) -> None:
+    files = [word for kind in ("html", "junit", "badge", "jsonl") for word in (f"--{kind}", str(tmp_path / kind))]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "opamp_conformance", "run", *files],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
+    )
+    time.sleep(1.7)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(pause)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "Traceback" not in out + err
+    assert '"event": "RunFinished", "exit_code": 2' in (tmp_path / "jsonl").read_text()
+    assert all((tmp_path / kind).stat().st_size for kind in ("html", "junit", "badge"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

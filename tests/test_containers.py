@@ -35,12 +35,31 @@ def engine() -> Any:
     return engine
 
 
+@contextmanager
+def nothing_left(engine: Any) -> Iterator[None]:
+    """Remove whatever containers and networks come to be in the block, and are still there at its end."""
+    before = {thing.id for thing in (*engine.containers.list(all=True), *engine.networks.list())}
+    try:
+        yield
+    finally:
+        ours = [
+            each for each in engine.containers.list(all=True) if each.name.startswith(("opamp-test-", "opamp-mock-"))
+        ]
+        for each in ours:
+            if each.id not in before:
+                each.remove(force=True, v=True)
+        for each in engine.networks.list():
+            if each.id not in before and each.name.startswith("opamp-test-"):
+                each.remove()
+
+
 def test_the_commands_of_the_documentation(engine: Any, tmp_path: Path) -> None:
     """They build the image that the other tests use."""
     need("docker", "bash", "curl")
     home = tmp_path / "home"
     home.mkdir()
-    output = play(HERE.parent / "docs" / "containers.md", home, {"DOCS_IMAGE": IMAGE})
+    with nothing_left(engine):
+        output = play(HERE.parent / "docs" / "containers.md", home, {"DOCS_IMAGE": IMAGE}, seconds=400)
     assert output.count("\nconformant: ") == 3
     assert "100 of 100 agents" in output
     assert (home / "reports" / "run.html").stat().st_uid == os.getuid()

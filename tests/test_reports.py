@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +78,13 @@ def test_a_stream_is_printed_like_the_run(cli: Cli, graded: Path) -> None:
     result = cli("report", graded / "bad.jsonl")
     assert result.returncode == 0
     assert "requires  fleet.request-uid.echo" in result.stdout
+    assert "not conformant:" in result.stdout
+
+
+def test_a_stream_may_come_from_a_pipe(graded: Path) -> None:
+    command = f"cat {graded / 'bad.jsonl'} | {sys.executable} -m opamp_conformance report /dev/stdin"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0
     assert "not conformant:" in result.stdout
 
 

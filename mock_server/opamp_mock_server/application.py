@@ -1,5 +1,7 @@
 """Which part of the server answers what; and ASGI, as far as uvicorn needs it: WebSockets, beginning and end."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -65,7 +67,8 @@ class Application:
             await receive()  # lifespan.startup
             async with self._lifespan():
                 await send({"type": "lifespan.startup.complete"})
-                await receive()  # lifespan.shutdown
+                with contextlib.suppress(asyncio.CancelledError):  # Whoever presses Ctrl-C twice does not wait for it.
+                    await receive()  # lifespan.shutdown
             await send({"type": "lifespan.shutdown.complete"})
         else:
             await self._websocket(scope, receive, send)

@@ -20,6 +20,7 @@ def main() -> NoReturn:
         from opamp_conformance.cli import run_command_line  # noqa: PLC0415 - imports may fail or be interrupted, too
 
         code = run_command_line()
+        interruption.ignore()
     except KeyboardInterrupt:
         _say("interrupted")
         # Not by sys.exit: CPython may have noted the interrupt in an import, and would end by the signal then.

@@ -17,6 +17,7 @@ import uuid6
 from pytest_bdd.parser import Scenario as BoundScenario
 from pytest_bdd.parser import Step
 
+from opamp_conformance import interruption
 from opamp_conformance.catalogue import Case, Scenario, with_values
 from opamp_conformance.errors import CannotTell, NotApplicable
 from opamp_conformance.events import ScenarioFinished, as_json
@@ -99,6 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for requirement in load().values():
         config.addinivalue_line("markers", f"{requirement.id}: {requirement.statement}")
     if WORKER_INPUT in getattr(config, "workerinput", {}):
+        interruption.defer()  # What a worker has begun, it ends, and takes leave of the target.
         brief(config, Briefing.from_json(config.workerinput[WORKER_INPUT]))  # type: ignore[attr-defined]
 
 
@@ -141,6 +143,12 @@ def _asked(config: pytest.Config) -> Callable[[Case], bool]:
         and transport in ("all", case.transport)
         and (disruptive or not case.scenario.is_disruptive)
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Pass over what is left to a worker of a run that was interrupted."""
+    return True if BRIEFING in item.config.stash and interruption.has_come() else None
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,12 @@
 import json
 import os
 import shlex
+import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,8 @@ from opamp_proto import SPECIFICATION_VERSION
 
 _NOT_OURS = ("terminal", "cacheprovider", "logging", "warnings", "faulthandler", "unraisableexception")
 """Plugins of pytest that print, write or listen besides."""
+_FAREWELL_SECONDS = 20.0
+"""How long an interrupted run waits for its processes to take leave of the target."""
 _SLOW_SECONDS = 0.2
 _WORKERS_FOR_A_SLOW_SERVER = 16
 """Scenarios of a slow server wait side by side: it is their waiting that takes time, not their work."""
@@ -89,9 +92,14 @@ def examine(
         session = _Session(briefing, listeners, found.left_behind, name, is_whole=is_whole)
         session.start(target, selection, workers)
         with _nothing_of_the_users() as arguments:
-            side_by_side = ["-p", "xdist.plugin", "-n", str(workers)] if workers > 1 else []
-            pytest.main([*arguments, *side_by_side], plugins=[session])
-        return session.finish()
+            # A worker that has crashed is not replaced: the run can say nothing any more.
+            side_by_side = ["-p", "xdist.plugin", "-n", str(workers), "--max-worker-restart", "0"]
+            try:
+                pytest.main([*arguments, *(side_by_side if workers > 1 else [])], plugins=[session])
+            except KeyboardInterrupt:  # Where pytest does not expect one: before its scenarios, and after them.
+                session.interrupted()
+        with interruption.ignored():
+            return session.finish()
 
 
 def _again(profile: Profile, version: str | None) -> Iterator[str]:
@@ -124,6 +132,9 @@ class _Session:
         self._in_development: Counter[Verdict] = Counter()
         self._unwritten: list[str] = []
         self._problem = ""
+        self._plugins: pytest.PytestPluginManager | None = None
+        self._pids: list[int] = []
+        self._has_begun = False
         self._began = time.monotonic()
 
     def start(self, target: Target, selection: Selection, workers: int) -> None:
@@ -197,13 +208,24 @@ class _Session:
     # ---- hooks of pytest and pytest-xdist
 
     def pytest_configure(self, config: pytest.Config) -> None:
+        self._plugins = config.pluginmanager
         brief(config, self._briefing)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionstart(self) -> Generator[None, None, None]:
+        """Have workers begin with signals held back, which they take once they know how."""
+        with interruption.held():
+            yield
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         node.workerinput[WORKER_INPUT] = self._briefing.as_json()
+        asked = node.gateway.remote_exec("import os; channel.send(os.getpid())")
+        self._pids.append(asked.receive())
+        asked.waitclose()
 
     def pytest_runtest_logstart(self) -> None:
+        self._has_begun = True
         interruption.check()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -235,6 +257,27 @@ class _Session:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         is_exit = isinstance(excinfo.value, pytest.exit.Exception)
         self._problem = str(excinfo.value) if is_exit else "interrupted"
+        workers = None if self._plugins is None else self._plugins.getplugin("dsession")
+        if workers is not None:
+            self._hear_workers_out(workers)
+
+    def interrupted(self) -> None:
+        """Take note that the run did not come to its end."""
+        self._problem = self._problem or "interrupted"
+
+    def _hear_workers_out(self, workers: Any) -> None:
+        """Have workers end, and listen to what they leave behind: xdist does not listen any more when interrupted."""
+        with interruption.ignored():
+            for pid in self._pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + _FAREWELL_SECONDS
+            with suppress(AssertionError, AttributeError, RuntimeError):  # They had not begun, or have ended already.
+                workers.triggershutdown()
+                while workers._active_nodes and time.monotonic() < deadline:
+                    workers.loop_once()
+        if getattr(workers, "_active_nodes", ()) and self._has_begun:
+            self._problem += f"; {len(workers._active_nodes)} processes did not say what they leave behind"
 
     def _take_leave(self, ending: str) -> None:
         """Add what one process has to say at its end."""

@@ -11,7 +11,7 @@ from opamp_conformance.errors import CannotTell
 from opamp_conformance.reports.book import write_book
 from opamp_conformance.reports.comparison import Change, Table, changes
 from opamp_conformance.reports.html import rendered
-from opamp_conformance.reports.recording import read_events, read_recording, read_whole
+from opamp_conformance.reports.recording import read_events, read_recording, read_whole, recording_of
 from opamp_conformance.reports.terminal import Terminal
 from opamp_conformance.verdicts import ExitCode, Verdict
 
@@ -28,7 +28,8 @@ def report_command(stream: Path, html: Path | None, junit: Path | None, badge: P
     opamp-conformance run --jsonl run.jsonl
     opamp-conformance report run.jsonl --html run.html
     """
-    recording, events = read_recording(stream), read_events(stream)
+    events = read_events(stream)
+    recording = recording_of(events, stream)
     with opened(html, junit, badge, STREAM=stream) as outputs:
         listeners = outputs or [Terminal(is_terminal=False)]
         for event in events:

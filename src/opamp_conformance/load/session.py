@@ -31,6 +31,7 @@ from opamp_conformance.verdicts import ExitCode
 USERS: Final = 32
 """How many connections play the fleet, where nobody says otherwise."""
 _SHARE: Final = "opamp_share"
+_READY: Final = "opamp_ready"
 _LOOK_SECONDS: Final = 0.2
 _SECONDS_IN_VAIN: Final = 3.0
 _MOST_SECONDS_TO_ENROLL: Final = 600.0
@@ -48,6 +49,7 @@ class Session:
         self._stage: Stage | None = None
         self._share: tuple[int, int] | None = (0, 1)
         self._dealt: list[str] = []
+        self._ready: set[str] = set()
         self._lost: dict[str, str] = {}
         self._watch: gevent.Greenlet[..., None] | None = None
         self._result: Result | None = None
@@ -73,9 +75,12 @@ class Session:
         if isinstance(runner, WorkerRunner):
             self._share = None
             runner.register_message(_SHARE, self._take_share)
+            runner.send_message(_READY)
             # Listeners of the end are called last first: this one before the worker says goodbye.
             events.quitting.add_listener(lambda **_: self._report_once_more(runner))
             return
+        if isinstance(runner, MasterRunner):
+            runner.register_message(_READY, self._note_ready)
         if given.headless and isinstance(runner, MasterRunner):
             events.test_stop.add_listener(lambda **_: self._hear_workers_out(runner))
         given.num_users = given.num_users or USERS
@@ -151,9 +156,16 @@ class Session:
         workers = [node for node in master.clients.all if node.state != STATE_MISSING]
         if len(workers) > master.target_user_count:
             raise CannotTell(f"{master.target_user_count} users cannot play on {len(workers)} workers: add --users")
+        # Locust takes a worker for ready before it listens to our messages, and drops what it is told until then.
+        until = time.monotonic() + _LAST_WORDS_SECONDS
+        while time.monotonic() < until and any(node.id not in self._ready for node in workers):
+            gevent.sleep(_LOOK_SECONDS / 4)
         self._dealt = [node.id for node in workers]
         for index, node in enumerate(workers):
             master.send_message(_SHARE, {"index": index, "of": len(workers)}, client_id=node.id)
+
+    def _note_ready(self, environment: Environment, msg: Any, **_: Any) -> None:
+        self._ready.add(msg.node_id)
 
     def _take_share(self, environment: Environment, msg: Any, **_: Any) -> None:
         self._share = (msg.data["index"], msg.data["of"])

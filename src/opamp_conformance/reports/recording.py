@@ -43,7 +43,7 @@ class Recording:
     @property
     def is_whole(self) -> bool:
         """Whether every scenario that was to run did."""
-        return len(self.scenarios) == self.started.scenarios
+        return len({(event.name, event.transport) for event in self.scenarios}) == self.started.scenarios
 
     def by_chapter(self) -> list[tuple[str, list[ScenarioFinished]]]:
         """Return the scenarios of each chapter, in the order of the chapters."""
@@ -73,7 +73,7 @@ SUMMARIES = {
 def read_events(path: Path) -> list[Event]:
     """Read a stream of JSON Lines; raises CannotTell, naming the line, for what is none or is of another schema."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except OSError as error:
         raise CannotTell(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -83,8 +83,13 @@ def read_events(path: Path) -> list[Event]:
 
 def read_recording(path: Path) -> Recording:
     """Read the stream of a run that has said how it ended; raises CannotTell."""
+    return recording_of(read_events(path), path)
+
+
+def recording_of(events: Sequence[Event], path: Path) -> Recording:
+    """Put the events of a stream together; raises CannotTell."""
     try:
-        return Recording.of(read_events(path))
+        return Recording.of(events)
     except ValueError as error:
         raise CannotTell(f"{path} does not hold one whole run: it was interrupted, or is put together") from error
 
@@ -109,5 +114,5 @@ def _events(path: Path, lines: Sequence[str]) -> Iterator[Event]:
             raise CannotTell(f"{path} has events of schema {fields.get('schema')}, and this suite reads {SCHEMA}")
         try:
             yield event_of(fields)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CannotTell(f"{path}, line {number}: not an event of schema {SCHEMA}") from error
