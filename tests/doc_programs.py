@@ -55,6 +55,8 @@ def perform(arguments: Sequence[str]) -> None:
         command = cli.commands[arguments[0]]
         assert isinstance(command, click.Command)
         command.make_context(arguments[0], list(arguments[1:]))
+        if arguments[0] == "serve":
+            become(OURS, ["serve", "--port", os.environ["DOCS_PORT"]])
     elif arguments and arguments[0] == "serve":
         own = [word for word in arguments if word not in ("--port", "4320")]
         become(OURS, [*own, "--port", os.environ["DOCS_PORT"]])

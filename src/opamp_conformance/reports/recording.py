@@ -73,7 +73,8 @@ SUMMARIES = {
 def read_events(path: Path) -> list[Event]:
     """Read a stream of JSON Lines; raises CannotTell, naming the line, for what is none or is of another schema."""
     try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        # Not by splitlines(), which takes characters for ends of lines that stand in texts.
+        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line]
     except OSError as error:
         raise CannotTell(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
