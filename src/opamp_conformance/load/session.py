@@ -36,6 +36,7 @@ _LOOK_SECONDS: Final = 0.2
 _SECONDS_IN_VAIN: Final = 3.0
 _MOST_SECONDS_TO_ENROLL: Final = 600.0
 _LAST_WORDS_SECONDS: Final = 3.0
+_READY_SECONDS: Final = 20.0
 
 
 class Session:
@@ -157,8 +158,10 @@ class Session:
         if len(workers) > master.target_user_count:
             raise CannotTell(f"{master.target_user_count} users cannot play on {len(workers)} workers: add --users")
         # Locust takes a worker for ready before it listens to our messages, and drops what it is told until then.
-        until = time.monotonic() + _LAST_WORDS_SECONDS
-        while time.monotonic() < until and any(node.id not in self._ready for node in workers):
+        until = time.monotonic() + _READY_SECONDS
+        while any(node.id not in self._ready for node in workers):
+            if time.monotonic() > until:
+                raise CannotTell(f"not all of {len(workers)} workers are ready after {_READY_SECONDS:.0f} s")
             gevent.sleep(_LOOK_SECONDS / 4)
         self._dealt = [node.id for node in workers]
         for index, node in enumerate(workers):
