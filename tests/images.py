@@ -1,5 +1,6 @@
 """Container images of programs of this machine, for where there is no registry to have images from."""
 
+import gc
 import io
 import os
 import re
@@ -7,12 +8,20 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import docker
+import docker.errors
+import pytest
+import requests
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+ELASTICSEARCH_IMAGE = "OPAMP_ELASTICSEARCH_IMAGE"
+"""The variable that names an image of Elasticsearch."""
 STAND_IN_IMAGE = "opamp-test/fleet-server:stand-in"
 ENDING_IMAGE = "opamp-test/fleet-server:ending"
 """The same, but for what it runs where Elasticsearch is expected: something that ends at once."""
@@ -22,6 +31,29 @@ _LEFT_OUT = re.compile(
     r"(^|/)(__pycache__|test|tests|idlelib|lib2to3|ensurepip|tkinter|turtledemo|pip|mypy|mypyc|ruff|grpc|grpc_tools|"
     r"locust|gevent|hypothesis|setuptools|sphinx|babel|docutils|furo|schemathesis|jsonschema_rs|selenium|site-packages|config-3[^/]*)(/|$)|\.(a|pyc)$"
 )
+
+
+def container_engine(*variables: str) -> Any:
+    """Return a client of the engine; skips, saying so, if none answers, or if images are not named by variables."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # Where nobody answers, docker leaves its socket open.
+        engine = _connected()
+        gc.collect()
+    if engine is None:
+        pytest.skip("needs a container engine, and none answers")
+    missing = [name for name in variables if name not in os.environ]
+    if missing:
+        pytest.skip(f"needs images: set {', '.join(missing)}")
+    return engine
+
+
+def _connected() -> Any:
+    try:
+        engine = docker.from_env()
+        engine.ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException):
+        return None
+    return engine
 
 
 def build_fleet_server(engine: Any) -> None:

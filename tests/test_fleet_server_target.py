@@ -4,7 +4,6 @@ A stand-in takes Fleet Server's place: the mock server, started and configured a
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,11 +16,10 @@ from typing import Any
 import docker
 import docker.errors
 import pytest
-import requests
 
 from conftest import Cli, interruptible, one_line
 from faults import free_port
-from images import ENDING_IMAGE, STAND_IN_IMAGE, build_fleet_server
+from images import ELASTICSEARCH_IMAGE, ENDING_IMAGE, STAND_IN_IMAGE, build_fleet_server, container_engine
 from matrix import elasticsearch
 from opamp_conformance.errors import CannotTell
 from opamp_conformance.targets.elasticsearch import Access
@@ -30,7 +28,6 @@ from programs import running
 
 HERE = Path(__file__).parent
 PROFILE = HERE / "data" / "stand_in.toml"
-IMAGE = "OPAMP_ELASTICSEARCH_IMAGE"
 LABEL = "io.github.opamp-conformance.owner"
 
 needs_elasticsearch = pytest.mark.skipif(
@@ -134,13 +131,7 @@ def test_options_that_make_no_sense(cli: Cli, arguments: list[str], says: str) -
 
 @pytest.fixture(scope="module")
 def engine() -> Any:
-    try:
-        engine = docker.from_env()
-        engine.ping()
-    except (docker.errors.DockerException, requests.exceptions.RequestException):
-        pytest.skip("needs a container engine, and none answers")
-    if IMAGE not in os.environ:
-        pytest.skip(f"needs an image of Elasticsearch: set {IMAGE}")
+    engine = container_engine(ELASTICSEARCH_IMAGE)
     build_fleet_server(engine)
     yield engine
     engine.close()

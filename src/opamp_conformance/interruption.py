@@ -14,18 +14,19 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _CAN_HOLD: Final = hasattr(signal, "pthread_sigmask")
 
 _before = sys.unraisablehook
-_was_lost = False
+_has_come = False
+"""Whether a signal has come that ended nothing yet."""
 
 
 def attend() -> None:
     """Have SIGTERM do what SIGINT does: asyncio has that end the task it runs, instead of any odd place."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.unraisablehook = _note
+    sys.unraisablehook = _catch
 
 
 def check() -> None:
     """Raise KeyboardInterrupt if it was raised before where nobody could catch it: in a destructor, or a callback."""
-    if _was_lost:
+    if _has_come:
         raise KeyboardInterrupt
 
 
@@ -39,12 +40,12 @@ def defer() -> None:
 
 def has_come() -> bool:
     """Tell whether a signal was taken note of."""
-    return _was_lost
+    return _has_come
 
 
 def ignore() -> None:
     """Take no notice of signals from now on: there is nothing left to interrupt, or somebody else minds them."""
-    if threading.current_thread() is threading.main_thread():  # Nobody else may say.
+    if threading.current_thread() is threading.main_thread():  # Python lets nobody else say.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
@@ -76,17 +77,17 @@ def ignored() -> Iterator[None]:
 
 
 def _interrupt(*_: Any) -> None:
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # As of a job in the background, which may be terminated.
         raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)
 
 
 def _take_note(*_: Any) -> None:
-    global _was_lost  # noqa: PLW0603 # a signal is the process's
-    _was_lost = True
+    global _has_come  # noqa: PLW0603 # a signal is the process's
+    _has_come = True
 
 
-def _note(unraisable: Any) -> None:
+def _catch(unraisable: Any) -> None:
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         _take_note()
     else:

@@ -220,6 +220,7 @@ class _Session:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         node.workerinput[WORKER_INPUT] = self._briefing.as_json()
+        # xdist does not tell whom to signal.
         asked = node.gateway.remote_exec("import os; channel.send(os.getpid())")
         self._pids.append(asked.receive())
         asked.waitclose()
