@@ -1,32 +1,27 @@
-"""The mock server's control plane, as programs and people use it: its resources, its description, its live page."""
+"""The mock server's control plane, as programs and people use it: its resources, its description, and whom it refuses."""
 
-import json
 import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
-from browser import accessibility_problems, browsing, complaints
+from controlling import Refused, ask, send, status_of
 from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_mock_server import DEVIATIONS, CannotDeviate, MockServer, Settings
 from opamp_mock_server.control import agent as agent_control
 from opamp_mock_server.control import server as server_control
 from opamp_mock_server.recording import Recording
-from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
 KEY = "c2VjcmV0LWtleQ"
@@ -37,40 +32,6 @@ NOBODY = "00" * 16
 def server() -> Iterator[MockServer]:
     with MockServer(Settings(control=True)) as server:
         yield server
-
-
-class Refused(Exception):
-    """An answer that is an error; its text is for people."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(f"{status}: {text}")
-        self.status = status
-
-
-def ask(
-    server: MockServer, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-) -> Any:
-    """Ask the control plane for something; returns the JSON of the answer, None if there is none."""
-    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-    request = urllib.request.Request(f"{server.control_url}{path}", data, dict(headers or {}), method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return json.loads(response.read() or b"null")
-    except urllib.error.HTTPError as error:
-        raise Refused(error.code, error.read().decode()) from None
-
-
-def status_of(*request: Any) -> int:
-    with pytest.raises(Refused) as refused:
-        ask(*request)
-    return refused.value.status
-
-
-def send(server: MockServer, message: pb.AgentToServer | bytes) -> pb.ServerToAgent:
-    data = message if isinstance(message, bytes) else message.SerializeToString()
-    request = urllib.request.Request(server.url, data, {"Content-Type": CONTENT_TYPE})
-    with urllib.request.urlopen(request, timeout=10) as response:
-        return pb.ServerToAgent.FromString(response.read())
 
 
 # ---- one agent
@@ -407,7 +368,7 @@ def test_it_does_as_described(server: MockServer, tmp_path: Path) -> None:
     assert "Tested: 14" in result.stdout
 
 
-# ---- pages of others, and its own
+# ---- pages of others
 
 
 @pytest.mark.parametrize(
@@ -441,68 +402,3 @@ def test_it_is_called_by_addresses_and_names_of_the_neighbourhood(server: MockSe
     assert ask(server, "POST", "/reset", b"", {"Host": host}) is None
     own = {"Origin": (server.control_url or "").removesuffix("/control")}
     assert ask(server, "POST", "/reset", b"", own) is None
-
-
-def test_the_live_page_is_only_looked_at(server: MockServer) -> None:
-    for path in ("", "/"):
-        assert status_of(server, "POST", path, b"") == 405
-
-
-def test_the_live_page_is_for_this_machine_alone() -> None:
-    with MockServer(Settings(control=True, host="0.0.0.0")) as server:
-        server.control_url = server.url.replace("0.0.0.0", "127.0.0.1").replace("/v1/opamp", "/control")
-        assert status_of(server, "GET", "/") == 403
-        assert ask(server, "GET", "/agents") == {"agents": [], "total": 0}
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["light", "dark"])
-def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with browsing(tmp_path_factory.mktemp("chromium"), is_dark=request.param) as browser:
-        yield browser
-
-
-def shows(chromium: Any, name: str, is_shown: Callable[[str], bool]) -> str:
-    """Wait until an element has the text that is wanted."""
-    deadline = time.monotonic() + 10
-    while True:
-        text: str = chromium.find_element("id", name).text
-        if is_shown(text):
-            return text
-        assert time.monotonic() < deadline, text
-        time.sleep(0.05)
-
-
-def test_the_live_page_shows_what_happens(chromium: Any) -> None:
-    with MockServer(Settings(control=True)) as server:
-        chromium.get(f"{server.control_url}/")
-        shows(chromium, "state", lambda text: text == "serving")
-        shows(chromium, "deviations", lambda text: text.startswith("none"))
-        agent = Agent("control")
-        send(server, agent.full_status())
-        send(server, b"\xff")
-        shows(chromium, "messages", lambda text: text.count("\n") >= 1 and "BadRequest: " in text)
-        uid = agent.instance_uid.hex()
-        assert uid in shows(chromium, "agents", lambda text: uid in text and "healthy" in text)
-        assert uid in chromium.find_element("id", "messages").text
-        ask(server, "PUT", "/deviations", {"active": ["fleet.request-uid.echo"]})
-        shows(chromium, "deviations", lambda text: "fleet.request-uid.echo: " in text)
-        ask(server, "POST", "/reset")
-        shows(chromium, "agents", lambda text: text == "")
-        shows(chromium, "messages", lambda text: text == "")
-        assert accessibility_problems(chromium) == []
-        assert complaints(chromium) == []
-    shows(chromium, "state", lambda text: text == "not reachable")
-
-
-def test_the_live_page_asks_for_a_key(chromium: Any) -> None:
-    with MockServer(Settings(control=True, enrollment_keys=(KEY,))) as server:
-        chromium.get(f"{server.control_url}/")
-        shows(chromium, "state", lambda text: text == "locked")
-        assert accessibility_problems(chromium) == []
-        chromium.find_element("id", "key").send_keys("schlüssel\n")
-        shows(chromium, "state", lambda text: text == "locked")
-        chromium.find_element("id", "key").send_keys("wrong\n")
-        shows(chromium, "state", lambda text: text == "locked")
-        chromium.find_element("id", "key").clear()
-        chromium.find_element("id", "key").send_keys(f"{KEY}\n")
-        shows(chromium, "state", lambda text: text == "serving")
