@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 import uvloop
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from opamp_conformance.agent import Agent
-from opamp_mock_server import Elasticsearch as Store
-from opamp_mock_server.records import AgentRecord
-from opamp_mock_server.stores.documents import MAPPINGS, Documents
+from opamp_conformance.client.agent import Agent
+from opamp_mock_server import ElasticsearchSettings as Store
+from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.stores.fleet_documents import MAPPINGS, FleetDocuments
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
@@ -80,7 +80,7 @@ class Site:
                 process.wait(20)
             store = Store(URL, self.index)
             with Elasticsearch(URL) as client:
-                names = [store.index, store.plans_index, store.instances_index]
+                names = [store.index, store.desired_state_index, store.instances_index]
                 client.indices.delete(index=names, ignore_unavailable=True)
                 for name in names:
                     client.options(ignore_status=404).indices.delete_index_template(name=name)
@@ -125,7 +125,7 @@ class Site:
 async def bulk_rate(seconds: float) -> float:
     """Have the official client index the same documents in bulk; returns documents a second."""
     index = f"benchmark-{secrets.token_hex(4)}"
-    documents, agent = Documents(), Agent("benchmark")
+    documents, agent = FleetDocuments(), Agent("benchmark")
     record = AgentRecord(agent.instance_uid, 1, reported=agent.full_status().SerializeToString(), parts=3)
     text = documents.document(record, "2026-01-01T00:00:00Z", documents.description(record))
     chunk = [line for _ in range(CHUNK) for line in ('{"create":{}}', text)]

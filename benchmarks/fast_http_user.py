@@ -2,7 +2,7 @@
 
 from locust import FastHttpUser, constant, task
 
-from opamp_conformance.agent import Agent
+from opamp_conformance.client.agent import Agent
 
 BODY = Agent("benchmark").full_status().SerializeToString()
 

@@ -19,12 +19,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from opamp_conformance.agent import Agent
+from opamp_conformance.client.agent import Agent
 from opamp_proto import anyvalue_pb2 as any_pb
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
-from programs import go_programs, node_programs  # noqa: E402 - built as the tests build them
+from support.peers import go_programs, node_programs  # noqa: E402 - built as the tests build them
 
 REPORT_BYTES = 454
 CONNECTIONS = 32

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from opamp_conformance.agent import Agent
+from opamp_conformance.client.agent import Agent
 
 OPENING = (
     "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

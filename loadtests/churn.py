@@ -1,7 +1,7 @@
 """Agents that come and go: they take leave, enroll again under a new instance_uid, and some ask twice."""
 
 from opamp_conformance.load.behaviour import Behaviour
-from opamp_conformance.load.user import FleetUser
+from opamp_conformance.load.locust_user import FleetUser
 
 
 class ComingAndGoing(FleetUser):

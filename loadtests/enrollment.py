@@ -4,7 +4,7 @@ Each answer is checked, and no instance_uid may be handed out twice in the whole
 """
 
 from opamp_conformance.load.behaviour import Behaviour
-from opamp_conformance.load.user import FleetUser
+from opamp_conformance.load.locust_user import FleetUser
 
 
 class EnrollingAgents(FleetUser):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from opamp_conformance.load.behaviour import Behaviour
-from opamp_conformance.load.user import FleetUser
+from opamp_conformance.load.locust_user import FleetUser
 
 
 class MixedAgents(FleetUser):

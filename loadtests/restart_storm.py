@@ -1,7 +1,7 @@
 """A fleet that loses its server, and comes back at once: every agent connects anew and reports its full status."""
 
 from opamp_conformance.load.behaviour import Behaviour
-from opamp_conformance.load.user import FleetUser
+from opamp_conformance.load.locust_user import FleetUser
 
 
 class AgentsCutOff(FleetUser):

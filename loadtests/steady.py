@@ -1,7 +1,7 @@
 """An enrolled fleet on an ordinary day: agents check in, and now and then one has something to report."""
 
 from opamp_conformance.load.behaviour import Behaviour
-from opamp_conformance.load.user import FleetUser
+from opamp_conformance.load.locust_user import FleetUser
 
 
 class SteadyAgents(FleetUser):

@@ -2,115 +2,114 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import replies as expect_replies
-from opamp_conformance.scene import Scene
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.assertions import status_reporting as assert_status_reporting
+from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
+from opamp_conformance.wire.exchange import Exchange
 
 
 @given("an unknown agent", target_fixture="agent")
-def _(scene: Scene) -> Agent:
-    return scene.unknown_agent()
+def _(context: ScenarioContext) -> Agent:
+    return context.agents.unknown()
 
 
 @given("an agent with every capability", target_fixture="agent")
-def _(scene: Scene) -> Agent:
-    return scene.able_agent()
+def _(context: ScenarioContext) -> Agent:
+    return context.agents.with_every_capability()
 
 
 @given(parsers.parse("an agent with every capability but {name}"), target_fixture="agent")
-def _(scene: Scene, name: str) -> Agent:
-    return scene.able_agent(name)
+def _(context: ScenarioContext, name: str) -> Agent:
+    return context.agents.with_every_capability(name)
 
 
 @given("an agent that only reports its status", target_fixture="agent")
-def _(scene: Scene) -> Agent:
-    return scene.plain_agent()
+def _(context: ScenarioContext) -> Agent:
+    return context.agents.only_reporting_status()
 
 
 @given(parsers.parse("{count:d} unknown agents"), target_fixture="agents")
-def _(scene: Scene, count: int) -> list[Agent]:
-    return scene.unknown_agents(count)
+def _(context: ScenarioContext, count: int) -> list[Agent]:
+    return context.agents.several(count)
 
 
 @given("an agent that has reported its full status", target_fixture="agent")
-def _(scene: Scene) -> Agent:
-    return scene.reported_agent()
+def _(context: ScenarioContext) -> Agent:
+    return context.agents.reported()
 
 
 @given("the agent has reported its full status")
-def _(scene: Scene, agent: Agent) -> None:
-    scene.report(agent)
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.agents.report(agent)
 
 
-@given("a server that can be operated")
-def _(scene: Scene) -> None:
-    scene.operator.require_control()
+@given("a server with a control plane")
+def _(context: ScenarioContext) -> None:
+    context.control_plane.require()
 
 
-@given(parsers.re(r"the agent has checked in (?P<count>\d+) times?"))
-def _(scene: Scene, agent: Agent, count: str) -> None:
-    for _ in range(int(count)):
-        scene.require_accepted(scene.client.send(agent.check_in()))
+@given(parsers.re(r"the agent has checked in (?P<count>\d+) times?"), converters={"count": int})
+def _(context: ScenarioContext, agent: Agent, count: int) -> None:
+    context.agents.check_in(agent, count)
 
 
 @when("the agent reports its full status", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send(agent.full_status())
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.full_status())
 
 
 @when("the agent reports its full status with the RequestInstanceUid flag", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send(agent.full_status(flags=REQUEST_INSTANCE_UID))
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.full_status(flags=REQUEST_INSTANCE_UID))
 
 
 @when(
     "the agent reports its full status with the RequestInstanceUid flag and an unknown one", target_fixture="exchange"
 )
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send(agent.full_status(flags=REQUEST_INSTANCE_UID | UNKNOWN_FLAG))
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.full_status(flags=REQUEST_INSTANCE_UID | UNKNOWN_FLAG))
 
 
 @when("the agent reports its full status with an unknown flag", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send(agent.full_status(flags=UNKNOWN_FLAG))
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.full_status(flags=UNKNOWN_FLAG))
 
 
 @when("the agent checks in", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send(agent.check_in())
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.check_in())
 
 
 @when("the agent checks in with the RequestInstanceUid flag", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send(agent.check_in(flags=REQUEST_INSTANCE_UID))
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.check_in(flags=REQUEST_INSTANCE_UID))
 
 
 @when("the agent checks in with an unknown flag", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send(agent.check_in(flags=UNKNOWN_FLAG))
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.check_in(flags=UNKNOWN_FLAG))
 
 
-@when("the agent hears from the server", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.hear(agent)
+@when("the agent receives the next message", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.receive_next(agent.check_in, agent.instance_uid)
 
 
 @when("the agent disconnects", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send(agent.disconnect())
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.disconnect())
 
 
 @when("the agents report their full status at once", target_fixture="exchanges")
-def _(scene: Scene, agents: list[Agent]) -> list[Exchange]:
-    return scene.client.send_at_once([agent.full_status() for agent in agents])
+def _(context: ScenarioContext, agents: list[Agent]) -> list[Exchange]:
+    return context.client.send_at_once([agent.full_status() for agent in agents])
 
 
 @then("the server answers without an error")
 def _(exchange: Exchange) -> None:
-    expect_replies.understood(exchange)
+    assert_status_reporting.understood(exchange)
 
 
-@then("a ServerToAgent comes back")
+@then("the server answers with a ServerToAgent")
 def _(exchange: Exchange) -> None:
-    expect_replies.answered(exchange)
+    assert_status_reporting.answered(exchange)

@@ -2,53 +2,54 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance.agent import Agent
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import http as expect_http
-from opamp_conformance.expect import websocket as expect_websocket
-from opamp_conformance.scene import Scene
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.actions.plain_http import wrong_credentials
+from opamp_conformance.assertions import plain_http as assert_plain_http
+from opamp_conformance.assertions import websocket as assert_websocket
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.wire.exchange import Exchange
 
 
-@given("a server that asks for credentials")
-def _(scene: Scene) -> None:
-    scene.require_credentials()
+@given("a server that requires credentials")
+def _(context: ScenarioContext) -> None:
+    context.http.require_credentials()
 
 
 @when("the agent reports its full status without credentials", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.deliver_full_status(agent, {}, authorized=False)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.report(agent, {}, with_credentials=False)
 
 
 @when("the agent reports its full status with wrong credentials", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.deliver_full_status(agent, scene.wrong_credentials(), authorized=False)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.report(agent, wrong_credentials(), with_credentials=False)
 
 
 @when("the agent reports its full status with credentials of an unknown scheme", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.deliver_full_status(agent, {"Authorization": "Nonesuch 0"}, authorized=False)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.report(agent, {"Authorization": "Nonesuch 0"}, with_credentials=False)
 
 
 @when("the agent sends bytes that are not protobuf without credentials", target_fixture="exchange")
-def _(scene: Scene) -> Exchange:
-    return scene.deliver_not_protobuf_unauthorized()
+def _(context: ScenarioContext) -> Exchange:
+    return context.malformed.not_protobuf_without_credentials()
 
 
 @when("the agent opens a WebSocket without credentials", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.lanes.report_opening_with(agent, {}, authorized=False)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.websocket.open_and_report(agent, {}, with_credentials=False)
 
 
 @when("the agent opens a WebSocket with wrong credentials", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.lanes.report_opening_with(agent, scene.wrong_credentials(), authorized=False)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.websocket.open_and_report(agent, wrong_credentials(), with_credentials=False)
 
 
 @then("no WebSocket opens")
 def _(exchange: Exchange) -> None:
-    expect_websocket.no_websocket(exchange)
+    assert_websocket.not_opened(exchange)
 
 
 @then(parsers.parse("the request is answered with the status {status:d}"))
 def _(exchange: Exchange, status: int) -> None:
-    expect_http.status(exchange, status)
+    assert_plain_http.status(exchange, status)

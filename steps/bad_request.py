@@ -2,67 +2,69 @@
 
 from pytest_bdd import given, then, when
 
-from opamp_conformance.agent import Agent
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import errors as expect_errors
-from opamp_conformance.scene import Scene
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.actions.preconditions import require_error
+from opamp_conformance.assertions import bad_request as assert_bad_request
+from opamp_conformance.assertions.common import satisfies
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.wire.exchange import Exchange
 
 
 @given("the agent's bytes that are not protobuf were answered with an error_response", target_fixture="exchange")
-def _(scene: Scene) -> Exchange:
-    return scene.require_error(scene.deliver_not_protobuf())
+def _(context: ScenarioContext) -> Exchange:
+    return require_error(context.malformed.not_protobuf())
 
 
 @given("the agent's malformed instance_uid was answered with an error_response", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.require_error(scene.deliver_under_malformed_uid(agent, 8))
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return require_error(context.malformed.wrong_uid_length(agent, 8))
 
 
 @when("the agent sends bytes that are not protobuf", target_fixture="exchange")
-def _(scene: Scene) -> Exchange:
-    return scene.deliver_not_protobuf()
+def _(context: ScenarioContext) -> Exchange:
+    return context.malformed.not_protobuf()
 
 
 @when("the agent sends its full status cut short", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.deliver_cut_short(agent)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.malformed.cut_short(agent)
 
 
 @when("the agent sends an empty body", target_fixture="exchange")
-def _(scene: Scene) -> Exchange:
-    return scene.client.send_bytes(b"")
+def _(context: ScenarioContext) -> Exchange:
+    return context.malformed.empty_body()
 
 
 @when("the agent sends its full status as broken gzip", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.deliver_broken_gzip(agent)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.malformed.broken_gzip(agent)
 
 
 @when("the agent sends its full status as gzip cut short", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.deliver_gzip_cut_short(agent)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.malformed.gzip_cut_short(agent)
 
 
 @then("the response is an error_response")
 def _(exchange: Exchange) -> None:
-    expect_errors.an_error(exchange)
+    assert_bad_request.is_error(exchange)
 
 
 @then("the error is a BadRequest")
 def _(exchange: Exchange) -> None:
-    expect_errors.bad_request(exchange)
+    assert_bad_request.is_bad_request(exchange)
 
 
-@then("the error describes the problem")
+@then("the error has a readable error_message")
 def _(exchange: Exchange) -> None:
-    expect_errors.readable_problem(exchange)
+    assert_bad_request.is_readable(exchange)
 
 
-@then("the error stands alone")
+@then("the message has no other content than the error")
 def _(exchange: Exchange) -> None:
-    expect_errors.error_alone(exchange)
+    satisfies("error.excludes-other-fields", exchange)
 
 
-@then("the error asks for no retry")
+@then("the error has no retry_info")
 def _(exchange: Exchange) -> None:
-    expect_errors.no_retry(exchange)
+    satisfies("error.retry-info-only-unavailable", exchange)

@@ -2,100 +2,99 @@
 
 from pytest_bdd import given, then, when
 
-from opamp_conformance.agent import Agent
-from opamp_conformance.certification import Certification
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import certificates as expect_certificates
-from opamp_conformance.expect import offers as expect_offers
-from opamp_conformance.scene import Scene
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.assertions import certificates as assert_certificates
+from opamp_conformance.assertions import connection_settings as assert_connection_settings
+from opamp_conformance.assertions.common import offer_satisfies
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.wire.exchange import Exchange
 
 
-@given("a server that issues certificates", target_fixture="certification")
-def _(scene: Scene) -> Certification:
-    scene.operator.require_announced("AcceptsConnectionSettingsRequest")
-    return Certification(scene.client)
+@given("a server that issues certificates")
+def _(context: ScenarioContext) -> None:
+    context.server.require("AcceptsConnectionSettingsRequest")
 
 
-@given("the agent has been offered a certificate", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.offered.certificate(agent)
+@given("the agent has received settings with a certificate", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.offers.receive_certificate(agent)
 
 
-@given("the agent has been issued a client certificate", target_fixture="exchange")
-def _(certification: Certification, agent: Agent) -> Exchange:
-    return certification.issued(agent)
+@given("the agent has received a client certificate", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.certificates.issued(agent)
 
 
-@given("the agent has been renamed by the server")
-def _(scene: Scene, agent: Agent) -> None:
-    scene.rename(agent)
+@given("the agent has asked for a new instance_uid and adopted it")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.instance_uid.rename(agent)
 
 
 @when("the agent asks for a client certificate", target_fixture="exchange")
-def _(certification: Certification, agent: Agent) -> Exchange:
-    return certification.ask(agent)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.certificates.ask(agent)
 
 
-@when("the agent asks for a client certificate by bytes that are no request", target_fixture="exchange")
-def _(certification: Certification, agent: Agent) -> Exchange:
-    return certification.ask_by_no_request(agent)
+@when("the agent asks for a client certificate with bytes that are no request", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.certificates.ask_with_garbage(agent)
 
 
-@when("the agent asks for a client certificate by a forged request", target_fixture="exchange")
-def _(certification: Certification, agent: Agent) -> Exchange:
-    return certification.ask_by_forged_request(agent)
+@when("the agent asks for a client certificate with a forged request", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.certificates.ask_with_forged_request(agent)
 
 
-@when("the agent asks for no connection settings in particular", target_fixture="exchange")
-def _(certification: Certification, agent: Agent) -> Exchange:
-    return certification.ask_for_nothing(agent)
+@when("the agent sends an empty request for connection settings", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.certificates.ask_for_nothing(agent)
 
 
 @then("settings with a certificate are offered")
 def _(exchange: Exchange) -> None:
-    expect_offers.certificate_offered(exchange)
+    assert_certificates.offered(exchange)
 
 
 @then("the certificate is for the agent's key")
-def _(exchange: Exchange, certification: Certification) -> None:
-    expect_certificates.for_the_key_of(exchange, certification.request)
+def _(context: ScenarioContext, exchange: Exchange) -> None:
+    assert_certificates.for_the_key_of(exchange, context.certificates.last_request)
 
 
-@then("the certificate comes with that of its authority")
+@then("the certificate comes with the certificate of its authority")
 def _(exchange: Exchange) -> None:
-    expect_certificates.with_its_authority(exchange)
+    assert_certificates.with_ca_cert(exchange)
 
 
 @then("the authority has signed the certificate")
 def _(exchange: Exchange) -> None:
-    expect_certificates.signed_by_its_authority(exchange)
+    assert_certificates.signed_by_ca_cert(exchange)
 
 
 @then("the offer has a certificate in PEM")
 def _(exchange: Exchange) -> None:
-    expect_offers.keeps("certificate.cert-required", exchange)
+    offer_satisfies("certificate.cert-required", exchange)
 
 
 @then("the certificate comes with a private key")
 def _(exchange: Exchange) -> None:
-    expect_offers.private_key(exchange)
+    assert_certificates.with_private_key(exchange)
 
 
-@then("no private key comes with the certificate")
+@then("the certificate comes without a private key")
 def _(exchange: Exchange) -> None:
-    expect_offers.no_private_key(exchange)
+    assert_certificates.without_private_key(exchange)
 
 
-@then("no settings but those for OpAMP are offered")
+@then("only settings for OpAMP are offered")
 def _(exchange: Exchange) -> None:
-    expect_offers.only_opamp_settings(exchange)
+    assert_connection_settings.only_opamp_offered(exchange)
 
 
 @then("the refusal is a BadRequest")
 def _(exchange: Exchange) -> None:
-    expect_certificates.refusal_is_bad_request(exchange)
+    assert_certificates.refusal_is_bad_request(exchange)
 
 
 @then("no certificate is issued")
 def _(exchange: Exchange) -> None:
-    expect_offers.no_certificate(exchange)
+    assert_certificates.none_issued(exchange)

@@ -2,33 +2,34 @@
 
 from pytest_bdd import given, then, when
 
-from opamp_conformance.agent import Agent
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import offers as expect_offers
-from opamp_conformance.scene import Scene
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.assertions import commands as assert_commands
+from opamp_conformance.assertions.common import satisfies
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.wire.exchange import Exchange
 
 
-@given("the operator has offered the agent everything and commanded it to restart")
-def _(scene: Scene, agent: Agent) -> None:
-    scene.operator.offer_everything(agent)
-    scene.operator.command_restart(agent)
+@given("the operator has offered the agent everything and sent it a restart command")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.offer_everything(agent)
+    context.control_plane.command_restart(agent)
 
 
-@when("the operator commands the agent to restart")
-def _(scene: Scene, agent: Agent) -> None:
-    scene.operator.command_restart(agent)
+@when("the operator sends the agent a restart command")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.control_plane.command_restart(agent)
 
 
-@then("a command comes alone")
+@then("the message has no other content than the command")
 def _(exchange: Exchange) -> None:
-    expect_offers.command_alone(exchange)
+    assert_commands.sent_alone(exchange)
 
 
-@then("no command comes beside anything else")
+@then("the message has no command together with other content")
 def _(exchange: Exchange) -> None:
-    expect_offers.no_command_beside_anything(exchange)
+    satisfies("command.alone", exchange)
 
 
-@then("there is no command")
+@then("the message has no command")
 def _(exchange: Exchange) -> None:
-    expect_offers.no_command(exchange)
+    assert_commands.none_sent(exchange)

@@ -2,16 +2,16 @@
 
 from pytest_bdd import then
 
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import identification as expect_identification
-from opamp_conformance.expect import replies as expect_replies
+from opamp_conformance.assertions import identification as assert_identification
+from opamp_conformance.assertions import status_reporting as assert_status_reporting
+from opamp_conformance.wire.exchange import Exchange
 
 
-@then("the server can be spoken to over this transport")
+@then("the server supports this transport")
 def _(exchange: Exchange) -> None:
-    expect_replies.reachable(exchange)
+    assert_status_reporting.reachable(exchange)
 
 
-@then("the message names an agent")
+@then("the message has an instance_uid")
 def _(exchange: Exchange) -> None:
-    expect_identification.names_an_agent(exchange)
+    assert_identification.addressed(exchange)

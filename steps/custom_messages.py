@@ -2,59 +2,60 @@
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance.agent import Agent
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import offers as expect_offers
-from opamp_conformance.scene import Scene
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.assertions import custom_messages as assert_custom_messages
+from opamp_conformance.assertions.common import satisfies
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.wire.exchange import Exchange
 
 
 @given("a server with a custom capability", target_fixture="custom_capability")
-def _(scene: Scene) -> str:
-    scene.operator.require_control()
-    return scene.operator.custom_capability
+def _(context: ScenarioContext) -> str:
+    context.control_plane.require()
+    return context.server.custom_capability
 
 
 @given("a server that announces custom capabilities", target_fixture="exchange")
-def _(scene: Scene) -> Exchange:
-    return scene.told_custom_capabilities()
+def _(context: ScenarioContext) -> Exchange:
+    return context.server.tell_custom()
 
 
 @given("an agent that has the server's custom capability", target_fixture="agent")
-def _(scene: Scene, custom_capability: str) -> Agent:
-    return scene.agent_with_custom_capability(custom_capability)
+def _(context: ScenarioContext, custom_capability: str) -> Agent:
+    return context.agents.with_custom_capability(custom_capability)
 
 
 @given(parsers.parse('an agent that has the custom capability "{name}"'), target_fixture="agent")
-def _(scene: Scene, name: str) -> Agent:
-    return scene.agent_with_custom_capability(name)
+def _(context: ScenarioContext, name: str) -> Agent:
+    return context.agents.with_custom_capability(name)
 
 
-@given("the agent has given up its custom capabilities")
-def _(scene: Scene, agent: Agent) -> None:
+@given("the agent has withdrawn its custom capabilities")
+def _(context: ScenarioContext, agent: Agent) -> None:
     agent.custom_capabilities = ()
-    scene.report(agent)
+    context.agents.report(agent)
 
 
 @when("the operator sends the agent a custom message")
-def _(scene: Scene, agent: Agent, custom_capability: str) -> None:
-    scene.operator.send_custom_message(agent, custom_capability)
+def _(context: ScenarioContext, agent: Agent, custom_capability: str) -> None:
+    context.control_plane.send_custom_message(agent, custom_capability)
 
 
 @then("the custom message arrives")
 def _(exchange: Exchange, custom_capability: str) -> None:
-    expect_offers.custom_message(exchange, custom_capability)
+    assert_custom_messages.arrived(exchange, custom_capability)
 
 
 @then("no custom message arrives")
 def _(exchange: Exchange) -> None:
-    expect_offers.no_custom_message(exchange)
+    assert_custom_messages.none_arrived(exchange)
 
 
-@then("the server's custom capabilities are named by reverse FQDN")
+@then("the names of the server's custom capabilities are reverse FQDNs")
 def _(exchange: Exchange) -> None:
-    expect_offers.reverse_fqdn(exchange)
+    satisfies("custom.reverse-fqdn", exchange)
 
 
 @then("the message has no custom capabilities")
 def _(exchange: Exchange) -> None:
-    expect_offers.no_custom_capabilities(exchange)
+    assert_custom_messages.no_capabilities(exchange)

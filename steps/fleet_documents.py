@@ -1,117 +1,118 @@
-"""Steps of the second witness: what the documents of the fleet tell."""
+"""Steps about the documents of agents in Elasticsearch."""
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance import messages
-from opamp_conformance.agent import Agent
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import documents as expect
-from opamp_conformance.scene import Scene
-from opamp_conformance.witness import Document
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.actions.fleet_documents import Document
+from opamp_conformance.actions.preconditions import require_accepted
+from opamp_conformance.assertions import fleet_documents as assert_documents
+from opamp_conformance.client import sample_messages
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.wire.exchange import Exchange
 
 
-@given("a fleet whose documents can be looked at")
-def _(scene: Scene) -> None:
-    scene.witness.require()
+@given("a fleet whose documents can be read")
+def _(context: ScenarioContext) -> None:
+    context.documents.require()
 
 
 @given(parsers.parse('the agent has described itself with the tags "{tags}"'))
-def _(scene: Scene, agent: Agent, tags: str) -> None:
-    scene.require_accepted(scene.client.send(messages.with_details(agent, tags)))
+def _(context: ScenarioContext, agent: Agent, tags: str) -> None:
+    require_accepted(context.client.send(sample_messages.with_details(agent, tags)))
 
 
 @given("the agent has reported a configuration with a password and an API key")
-def _(scene: Scene, agent: Agent) -> None:
-    scene.require_accepted(scene.client.send(messages.with_secrets(agent)))
+def _(context: ScenarioContext, agent: Agent) -> None:
+    require_accepted(context.client.send(sample_messages.with_secrets(agent)))
 
 
 @given("the agent has reported that it is unhealthy")
-def _(scene: Scene, agent: Agent) -> None:
-    scene.require_accepted(scene.client.send(messages.unhealthy(agent)))
+def _(context: ScenarioContext, agent: Agent) -> None:
+    require_accepted(context.client.send(sample_messages.unhealthy(agent)))
 
 
-@given(parsers.parse('the agent\'s document tells that it is "{status}"'), target_fixture="document")
-def _(scene: Scene, agent: Agent, status: str) -> Document:
-    return expect.status(scene.witness, agent, status)
+@given(parsers.parse('the agent\'s document has the status "{status}"'), target_fixture="document")
+def _(context: ScenarioContext, agent: Agent, status: str) -> Document:
+    return assert_documents.status(context.documents, agent, status)
 
 
-@when("the agent reports an error it may recover from", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.client.send(messages.degraded(agent))
+@when("the agent reports a recoverable error", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(sample_messages.degraded(agent))
 
 
-@then("the agent has a document that tells its instance_uid")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.identity(scene.witness, agent.instance_uid)
+@then("the agent has a document with its instance_uid")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.identity(context.documents, agent.instance_uid)
 
 
-@then("there is a document that tells the new_instance_uid")
-def _(scene: Scene, exchange: Exchange) -> None:
-    expect.identity(scene.witness, exchange.new_instance_uid)
+@then("there is a document with the new_instance_uid")
+def _(context: ScenarioContext, exchange: Exchange) -> None:
+    assert_documents.identity(context.documents, exchange.new_instance_uid)
 
 
 @then("the agent's document is that of an active OpAMP agent")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.kind(scene.witness, agent)
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.kind(context.documents, agent)
 
 
-@then("the agent's document tells the policy of its enrollment key")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.policy(scene.witness, agent)
+@then("the agent's document has the policy of its enrollment key")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.policy(context.documents, agent)
 
 
 @then(parsers.parse('the agent\'s document has its name and the tags "{one}" and "{other}"'))
-def _(scene: Scene, agent: Agent, one: str, other: str) -> None:
-    expect.tags(scene.witness, agent, [one, other])
+def _(context: ScenarioContext, agent: Agent, one: str, other: str) -> None:
+    assert_documents.tags(context.documents, agent, [one, other])
 
 
-@then("the metadata in the agent's document tells its name, version, host and platform")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.metadata(scene.witness, agent)
+@then("the metadata in the agent's document has its name, version, host and platform")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.metadata(context.documents, agent)
 
 
 @then("the agent's document has its attributes")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.attributes(scene.witness, agent)
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.attributes(context.documents, agent)
 
 
-@then("the agent's document names its capabilities")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.capabilities(scene.witness, agent)
+@then("the agent's document has the names of its capabilities")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.capabilities(context.documents, agent)
 
 
-@then("the agent's document tells its last sequence number")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.sequence_num(scene.witness, agent)
+@then("the agent's document has its last sequence number")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.sequence_num(context.documents, agent)
 
 
 @then("the agent's document has the configuration without its secrets")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.no_secrets(scene.witness, agent)
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.no_secrets(context.documents, agent)
 
 
 @then("the agent's document is marked as reenrolled")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.reenrolled(scene.witness, agent)
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.reenrolled(context.documents, agent)
 
 
-@then("the agent's document is not marked any more")
-def _(scene: Scene, agent: Agent) -> None:
-    expect.not_reenrolled(scene.witness, agent)
+@then("the agent's document is no longer marked")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.not_reenrolled(context.documents, agent)
 
 
 @then("the agent has no document")
-def _(scene: Scene, agent: Agent) -> None:
-    scene.await_everything_written()
-    expect.none(scene.witness, agent)
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.documents.wait_until_written(context.agents.reported().instance_uid)
+    assert_documents.none(context.documents, agent)
 
 
-@then("the agent's document still tells what it told before")
-def _(scene: Scene, agent: Agent, document: Document) -> None:
-    scene.await_everything_written()
-    expect.unchanged(scene.witness, agent, document)
+@then("the agent's document has not changed")
+def _(context: ScenarioContext, agent: Agent, document: Document) -> None:
+    context.documents.wait_until_written(context.agents.reported().instance_uid)
+    assert_documents.unchanged(context.documents, agent, document)
 
 
-@then(parsers.parse('the agent\'s document comes to tell that it is "{status}"'))
-def _(scene: Scene, agent: Agent, status: str) -> None:
-    expect.status(scene.witness, agent, status)
+@then(parsers.parse('the agent\'s document gets the status "{status}"'))
+def _(context: ScenarioContext, agent: Agent, status: str) -> None:
+    assert_documents.status(context.documents, agent, status)

@@ -1,70 +1,75 @@
-"""Steps about who a message speaks of."""
+"""Steps about the instance_uid of a message."""
 
 from pytest_bdd import given, parsers, then, when
 
-from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import identification as expect_identification
-from opamp_conformance.scene import Scene
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.actions.preconditions import require_16_bytes
+from opamp_conformance.assertions import identification as assert_identification
+from opamp_conformance.assertions.common import satisfies
+from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, Agent
+from opamp_conformance.wire.exchange import Exchange
 
 
-@given("the agent has asked for a new instance_uid and was answered", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.answered_request(agent)
+@given("the agent has asked for a new instance_uid and received one", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.instance_uid.answered(agent)
 
 
-@given("the agent has asked for a new instance_uid and was answered with 16 bytes", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.require_16_bytes(scene.answered_request(agent))
+@given("the agent has asked for a new instance_uid and received one of 16 bytes", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return require_16_bytes(context.instance_uid.answered(agent))
 
 
 @when(
-    parsers.parse("the agent reports its full status under an instance_uid of {length:d} bytes"),
+    parsers.parse("the agent reports its full status with an instance_uid of {length:d} bytes"),
     target_fixture="exchange",
 )
-def _(scene: Scene, agent: Agent, length: int) -> Exchange:
-    return scene.deliver_under_malformed_uid(agent, length)
+def _(context: ScenarioContext, agent: Agent, length: int) -> Exchange:
+    return context.malformed.wrong_uid_length(agent, length)
 
 
-@when(parsers.parse("the agent asks for a new instance_uid under one of {length:d} bytes"), target_fixture="exchange")
-def _(scene: Scene, agent: Agent, length: int) -> Exchange:
-    return scene.deliver_under_malformed_uid(agent, length, flags=REQUEST_INSTANCE_UID)
+@when(
+    parsers.parse("the agent asks for a new instance_uid with an instance_uid of {length:d} bytes"),
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, length: int) -> Exchange:
+    return context.malformed.wrong_uid_length(agent, length, flags=REQUEST_INSTANCE_UID)
 
 
 @when(
     parsers.parse("{count:d} other agents report their full status on the agent's WebSocket"),
     target_fixture="exchanges",
 )
-def _(scene: Scene, agent: Agent, count: int) -> list[Exchange]:
-    return scene.lanes.report_beside(agent, scene.unknown_agents(count))
+def _(context: ScenarioContext, agent: Agent, count: int) -> list[Exchange]:
+    return context.websocket.report_on_connection_of(agent, context.agents.several(count))
 
 
 @then("the response echoes the instance_uid of the request")
 def _(exchange: Exchange) -> None:
-    expect_identification.echo(exchange)
+    assert_identification.echo(exchange)
 
 
 @then("each response echoes the instance_uid of its request")
 def _(exchanges: list[Exchange]) -> None:
     for exchange in exchanges:
-        expect_identification.echo(exchange)
+        assert_identification.echo(exchange)
 
 
-@then("an error that names an agent names the sender")
+@then("an error with an instance_uid is addressed to its sender")
 def _(exchange: Exchange) -> None:
-    expect_identification.echo_by_name(exchange)
+    assert_identification.echo_if_named(exchange)
 
 
 @then("an instance_uid is announced")
 def _(exchange: Exchange) -> None:
-    expect_identification.instance_uid_announced(exchange)
+    assert_identification.announced(exchange)
 
 
 @then("new_instance_uid has 16 bytes")
 def _(exchange: Exchange) -> None:
-    expect_identification.sixteen_bytes(exchange)
+    satisfies("identification.new-instance-uid.length", exchange)
 
 
 @then("new_instance_uid is a UUID version 7")
 def _(exchange: Exchange) -> None:
-    expect_identification.uuid_version_7(exchange)
+    assert_identification.uuid_version_7(exchange)

@@ -2,11 +2,11 @@
 
 from pytest_bdd import parsers, then, when
 
-from opamp_conformance.agent import Agent
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import websocket as expect_websocket
-from opamp_conformance.lanes import ZERO_IN_TWO_BYTES
-from opamp_conformance.scene import Scene
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.actions.websocket import ZERO_IN_TWO_BYTES
+from opamp_conformance.assertions import websocket as assert_websocket
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import varint
 
 
@@ -16,80 +16,81 @@ from opamp_proto import varint
     ),
     target_fixture="exchange",
 )
-def _(scene: Scene, agent: Agent, subprotocol: str) -> Exchange:
-    return scene.lanes.report_opening_with(agent, {"Sec-WebSocket-Protocol": subprotocol})
+def _(context: ScenarioContext, agent: Agent, subprotocol: str) -> Exchange:
+    return context.websocket.open_and_report(agent, {"Sec-WebSocket-Protocol": subprotocol})
 
 
 @when("the agent opens a WebSocket that offers compression and reports its full status", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.lanes.report_opening_with(agent, {"Sec-WebSocket-Extensions": "x-nonesuch, x-another; level=9"})
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    extensions = {"Sec-WebSocket-Extensions": "x-nonesuch, x-another; level=9"}
+    return context.websocket.open_and_report(agent, extensions)
 
 
 @when(parsers.parse("the agent reports its full status in {count:d} fragments"), target_fixture="exchange")
-def _(scene: Scene, agent: Agent, count: int) -> Exchange:
-    return scene.lanes.report_in_fragments(agent, count)
+def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
+    return context.websocket.report_in_fragments(agent, count)
 
 
-@when("the agent sends a message of nothing but the header", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.lanes.send_header_only(agent)
+@when("the agent sends a message with only the header", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.websocket.send_header_only(agent)
 
 
-@when("the agent reports its full status behind a header of 0 in two bytes", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.lanes.report_behind(agent, ZERO_IN_TWO_BYTES)
+@when("the agent reports its full status after a header of 0 in two bytes", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.websocket.report_with_header(agent, ZERO_IN_TWO_BYTES)
 
 
-@when(parsers.parse("the agent reports its full status behind the header {header:d}"), target_fixture="exchange")
-def _(scene: Scene, agent: Agent, header: int) -> Exchange:
-    return scene.lanes.report_behind(agent, varint(header))
+@when(parsers.parse("the agent reports its full status after the header {header:d}"), target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, header: int) -> Exchange:
+    return context.websocket.report_with_header(agent, varint(header))
 
 
 @when("the agent sends a text message and checks in", target_fixture="exchange")
-def _(scene: Scene, agent: Agent) -> Exchange:
-    return scene.lanes.send_text_and_check_in(agent)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.websocket.send_text_and_check_in(agent)
 
 
 @when(parsers.parse("the agent checks in {count:d} times without waiting for answers"), target_fixture="exchanges")
-def _(scene: Scene, agent: Agent, count: int) -> list[Exchange]:
-    return scene.lanes.check_in_without_waiting(agent, count)
+def _(context: ScenarioContext, agent: Agent, count: int) -> list[Exchange]:
+    return context.websocket.check_in_without_waiting(agent, count)
 
 
 @when("the agent pings the server", target_fixture="problem")
-def _(scene: Scene, agent: Agent) -> str | None:
-    return scene.lanes.ping(agent)
+def _(context: ScenarioContext, agent: Agent) -> str | None:
+    return context.websocket.ping(agent)
 
 
 @then("the answer is a binary message")
 def _(exchange: Exchange) -> None:
-    expect_websocket.binary(exchange)
+    assert_websocket.binary(exchange)
 
 
 @then("the answer begins with the header 0")
 def _(exchange: Exchange) -> None:
-    expect_websocket.header_zero(exchange)
+    assert_websocket.header_zero(exchange)
 
 
-@then("nothing but a ServerToAgent follows the header")
+@then("only a ServerToAgent follows the header")
 def _(exchange: Exchange) -> None:
-    expect_websocket.server_to_agent_behind_header(exchange)
+    assert_websocket.server_to_agent_after_header(exchange)
 
 
 @then("the answer has no field that only an AgentToServer has")
 def _(exchange: Exchange) -> None:
-    expect_websocket.no_fields_of_agents(exchange)
+    assert_websocket.no_agent_fields(exchange)
 
 
 @then("the message is not processed")
 def _(exchange: Exchange) -> None:
-    expect_websocket.not_processed(exchange)
+    assert_websocket.not_processed(exchange)
 
 
-@then("the WebSocket goes on")
+@then("the WebSocket stays open")
 def _(exchange: Exchange) -> None:
-    expect_websocket.goes_on(exchange)
+    assert_websocket.stays_open(exchange)
 
 
 @then("the server answers with a pong")
 def _(problem: str | None) -> None:
-    expect_websocket.pong(problem)
+    assert_websocket.pong(problem)

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from opamp_mock_server import DEVIATIONS, MockServer, Settings
-from programs import HERE
+from support.peers import ROOT
 
-ACTION = yaml.safe_load((HERE.parent / "action.yml").read_text(encoding="utf-8"))
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 
 
 class Runner:
@@ -26,7 +26,7 @@ class Runner:
             **os.environ,
             "RUNNER_TEMP": str(folder),
             "GITHUB_ACTIONS": "true",
-            "GITHUB_ACTION_PATH": str(HERE.parent),
+            "GITHUB_ACTION_PATH": str(ROOT),
             "GITHUB_OUTPUT": str(folder / "output"),
             "GITHUB_STEP_SUMMARY": str(folder / "summary"),
         }
@@ -57,7 +57,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
 
 def test_a_good_server_passes(runner: Runner) -> None:
     *_, grade = ACTION["runs"]["steps"]
-    result = runner(grade, options="--only 'A server takes status reports' --transport http")
+    result = runner(grade, options="--only 'capabilities.server.accepts-status' --transport http")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "conformant: 1 passed" in result.stdout
     assert (runner.folder / "output").read_text().endswith("exit-code=0\n")

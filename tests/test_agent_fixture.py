@@ -14,8 +14,8 @@ from opentelemetry._opamp.callbacks import OpAMPCallbacks
 from opentelemetry._opamp.client import OpAMPClient
 from websockets.sync.client import connect
 
-from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent
-from opamp_mock_server import CannotDeviate
+from opamp_conformance.client.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent
+from opamp_mock_server import DeviationError
 from opamp_mock_server.testing import OpampServer
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
@@ -155,7 +155,7 @@ def test_deviations_are_switched_while_it_runs_also_on_open_connections(opamp_se
         assert ask()
     with pytest.raises(KeyError):
         opamp_server.deviate("nonesuch")
-    with pytest.raises(CannotDeviate):
+    with pytest.raises(DeviationError):
         opamp_server.deviate("fleet.document.kind")
 
 

@@ -4,9 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from programs import HERE
+from support.peers import ROOT
 
-ROOT = HERE.parent
 MOCK_SERVER, KIT, MESSAGES = "opamp_mock_server", "opamp_conformance", "opamp_proto"
 
 

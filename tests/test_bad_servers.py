@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from conftest import Cli, RudeServer, acknowledgement, one_line, read_request, respond
-from faults import free_port
 from opamp_proto import opamp_pb2 as pb
+from support.bad_server import BadServer, acknowledgement, read_request, respond
+from support.command_line import Cli, one_line
+from support.fault_injection import free_port
 
 # ---- the first exchange: nothing could be told
 
@@ -103,7 +104,7 @@ def gzip_bomb(connection: socket.socket) -> None:
     ],
 )
 def test_a_server_that_is_none(cli: Cli, behaviour: Callable[[socket.socket], None], says: str) -> None:
-    with RudeServer(behaviour) as server:
+    with BadServer(behaviour) as server:
         result = cli("run", "--url", server.url, "--timeout", 3 if behaviour is endless_body else 0.5)
     assert result.returncode == 2
     assert re.search(says, one_line(result))
@@ -162,21 +163,21 @@ def test_tls_on_a_plain_port(cli: Cli) -> None:
 
 
 def test_a_plain_request_on_a_tls_port(cli: Cli, authority: trustme.CA) -> None:
-    with RudeServer(answer, tls_server(authority)) as server:
+    with BadServer(answer, tls_server(authority)) as server:
         result = cli("run", "--url", server.url, "--timeout", 2)
     assert result.returncode == 2
     assert "does not answer as an OpAMP server" in one_line(result)
 
 
 def test_an_authority_nobody_trusts(cli: Cli, authority: trustme.CA) -> None:
-    with RudeServer(answer, tls_server(authority)) as server:
+    with BadServer(answer, tls_server(authority)) as server:
         result = cli("run", "--url", f"https://localhost:{server.port}")
     assert result.returncode == 2
     assert "certificate is not trusted" in one_line(result)
 
 
 def test_an_authority_that_is_given(cli: Cli, authority: trustme.CA, ca_file: Path) -> None:
-    with RudeServer(answer, tls_server(authority)) as server:
+    with BadServer(answer, tls_server(authority)) as server:
         result = cli("run", "--url", f"https://localhost:{server.port}", "--ca", ca_file, *ONE)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -186,7 +187,7 @@ def test_a_client_certificate(cli: Cli, authority: trustme.CA, ca_file: Path, tm
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     client.cert_chain_pems[0].write_to_path(cert)
     client.private_key_pem.write_to_path(key)
-    with RudeServer(answer, tls_server(authority, wants_certificate=True)) as server:
+    with BadServer(answer, tls_server(authority, wants_certificate=True)) as server:
         url = f"https://localhost:{server.port}"
         shown = cli("run", "--url", url, "--ca", ca_file, "--cert", cert, "--key", key, *ONE)
         not_shown = cli("run", "--url", url, "--ca", ca_file, *ONE)
@@ -224,8 +225,8 @@ def misbehaving_after_first(then: Callable[[socket.socket], None]) -> Callable[[
     ],
 )
 def test_a_server_that_breaks_a_promise_in_mid_run(cli: Cli, then: Callable[[socket.socket], None]) -> None:
-    with RudeServer(misbehaving_after_first(then)) as server:
-        result = cli("run", "--url", server.url, "--timeout", 0.5, "--only", "Each check-in is answered")
+    with BadServer(misbehaving_after_first(then)) as server:
+        result = cli("run", "--url", server.url, "--timeout", 0.5, "--only", "response.must-respond.check-ins")
     assert result.returncode == 1
     assert re.search("^(failed|blocked) +MUST", result.stdout, re.MULTILINE)
     assert result.stderr == ""
@@ -239,19 +240,19 @@ def test_a_server_that_answers_in_pieces(cli: Cli) -> None:
                 connection.sendall(piece)
                 time.sleep(0.02)
 
-    with RudeServer(dribble) as server:
+    with BadServer(dribble) as server:
         result = cli("run", "--url", server.url, *ONE)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_a_server_that_vanishes(cli: Cli) -> None:
-    ended: list[RudeServer] = []
+    ended: list[BadServer] = []
 
     def vanish(connection: socket.socket) -> None:
         respond(connection, acknowledgement(read_request(connection)))
         ended[0].__exit__()
 
-    with RudeServer(vanish) as server:
+    with BadServer(vanish) as server:
         ended.append(server)
         result = cli("run", "--url", server.url, "--timeout", 1, "--only", "response.*")
     assert result.returncode == 1
@@ -267,7 +268,7 @@ def test_a_header_that_is_no_text(cli: Cli, tmp_path: Path) -> None:
             body = acknowledgement(request)
             connection.sendall(b"HTTP/1.1 200 OK\r\nX-Bad: \xff\xfe\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
-    with RudeServer(behave) as server:
+    with BadServer(behave) as server:
         result = cli("run", "--url", server.url, "--jsonl", tmp_path / "out.jsonl")
     assert result.returncode == 1
     assert '"x-bad"' in (tmp_path / "out.jsonl").read_text()
@@ -285,7 +286,7 @@ def test_a_server_that_is_too_busy_is_waited_for(cli: Cli) -> None:
             else:
                 respond(connection, acknowledgement(request))
 
-    with RudeServer(behave) as server:
+    with BadServer(behave) as server:
         result = cli("run", "--url", server.url, "--only", "response.must-respond")
     assert result.returncode == 0, result.stdout
 
@@ -298,8 +299,8 @@ def test_a_server_that_stays_too_busy_is_not_judged(cli: Cli) -> None:
             else:
                 connection.sendall(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n")
 
-    with RudeServer(behave) as server:
-        result = cli("run", "--url", server.url, "--transport", "http", "--only", "Each check-in is answered")
+    with BadServer(behave) as server:
+        result = cli("run", "--url", server.url, "--transport", "http", "--only", "response.must-respond.check-ins")
     assert result.returncode == 2
     assert "too busy 4 times" in result.stdout
 
@@ -326,7 +327,7 @@ def test_a_secret_that_the_server_sends_back(
             connection.sendall(head.encode() + body)
 
     files = [tmp_path / "out.xml", tmp_path / "out.jsonl"]
-    with RudeServer(behave) as server:
+    with BadServer(behave) as server:
         header = f"Authorization: ApiKey {secret}"
         result = cli("run", "--url", server.url, "--header", header, "--junit", files[0], "--jsonl", files[1])
     assert result.returncode == 1
@@ -343,7 +344,7 @@ def test_a_secret_in_the_first_exchange(cli: Cli) -> None:
         read_request(connection)
         connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /?key=a-secret-key\r\nContent-Length: 0\r\n\r\n")
 
-    with RudeServer(behave) as server:
+    with BadServer(behave) as server:
         result = cli("run", "--url", server.url, "--header", "Authorization: ApiKey a-secret-key")
     assert result.returncode == 2
     assert "/?key=<redacted>" in one_line(result)

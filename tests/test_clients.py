@@ -8,9 +8,9 @@ from opentelemetry._opamp.callbacks import OpAMPCallbacks
 from opentelemetry._opamp.client import OpAMPClient
 from opentelemetry._opamp.proto import opamp_pb2
 
-from listening import AUTHORIZATION, listening, mock_server
 from opamp_mock_server import DEVIATIONS
-from programs import go_programs, node_programs, run
+from support.message_lines import AUTHORIZATION, listening, mock_server
+from support.peers import go_programs, node_programs, run
 
 
 def new_instance_uid_in(line: str) -> str:

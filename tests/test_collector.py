@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from listening import AUTHORIZATION, listening, mock_server
 from opamp_mock_server import DEVIATIONS
-from programs import PEERS, collector, running
+from support.message_lines import AUTHORIZATION, listening, mock_server
+from support.peers import PEERS, collector, running
 
 pytestmark = pytest.mark.go
 

@@ -11,9 +11,9 @@ from typing import Any
 import docker.errors
 import pytest
 
-from doc_commands import play
-from images import ELASTICSEARCH_IMAGE, container_engine
-from programs import HERE, need
+from support.doc_commands import play
+from support.images import ELASTICSEARCH_IMAGE, container_engine
+from support.peers import ROOT, need
 
 IMAGE = "opamp-test/opamp-conformance:local"
 NEEDED = ("OPAMP_BASE_IMAGE", "OPAMP_RUNTIME_IMAGE", "OPAMP_HAPROXY_IMAGE", ELASTICSEARCH_IMAGE)
@@ -50,7 +50,7 @@ def test_the_commands_of_the_documentation(engine: Any, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with nothing_left(engine):
-        output = play(HERE.parent / "docs" / "containers.md", home, {"DOCS_IMAGE": IMAGE}, seconds=400)
+        output = play(ROOT / "docs" / "containers.md", home, {"DOCS_IMAGE": IMAGE}, seconds=400)
     assert output.count("\nconformant: ") == 3
     assert "100 of 100 agents" in output
     assert (home / "reports" / "run.html").stat().st_uid == os.getuid()

@@ -16,13 +16,13 @@ import pytest
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
-from controlling import Refused, ask, send, status_of
-from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
-from opamp_mock_server import DEVIATIONS, CannotDeviate, MockServer, Settings
+from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, Agent
+from opamp_mock_server import DEVIATIONS, DeviationError, MockServer, Settings
 from opamp_mock_server.control import agent as agent_control
 from opamp_mock_server.control import server as server_control
-from opamp_mock_server.recording import Recording
+from opamp_mock_server.service.message_log import MessageLog
 from opamp_proto import opamp_pb2 as pb
+from support.control_plane import ControlError, ask, send, status_of
 
 KEY = "c2VjcmV0LWtleQ"
 NOBODY = "00" * 16
@@ -62,7 +62,7 @@ def test_it_is_off_unless_asked_for() -> None:
             *("PUT", f"agents/{NOBODY}/packages"),
             *(b'{"p": {"type": "PackageType_TopLevel", "version": {}, "content": ""}}', 400),
         ),
-        ("POST", f"agents/{NOBODY}/trouble", b'{"kind": "none"}', 400),
+        ("POST", f"agents/{NOBODY}/fault", b'{"kind": "none"}', 400),
         ("DELETE", f"agents/{NOBODY}/connection", b"", 404),
         ("DELETE", f"agents/{NOBODY}", b"", 204),
         ("POST", f"agents/{NOBODY}/commands", b"{}", 204),
@@ -153,7 +153,7 @@ def test_only_so_many_wait(server: MockServer, monkeypatch: pytest.MonkeyPatch) 
         deadline = time.monotonic() + 10
         status = 0
         while status != 503 and time.monotonic() < deadline:
-            with suppress(Refused):
+            with suppress(ControlError):
                 ask(server, "GET", "/messages")
                 continue
             status = status_of(server, "GET", "/messages")
@@ -213,7 +213,7 @@ def test_what_the_server_says_unasked_is_kept(server: MockServer) -> None:
 
 
 def test_a_recording_is_bounded() -> None:
-    recording = Recording(most=3, most_bytes=1000)
+    recording = MessageLog(most=3, most_bytes=1000)
     for number in range(5):
         recording.note(pb.AgentToServer(sequence_num=number), pb.ServerToAgent())
     assert [kept.number for kept in recording.after(0)] == [3, 4, 5]
@@ -265,7 +265,7 @@ def test_every_deviation_can_be_switched_on_while_agents_are_there(
                     websocket.recv(timeout=0.5)
 
             speak()
-            with suppress(CannotDeviate):
+            with suppress(DeviationError):
                 server.deviate([deviation])
             speak()
         with suppress(OSError, HTTPException):
@@ -276,9 +276,9 @@ def test_every_deviation_can_be_switched_on_while_agents_are_there(
 
 
 def test_a_mistyped_deviation_is_answered_with_the_nearest(server: MockServer) -> None:
-    with pytest.raises(Refused, match=r"did you mean 'fleet.request-uid.echo'"):
+    with pytest.raises(ControlError, match=r"did you mean 'fleet.request-uid.echo'"):
         ask(server, "PUT", "/deviations", {"active": ["fleet.request-uid.eho"]})
-    with pytest.raises(Refused, match=r"there is no deviation ''\n"):
+    with pytest.raises(ControlError, match=r"there is no deviation ''\n"):
         ask(server, "PUT", "/deviations", {"active": [""]})
 
 

@@ -1,39 +1,52 @@
 """The matrix: each deviation of the mock server fails scenarios of the requirement it breaks, and no others."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from matrix import Graded, can_be_graded, elasticsearch, grade, grade_all
-from opamp_conformance.catalogue import Scenario, load_catalogue
-from opamp_conformance.events import ScenarioFinished
+from opamp_conformance.checks.findings import CHECKS, TRUTHFUL
 from opamp_conformance.ledger import load
-from opamp_conformance.validation import CHECKS, TRUTHFUL
-from opamp_conformance.verdicts import ExitCode, Verdict
+from opamp_conformance.results.events import ScenarioFinished
+from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.suite.catalogue import Scenario, load_catalogue
 from opamp_mock_server import DEVIATIONS, Deviation
-
-Matrix = Mapping[str, Graded]
-
-
-@pytest.fixture(scope="module")
-def matrix() -> Matrix:
-    return grade_all()
-
+from support.deviation_matrix import Matrix, can_be_graded, elasticsearch, grade
 
 NEEDS_ELASTICSEARCH = "needs an Elasticsearch: set ELASTICSEARCH_URL"
 
 
-def killed(matrix: Matrix, requirement: str) -> set[str]:
-    return {
-        event.name
-        for deviation in DEVIATIONS.values()
-        if requirement in deviation.breaks and deviation.id in matrix
-        for event in matrix[deviation.id].broken()
-    }
+def breaking(requirement: str) -> list[str]:
+    """Return the deviations that break a requirement."""
+    return [deviation.id for deviation in DEVIATIONS.values() if requirement in deviation.breaks]
+
+
+def needed(item: pytest.Item) -> list[str]:
+    """Return the deviations that a test looks at."""
+    match item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}:
+        case {"deviation": Deviation() as deviation}:
+            return [deviation.id]
+        case {"scenario": Scenario() as scenario}:
+            return [one for requirement in scenario.requirements for one in breaking(requirement.id)]
+        case {"requirement": str() as requirement}:
+            return breaking(requirement)
+    return []
+
+
+@pytest.fixture(scope="module")
+def matrix(request: pytest.FixtureRequest) -> Iterator[Matrix]:
+    """The results of those deviations that the selected tests need: one deviation is graded in seconds."""
+    items = [item for item in request.session.items if item.path == request.path]
+    with Matrix(dict.fromkeys(one for item in items for one in needed(item))) as graded:
+        yield graded
+
+
+def failing_for(matrix: Matrix, requirement: str) -> set[str]:
+    """Return the keys of the cases that fail for the deviations from a requirement."""
+    return {event.key for one in breaking(requirement) if one in matrix for event in matrix[one].broken()}
 
 
 def names(events: Iterable[ScenarioFinished]) -> list[str]:
-    return [f"{event.transport}: {event.name}: {event.actual}" for event in events]
+    return [f"{event.transport}: {event.key}: {event.actual}" for event in events]
 
 
 def test_without_a_deviation_all_is_well() -> None:
@@ -61,18 +74,18 @@ def test_a_deviation_breaks_what_it_says_and_nothing_else(matrix: Matrix, deviat
     assert graded.code == (ExitCode.NOT_CONFORMANT if is_binding else ExitCode.CONFORMANT)
 
 
-@pytest.mark.parametrize("scenario", load_catalogue().values(), ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", load_catalogue().values(), ids=lambda scenario: scenario.key)
 def test_a_scenario_fails_for_each_requirement_it_names(matrix: Matrix, scenario: Scenario) -> None:
     if scenario.chapter == "fleet_documents" and elasticsearch() is None:
         pytest.skip(NEEDS_ELASTICSEARCH)
     for requirement in scenario.requirements:
-        seen = killed(matrix, requirement.id)
-        assert seen & set(scenario.names), f"no deviation from {requirement.id} fails it"
+        cases = {case.key for case in scenario.cases()}
+        assert failing_for(matrix, requirement.id) & cases, f"no deviation from {requirement.id} fails it"
 
 
 @pytest.mark.parametrize("requirement", [*CHECKS, TRUTHFUL])
 def test_a_check_of_every_reply_finds_its_deviation(matrix: Matrix, requirement: str) -> None:
-    assert [deviation for deviation, graded in matrix.items() if requirement in graded.findings]
+    assert [one for one in breaking(requirement) if one in matrix and requirement in matrix[one].findings]
 
 
 def test_a_deviation_breaks_requirements_of_the_ledger() -> None:

@@ -13,12 +13,11 @@ import pytest
 import trustme
 import yaml
 
-from conftest import Cli
-from doc_commands import blocks, normal, play, shown
 from opamp_mock_server import MockServer, Settings, Tls
-from programs import HERE, need, run
+from support.command_line import Cli
+from support.doc_commands import blocks, normal, play, shown
+from support.peers import ROOT, need, run
 
-ROOT = HERE.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 RUN_ELSEWHERE = {"containers.md"}
@@ -96,7 +95,7 @@ def test_examples_can_be_read(page: Path) -> None:
 def test_the_example_of_an_agent_is_the_one_that_is_run() -> None:
     [example] = blocks(DOCS / "agent-tests.md", "python")
     body = example.text.partition("\n")[2].strip()
-    assert body in (HERE / "test_agent_fixture.py").read_text(encoding="utf-8")
+    assert body in (ROOT / "tests" / "test_agent_fixture.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

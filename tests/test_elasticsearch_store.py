@@ -18,21 +18,23 @@ from typing import Any, TypeVar
 import pytest
 import uuid6
 
-from conftest import Cli, metric, one_line
-from faults import Fault, Instance, Proxy, free_port
-from matrix import elasticsearch, grade, index
-from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent, attribute
-from opamp_conformance.catalogue import load_catalogue
-from opamp_conformance.targets.elasticsearch import Access
-from opamp_conformance.verdicts import ExitCode, Verdict
-from opamp_mock_server import Elasticsearch, Limits, MockServer, Settings
-from opamp_mock_server.records import AgentRecord, Plan
-from opamp_mock_server.stores import Conflict, StoreUnavailable
-from opamp_mock_server.stores.documents import Documents
-from opamp_mock_server.stores.elasticsearch import ElasticsearchBackend, queued
+from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, Agent, attribute
+from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.suite.catalogue import load_catalogue
+from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
+from opamp_mock_server import ElasticsearchSettings, Limits, MockServer, Settings
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
+from opamp_mock_server.stores.elasticsearch import queued_store
+from opamp_mock_server.stores.elasticsearch.backend import ElasticsearchBackend
+from opamp_mock_server.stores.fleet_documents import FleetDocuments
+from opamp_mock_server.stores.store import ConflictError, StoreUnavailableError
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
-from programs import need, running
+from support.command_line import Cli, one_line
+from support.control_plane import metric
+from support.deviation_matrix import elasticsearch, grade, index
+from support.fault_injection import Fault, Instance, Proxy, free_port
+from support.peers import need, running
 
 T = TypeVar("T")
 
@@ -40,7 +42,7 @@ pytestmark = pytest.mark.skipif(elasticsearch() is None, reason="needs an Elasti
 
 
 @pytest.fixture
-def store() -> Iterator[Elasticsearch]:
+def store() -> Iterator[ElasticsearchSettings]:
     with index() as store:
         yield store
 
@@ -51,8 +53,8 @@ def send(url: str, message: pb.AgentToServer, timeout: float = 10) -> pb.ServerT
         return pb.ServerToAgent.FromString(response.read())
 
 
-def documents(store: Elasticsearch) -> list[dict[str, Any]]:
-    with Access(store.url).client() as client:
+def documents(store: ElasticsearchSettings) -> list[dict[str, Any]]:
+    with ElasticsearchAccess(store.url).client() as client:
         client.indices.refresh(index=store.index)
         return [hit["_source"] for hit in client.search(index=store.index, size=1000)["hits"]["hits"]]
 
@@ -60,17 +62,17 @@ def documents(store: Elasticsearch) -> list[dict[str, Any]]:
 # ---- the suite
 
 
-def test_what_concerns_documents_and_instances_passes(store: Elasticsearch) -> None:
+def test_what_concerns_documents_and_instances_passes(store: ElasticsearchSettings) -> None:
     """All the rest passes behind a load balancer, below."""
     concerned = [each for each in load_catalogue().values() if each.chapter in ("fleet_documents", "instances")]
     assert len(concerned) > 20
     graded = grade([], concerned, store)
-    assert [event.name for event in graded.record.scenarios if event.verdict is not Verdict.PASSED] == []
+    assert [event.key for event in graded.record.scenarios if event.verdict is not Verdict.PASSED] == []
     assert graded.code is ExitCode.CONFORMANT
 
 
 @contextmanager
-def two_instances(store: Elasticsearch, *arguments: str) -> Iterator[list[Instance]]:
+def two_instances(store: ElasticsearchSettings, *arguments: str) -> Iterator[list[Instance]]:
     options = ["--store", "elasticsearch", "--elasticsearch-url", store.url, "--index", store.index, *arguments]
     with ExitStack() as stack:
         instances = [Instance(options), Instance(options)]
@@ -81,7 +83,7 @@ def two_instances(store: Elasticsearch, *arguments: str) -> Iterator[list[Instan
 
 
 def test_the_whole_suite_passes_on_two_instances_behind_a_load_balancer(
-    cli: Cli, store: Elasticsearch, tmp_path: Path
+    cli: Cli, store: ElasticsearchSettings, tmp_path: Path
 ) -> None:
     need("haproxy")
     with two_instances(store, "--control", "--enrollment-key", "test-key") as instances:
@@ -101,14 +103,14 @@ def test_the_whole_suite_passes_on_two_instances_behind_a_load_balancer(
     assert re.search(r"^conformant: \d+ passed in", result.stdout, re.MULTILINE), result.stdout[-500:]
 
 
-def test_two_instances_are_one_server(cli: Cli, store: Elasticsearch) -> None:
+def test_two_instances_are_one_server(cli: Cli, store: ElasticsearchSettings) -> None:
     with two_instances(store) as (one, other):
         result = cli("run", "--url", one.url, "--url", other.url, "--contract", "fleet", "--only", "fleet.instances.*")
     assert result.returncode == 0, result.stdout
     assert "6 passed" in result.stdout
 
 
-def test_the_limit_on_enrollments_counts_new_agents_alone(store: Elasticsearch) -> None:
+def test_the_limit_on_enrollments_counts_new_agents_alone(store: ElasticsearchSettings) -> None:
     """Also where an instance remembers nobody, as after its start: a full report of a known agent is no enrollment."""
     fleet = [Agent("limits") for _ in range(4)]
     with MockServer(Settings(store=store)) as first:
@@ -132,8 +134,8 @@ def in_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 @contextmanager
-def backends(store: Elasticsearch, count: int) -> Iterator[list[ElasticsearchBackend]]:
-    yield [ElasticsearchBackend(store, Documents(), has_operator=False) for _ in range(count)]
+def backends(store: ElasticsearchSettings, count: int) -> Iterator[list[ElasticsearchBackend]]:
+    yield [ElasticsearchBackend(store, FleetDocuments(), has_operator=False) for _ in range(count)]
 
 
 async def closed(*backends: ElasticsearchBackend) -> None:
@@ -141,7 +143,7 @@ async def closed(*backends: ElasticsearchBackend) -> None:
         await backend.close()
 
 
-def test_what_another_instance_has_removed_is_not_updated(store: Elasticsearch) -> None:
+def test_what_another_instance_has_removed_is_not_updated(store: ElasticsearchSettings) -> None:
     async def work() -> None:
         with backends(store, 2) as (one, other):
             uid = uuid6.uuid7().bytes
@@ -150,7 +152,7 @@ def test_what_another_instance_has_removed_is_not_updated(store: Elasticsearch) 
             assert known is not None
             assert not is_certain
             await other.store.delete(uid)
-            with pytest.raises(Conflict):
+            with pytest.raises(ConflictError):
                 await one.store.put(known._replace(connected=False))
             assert await one.store.get(uid) is None
             await closed(one, other)
@@ -158,7 +160,7 @@ def test_what_another_instance_has_removed_is_not_updated(store: Elasticsearch) 
     in_loop(work)
 
 
-def test_nobody_is_enrolled_twice(store: Elasticsearch) -> None:
+def test_nobody_is_enrolled_twice(store: ElasticsearchSettings) -> None:
     async def work() -> None:
         with backends(store, 2) as (one, other):
             uid = uuid6.uuid7().bytes
@@ -167,9 +169,9 @@ def test_nobody_is_enrolled_twice(store: Elasticsearch) -> None:
                 return_exceptions=True,
             )
             assert sorted(type(result).__name__ for result in results) == [
-                "Conflict",
-                "Conflict",
-                "Conflict",
+                "ConflictError",
+                "ConflictError",
+                "ConflictError",
                 "NoneType",
             ]
             await closed(one, other)
@@ -178,14 +180,14 @@ def test_nobody_is_enrolled_twice(store: Elasticsearch) -> None:
 
 
 @pytest.mark.parametrize("is_queued", [False, True], ids=["acknowledged", "queued"])
-def test_agents_are_listed_in_parts_and_all_forgotten(store: Elasticsearch, is_queued: bool) -> None:
+def test_agents_are_listed_in_parts_and_all_forgotten(store: ElasticsearchSettings, is_queued: bool) -> None:
     async def work() -> None:
-        backend = ElasticsearchBackend(replace(store, is_queued=is_queued), Documents(), has_operator=True)
+        backend = ElasticsearchBackend(replace(store, is_queued=is_queued), FleetDocuments(), has_operator=True)
         uids = sorted(uuid6.uuid7().bytes for _ in range(5))
         for uid in reversed(uids):
             await backend.store.put(AgentRecord(uid, 1))
-            await backend.plans.put(uid, Plan(restart=True))
-        while (await backend.store.listed(b"", 3))[1] < len(uids):  # What is queued is not waited for.
+            await backend.desired_states.put(uid, DesiredState(restart=True))
+        while (await backend.store.listed(b"", 3))[1] < len(uids):  # What is queued_store is not waited for.
             await asyncio.sleep(0.05)
         first, total = await backend.store.listed(b"", 3)
         rest, _ = await backend.store.listed(uids[2], 3)
@@ -193,16 +195,16 @@ def test_agents_are_listed_in_parts_and_all_forgotten(store: Elasticsearch, is_q
         assert total == 5
         await backend.store.put(first[0]._replace(sequence_num=2))  # What is listed can be replaced.
         await backend.store.clear()
-        await backend.plans.clear()
+        await backend.desired_states.clear()
         assert await backend.store.listed(b"", 3) == ([], 0)
         assert await backend.store.get(uids[0]) is None
-        assert await backend.plans.get(uids[0]) is None
+        assert await backend.desired_states.get(uids[0]) is None
         await closed(backend)
 
     in_loop(work)
 
 
-def test_a_record_comes_back_as_it_was(store: Elasticsearch) -> None:
+def test_a_record_comes_back_as_it_was(store: ElasticsearchSettings) -> None:
     async def work() -> None:
         with backends(store, 2) as (one, other):
             agent = Agent("run")
@@ -228,11 +230,11 @@ def test_a_record_comes_back_as_it_was(store: Elasticsearch) -> None:
     in_loop(work)
 
 
-def test_what_is_disowned_is_removed_even_if_it_lands_late(store: Elasticsearch) -> None:
+def test_what_is_disowned_is_removed_even_if_it_lands_late(store: ElasticsearchSettings) -> None:
     async def work() -> None:
         with backends(store, 1) as (one,):
             uid = uuid6.uuid7().bytes
-            one.store.disown(uid)
+            one.store.discard(uid)
             await asyncio.sleep(0)
             await one.store.put(AgentRecord(uid, 1))
             end = time.monotonic() + 20
@@ -247,7 +249,7 @@ def test_what_is_disowned_is_removed_even_if_it_lands_late(store: Elasticsearch)
 # ---- documents that Elasticsearch might not like
 
 
-def test_odd_attributes_are_kept(store: Elasticsearch) -> None:
+def test_odd_attributes_are_kept(store: ElasticsearchSettings) -> None:
     agent = Agent("run")
     message = agent.full_status()
     odd = message.agent_description.non_identifying_attributes
@@ -268,12 +270,12 @@ def test_odd_attributes_are_kept(store: Elasticsearch) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.SILENT, Fault.SLOW, Fault.BUSY])
-def test_agents_are_told_to_come_back_and_can(store: Elasticsearch, fault: Fault) -> None:
+def test_agents_are_told_to_come_back_and_can(store: ElasticsearchSettings, fault: Fault) -> None:
     host, _, port = store.url.rpartition(":")
     enrolled, stranger, asking = Agent("run"), Agent("run"), Agent("run")
     with (
         Proxy(int(port)) as proxy,
-        MockServer(Settings(store=Elasticsearch(f"{host}:{proxy.port}", store.index))) as server,
+        MockServer(Settings(store=ElasticsearchSettings(f"{host}:{proxy.port}", store.index))) as server,
     ):
         assert not send(server.url, enrolled.full_status()).HasField("error_response")
         with proxy.having(fault, 0):
@@ -290,22 +292,22 @@ def test_agents_are_told_to_come_back_and_can(store: Elasticsearch, fault: Fault
             _insist(server.url, agent)
 
 
-def test_what_takes_several_requests_has_a_limit_as_a_whole(store: Elasticsearch) -> None:
+def test_what_takes_several_requests_has_a_limit_as_a_whole(store: ElasticsearchSettings) -> None:
     host, _, port = store.url.rpartition(":")
     agent = Agent("run")
     with MockServer(Settings(store=store)) as server:
         send(server.url, agent.full_status())
     with Proxy(int(port)) as proxy:
-        through = Elasticsearch(f"{host}:{proxy.port}", store.index)
+        through = ElasticsearchSettings(f"{host}:{proxy.port}", store.index)
         with MockServer(Settings(store=through)) as server, proxy.having(Fault.LATE, 0):
             # To this instance the agent is unknown: it has to be looked up first.
             error = send(server.url, agent.check_in()).error_response
             assert error.type == pb.ServerErrorResponseType_Unavailable
 
 
-def test_a_read_only_index_is_not_lost_agents(store: Elasticsearch) -> None:
+def test_a_read_only_index_is_not_lost_agents(store: ElasticsearchSettings) -> None:
     agent = Agent("run")
-    with MockServer(Settings(store=store)) as server, Access(store.url).client() as client:
+    with MockServer(Settings(store=store)) as server, ElasticsearchAccess(store.url).client() as client:
         client.indices.put_settings(index=store.index, settings={"index.blocks.write": True})
         error = send(server.url, agent.full_status()).error_response
         assert error.type == pb.ServerErrorResponseType_Unavailable
@@ -324,7 +326,7 @@ def _insist(url: str, agent: Agent) -> None:
 # ---- durability
 
 
-def test_what_is_queued_is_written_when_the_server_is_stopped(store: Elasticsearch) -> None:
+def test_what_is_queued_is_written_when_the_server_is_stopped(store: ElasticsearchSettings) -> None:
     arguments = ["--store", "elasticsearch", "--elasticsearch-url", store.url, "--index", store.index]
     instance = Instance([*arguments, "--durability", "queued"])
     instance.start()
@@ -341,10 +343,10 @@ def test_what_is_queued_is_written_when_the_server_is_stopped(store: Elasticsear
     assert [document["last_checkin_status"] for document in found].count("disconnected") == 1
 
 
-def test_a_full_queue_is_said(store: Elasticsearch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queued, "_MOST_QUEUED", 0)
-    queue = queued.QueuedStore(None)  # type: ignore[arg-type]
-    with pytest.raises(StoreUnavailable):
+def test_a_full_queue_is_said(store: ElasticsearchSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queued_store, "_MOST_QUEUED", 0)
+    queue = queued_store.QueuedStore(None)  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailableError):
         asyncio.run(queue.put(AgentRecord(uuid6.uuid7().bytes, 1)))
 
 
@@ -374,7 +376,7 @@ def test_an_elasticsearch_that_cannot_be_used_is_said_at_the_start(cli: Cli, tmp
     assert "no such file" in _start(cli, "--elasticsearch-ca", str(tmp_path / "missing.pem"))
 
 
-def test_no_secret_is_in_the_log(store: Elasticsearch) -> None:
+def test_no_secret_is_in_the_log(store: ElasticsearchSettings) -> None:
     url = store.url.replace("127.0.0.1", "localhost")
     arguments = ["serve", "--port", "0", "--store", "elasticsearch", "--index", store.index, "-v"]
     command = [sys.executable, "-m", "opamp_conformance", *arguments, "--enrollment-key", "key-to-keep"]
@@ -383,7 +385,7 @@ def test_no_secret_is_in_the_log(store: Elasticsearch) -> None:
     )
     assert process.stdout is not None
     at = process.stdout.readline().strip().rpartition(" ")[2]
-    with Access(store.url).client() as client:
+    with ElasticsearchAccess(store.url).client() as client:
         client.indices.put_settings(index=store.index, settings={"index.blocks.write": True})
     request = urllib.request.Request(at, Agent("run").full_status().SerializeToString())
     request.add_header("Content-Type", CONTENT_TYPE)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from opamp_mock_server import MockServer, Settings
-from programs import HERE, PEERS, java_libraries, need, node_programs, run
+from support.peers import PEERS, ROOT, java_libraries, need, node_programs, run
 
-EXAMPLES = HERE.parent / "docs" / "examples"
+EXAMPLES = ROOT / "docs" / "examples"
 
 
 @pytest.fixture

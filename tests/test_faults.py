@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from faults import CONNECTIONS, ElasticsearchNode, Fault, Fleet, Instance, Proxy
-from matrix import is_nightly
+from support.deviation_matrix import is_nightly
+from support.fault_injection import CONNECTIONS, ElasticsearchNode, Fault, Fleet, Instance, Proxy
 
 AGENTS = 2000
 INDEX = "fleet-under-fault"
@@ -96,7 +96,7 @@ def site(node: ElasticsearchNode) -> Iterator[Site]:
     url = node.start()
     with ExitStack() as stack:
         elastic = stack.enter_context(Elasticsearch(url, request_timeout=10))
-        elastic.indices.delete(index=[INDEX, f"{INDEX}-plans", f"{INDEX}-instances"], ignore_unavailable=True)
+        elastic.indices.delete(index=[INDEX, f"{INDEX}-desired-state", f"{INDEX}-instances"], ignore_unavailable=True)
         proxy = stack.enter_context(Proxy(node.port))
         through = url.replace(f":{node.port}", f":{proxy.port}")
         arguments = ["--store", "elasticsearch", "--elasticsearch-url", through, "--index", INDEX]
@@ -140,7 +140,7 @@ def test_no_agent_is_lost(site: Site, chosen: str) -> None:
     figures.write()
     assert lost == []
     assert wrong == []
-    assert fleet.renamed == []
+    assert fleet.under_new_instance_uid == []
     assert fleet.recovered == {f"agent-{number}" for number in range(AGENTS)}
     # An instance that is killed takes with it whom it would have told of what it has just written, which is at most
     # one agent a connection.

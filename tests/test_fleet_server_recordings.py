@@ -13,14 +13,15 @@ from uuid import UUID
 import pytest
 from google.protobuf import json_format
 
-from opamp_conformance.errors import Breach, Unmet
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import errors as expect_errors
-from opamp_conformance.expect import http as expect_http
-from opamp_conformance.expect import identification as expect_identification
-from opamp_conformance.expect import replies as expect_replies
-from opamp_conformance.transports.http import Request, Response
-from opamp_conformance.validation import Findings
+from opamp_conformance.assertions import bad_request as assert_bad_request
+from opamp_conformance.assertions import identification as assert_identification
+from opamp_conformance.assertions import plain_http as assert_plain_http
+from opamp_conformance.assertions import status_reporting as assert_status_reporting
+from opamp_conformance.assertions.common import satisfies
+from opamp_conformance.checks.findings import Findings
+from opamp_conformance.errors import PreconditionFailedError, ViolationError
+from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.http import HttpRequest, HttpResponse
 from opamp_proto import opamp_pb2 as pb
 
 RECORDINGS: dict[str, dict[str, Any]] = {
@@ -47,10 +48,10 @@ def exchange(case: str) -> Exchange:
     headers = {name.lower(): value for name, value in recording["headers"].items() if name != "Content-Encoding"}
     body = bytes.fromhex(recording.get("reply_bytes_hex", ""))  # recorded without its content encoding
     return Exchange(
-        Request(message.SerializeToString() if message else b"", message, request["method"], request["headers"]),
+        HttpRequest(message.SerializeToString() if message else b"", message, request["method"], request["headers"]),
         sent_at=0,
         seconds=recording["seconds"],
-        response=Response(recording["status"], headers, body),
+        response=HttpResponse(recording["status"], headers, body),
     )
 
 
@@ -65,46 +66,46 @@ def stored(case: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("case", ASKING)
 def test_rules_1_to_4_the_flag_is_a_new_enrollment(case: str) -> None:
     recorded = exchange(case)
-    expect_identification.new_enrollment_announced(recorded)
-    expect_identification.echo(recorded)
-    expect_identification.sixteen_bytes(recorded)
-    expect_identification.other_than_incoming(recorded)
-    expect_identification.uuid_version_7(recorded)
-    expect_identification.time_near(recorded, recorded_at(case))
+    assert_identification.accepted_and_announced(recorded)
+    assert_identification.echo(recorded)
+    satisfies("identification.new-instance-uid.length", recorded)
+    assert_identification.other_than_incoming(recorded)
+    assert_identification.uuid_version_7(recorded)
+    assert_identification.time_near(recorded, recorded_at(case))
     assert "created" in stored(case)[str(UUID(bytes=recorded.new_instance_uid))]
 
 
 def test_rule_2_every_new_instance_uid_is_another() -> None:
-    expect_identification.all_different([exchange(case) for case in ASKING])
+    assert_identification.all_different([exchange(case) for case in ASKING])
 
 
 @pytest.mark.parametrize("case", REFUSED_DISCONNECTS)
 def test_rule_5_a_refused_disconnect_changes_nothing(case: str) -> None:
     recorded = exchange(case)
-    expect_errors.refused_as_bad_request(recorded)
-    expect_identification.nothing_announced(recorded)
+    assert_bad_request.refused(recorded)
+    assert_identification.none_announced(recorded)
     assert stored(case) == RECORDINGS[case]["fleet_agents_after_flush"] == {}
 
 
 @pytest.mark.parametrize("case", DISCONNECTS)
 def test_an_enrolled_agent_may_disconnect(case: str) -> None:
-    expect_replies.accepted(exchange(case))
+    assert_status_reporting.accepted(exchange(case))
 
 
 @pytest.mark.parametrize("case", CHECK_INS)
 def test_rule_6_an_enrolled_agent_checks_in(case: str) -> None:
     recorded = exchange(case)
-    expect_replies.accepted(recorded)
-    expect_identification.echo(recorded)
-    expect_identification.nothing_announced(recorded)
+    assert_status_reporting.accepted(recorded)
+    assert_identification.echo(recorded)
+    assert_identification.none_announced(recorded)
     assert all("created" not in change for change in stored(case).values())
 
 
 @pytest.mark.parametrize("case", ENROLLING)
 def test_rule_6_an_unknown_agent_is_enrolled_under_its_own_instance_uid(case: str) -> None:
     recorded = exchange(case)
-    expect_replies.accepted(recorded)
-    expect_identification.nothing_announced(recorded)
+    assert_status_reporting.accepted(recorded)
+    assert_identification.none_announced(recorded)
     assert "created" in stored(case)[str(UUID(bytes=recorded.reply.instance_uid))]
 
 
@@ -113,37 +114,42 @@ def test_rule_7_the_old_enrollment_stays(case: str) -> None:
     old = str(UUID(bytes=exchange(case).reply.instance_uid))
     assert "deleted" not in stored(case)[old]
     assert exchange("c4").reply.instance_uid == exchange("c3").reply.instance_uid
-    expect_replies.accepted(exchange("c4"))
+    assert_status_reporting.accepted(exchange("c4"))
+
+
+def checked(requirement: str) -> Callable[[Exchange], None]:
+    """Return the assertion of a check that every message gets."""
+    return lambda recorded: satisfies(requirement, recorded)
 
 
 # What the specification asks for, and where this server breaks it: the whole list, read by hand.
 JUDGEMENTS: dict[str, tuple[Callable[[Exchange], None], list[str], list[str]]] = {
     # requirement: (what is expected, the recordings it concerns, those of them that break it)
     "identification.s2a-matches": (
-        expect_identification.echo,
+        assert_identification.echo,
         [*ASKING, *CHECK_INS, *ENROLLING, *DISCONNECTS, *REFUSED_DISCONNECTS],
         [],
     ),
-    "identification.new-instance-uid.length": (expect_identification.sixteen_bytes, ASKING, []),
-    "identification.new-instance-uid.uuidv7": (expect_identification.uuid_version_7, ASKING, []),
-    "response.no-error-on-success": (expect_replies.accepted, [*CHECK_INS, *ENROLLING], []),
-    "response.ack-only-instance-uid": (expect_replies.bare_acknowledgement, CHECK_INS, CHECK_INS),
-    "capabilities.server.first-message": (expect_replies.capabilities_told, ENROLLING, []),
-    "capabilities.server.accepts-status-bit": (expect_replies.accepts_status, ENROLLING, []),
-    "capabilities.server.undefined-bits-zero": (expect_replies.defined_capabilities, ENROLLING, []),
-    "sequence.server-report-full-state": (expect_replies.full_state_requested, ["b2"], []),
-    "bad-request.respond": (expect_errors.an_error, [*MALFORMED_UIDS, *MALFORMED_BODIES], MALFORMED_BODIES),
-    "bad-request.type": (expect_errors.bad_request, MALFORMED_UIDS, []),
-    "bad-request.message": (expect_errors.readable_problem, MALFORMED_UIDS, []),
+    "identification.new-instance-uid.length": (checked("identification.new-instance-uid.length"), ASKING, []),
+    "identification.new-instance-uid.uuidv7": (assert_identification.uuid_version_7, ASKING, []),
+    "response.no-error-on-success": (assert_status_reporting.accepted, [*CHECK_INS, *ENROLLING], []),
+    "response.ack-only-instance-uid": (assert_status_reporting.bare_acknowledgement, CHECK_INS, CHECK_INS),
+    "capabilities.server.first-message": (assert_status_reporting.capabilities_announced, ENROLLING, []),
+    "capabilities.server.accepts-status-bit": (assert_status_reporting.accepts_status, ENROLLING, []),
+    "capabilities.server.undefined-bits-zero": (checked("capabilities.server.undefined-bits-zero"), ENROLLING, []),
+    "sequence.server-report-full-state": (assert_status_reporting.full_state_requested, ["b2"], []),
+    "bad-request.respond": (assert_bad_request.is_error, [*MALFORMED_UIDS, *MALFORMED_BODIES], MALFORMED_BODIES),
+    "bad-request.type": (assert_bad_request.is_bad_request, MALFORMED_UIDS, []),
+    "bad-request.message": (assert_bad_request.is_readable, MALFORMED_UIDS, []),
     "error.excludes-other-fields": (
-        expect_errors.error_alone,
+        checked("error.excludes-other-fields"),
         [*MALFORMED_UIDS, *REFUSED_DISCONNECTS, "h3", "x5"],
         [*MALFORMED_UIDS, *REFUSED_DISCONNECTS, "h3", "x5"],
     ),
-    "http.honour-content-encoding": (expect_http.refused, ["k4"], ["k4"]),
-    "http.support-gzip-request": (expect_replies.understood, ["k", "k2"], []),
-    "http.detect-ws": (expect_http.not_plain_http, ["i"], []),
-    "auth.401": (lambda recorded: expect_http.status(recorded, 401), ["h", "h2", "h4"], []),
+    "http.honour-content-encoding": (assert_plain_http.refused, ["k4"], ["k4"]),
+    "http.support-gzip-request": (assert_status_reporting.understood, ["k", "k2"], []),
+    "http.detect-ws": (assert_plain_http.not_plain_http, ["i"], []),
+    "auth.401": (lambda recorded: assert_plain_http.status(recorded, 401), ["h", "h2", "h4"], []),
 }
 
 
@@ -156,7 +162,7 @@ def test_the_breaches_of_the_specification_are_named(requirement: str) -> None:
 def breaks(check: Callable[[Exchange], None], case: str) -> bool:
     try:
         check(exchange(case))
-    except (Breach, Unmet):
+    except (ViolationError, PreconditionFailedError):
         return True
     return False
 

@@ -17,14 +17,14 @@ import docker
 import docker.errors
 import pytest
 
-from conftest import Cli, interruptible, one_line
-from faults import free_port
-from images import ELASTICSEARCH_IMAGE, ENDING_IMAGE, STAND_IN_IMAGE, build_fleet_server, container_engine
-from matrix import elasticsearch
-from opamp_conformance.errors import CannotTell
-from opamp_conformance.targets.elasticsearch import Access
+from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 from opamp_conformance.targets.fleet_server.preparation import KEYS, POLICIES, prepared
-from programs import running
+from support.command_line import Cli, interruptible, one_line
+from support.deviation_matrix import elasticsearch
+from support.fault_injection import free_port
+from support.images import ELASTICSEARCH_IMAGE, ENDING_IMAGE, STAND_IN_IMAGE, build_fleet_server, container_engine
+from support.peers import running
 
 HERE = Path(__file__).parent
 PROFILE = HERE / "data" / "stand_in.toml"
@@ -38,12 +38,12 @@ needs_elasticsearch = pytest.mark.skipif(
 
 
 @pytest.fixture
-def admin() -> Access:
-    return Access(str(elasticsearch()))
+def admin() -> ElasticsearchAccess:
+    return ElasticsearchAccess(str(elasticsearch()))
 
 
 @contextmanager
-def fleet_server(admin: Access, folder: Path) -> Iterator[str]:
+def fleet_server(admin: ElasticsearchAccess, folder: Path) -> Iterator[str]:
     """Run the stand-in beside an Elasticsearch; gives its URL."""
     port = free_port()
     with prepared(admin, "its-own") as made:
@@ -61,7 +61,7 @@ def fleet_server(admin: Access, folder: Path) -> Iterator[str]:
 
 @needs_elasticsearch
 def test_a_fleet_server_that_runs_already_is_prepared_graded_and_left_as_it_was(
-    cli: Cli, admin: Access, tmp_path: Path
+    cli: Cli, admin: ElasticsearchAccess, tmp_path: Path
 ) -> None:
     with fleet_server(admin, tmp_path) as url, admin.client() as elastic:
         before = _made(elastic)
@@ -86,7 +86,7 @@ def _made(elastic: Any) -> object:
 
 
 @needs_elasticsearch
-def test_an_elasticsearch_that_cannot_be_prepared_is_said(cli: Cli, admin: Access, tmp_path: Path) -> None:
+def test_an_elasticsearch_that_cannot_be_prepared_is_said(cli: Cli, admin: ElasticsearchAccess, tmp_path: Path) -> None:
     with fleet_server(admin, tmp_path) as url:
         wrong = f"{admin.url.partition('://')[0]}://elastic:not-the-password@{admin.url.rpartition('@')[2]}"
         result = cli("run", "--target", "fleet-server", "--fleet-server-url", url, "--elasticsearch-url", wrong)
@@ -96,13 +96,13 @@ def test_an_elasticsearch_that_cannot_be_prepared_is_said(cli: Cli, admin: Acces
 
 
 @needs_elasticsearch
-def test_a_preparation_that_fails_leaves_nothing(admin: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preparation_that_fails_leaves_nothing(admin: ElasticsearchAccess, monkeypatch: pytest.MonkeyPatch) -> None:
     from opamp_conformance.targets.fleet_server import preparation  # noqa: PLC0415
 
     monkeypatch.setattr(preparation, "KEYS", "Not An Index")
     with admin.client() as elastic:
         before = _made(elastic)
-        with pytest.raises(CannotTell, match="cannot be prepared"), prepared(admin, "in-vain"):
+        with pytest.raises(InconclusiveError, match="cannot be prepared"), prepared(admin, "in-vain"):
             pass
         assert _made(elastic) == before
 
@@ -116,7 +116,7 @@ def test_a_preparation_that_fails_leaves_nothing(admin: Access, monkeypatch: pyt
             ["--target", "fleet-server", "--fleet-server-url", "nowhere", "--elasticsearch-url", "http://127.0.0.1:1"],
             "--fleet-server-url is not the URL of a server",
         ),
-        (["--url", "http://127.0.0.1:1", "--keep"], "add that"),
+        (["--url", "http://127.0.0.1:1", "--keep"], "add it"),
         (["--target", "fleet-server", "--header", "a: b"], "add --url"),
     ],
 )

@@ -14,14 +14,14 @@ from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from in_memory import InMemory
-from matrix import is_nightly
-from opamp_conformance import messages
-from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent
-from opamp_conformance.validation import CHECKS
+from opamp_conformance.checks.findings import CHECKS
+from opamp_conformance.client import sample_messages
+from opamp_conformance.client.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent
 from opamp_mock_server import DEVIATIONS, MockServer, Settings
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
+from support.deviation_matrix import is_nightly
+from support.in_memory import InMemory
 
 NIGHTLY = is_nightly()
 AGENTS = [Agent("fuzz", bytes([number]) * 16, EVERY_CAPABILITY) for number in range(1, 5)]
@@ -52,12 +52,12 @@ def corpus() -> list[bytes]:
         agent.package_statuses(),
         agent.connection_settings_status(pb.ConnectionSettingsStatuses_APPLIED),
         agent.certificate_request(b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"),
-        messages.with_empty_lists(agent),
-        messages.with_null_attribute(agent),
-        messages.with_nested_health(agent, 5),
-        messages.with_components(agent, 5),
-        messages.unhealthy(agent),
-        messages.with_newer_fields(agent),
+        sample_messages.with_empty_lists(agent),
+        sample_messages.with_null_attribute(agent),
+        sample_messages.with_nested_health(agent, 5),
+        sample_messages.with_components(agent, 5),
+        sample_messages.unhealthy(agent),
+        sample_messages.with_newer_fields(agent),
     ]
     return [message.SerializeToString() for message in right]
 
@@ -177,9 +177,7 @@ def test_the_checks_of_replies_are_not_for_show(deviation: str) -> None:
 
 def test_nothing_is_left_of_connections_that_have_ended(server: InMemory) -> None:
     """Runs last: whatever was tried before, nobody lives on a WebSocket any more."""
-    service = server.application._first._websocket._service
-    assert not service.connections._of_agent
-    assert not service.plans._plans
+    assert not server.service.connections.are_any()
 
 
 @given(st.lists(st.one_of(st.binary(max_size=300), st.sampled_from(CORPUS)), min_size=1, max_size=6))

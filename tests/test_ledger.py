@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Cli, one_line
 from opamp_conformance.ledger import load
 from opamp_conformance.ledger.sentences import compare, sentences
+from support.command_line import Cli, one_line
 
 SPECIFICATION = """
 # OpAMP
@@ -69,10 +69,10 @@ def test_a_file_that_is_no_specification(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "nothing.md"
     assert "cannot read" in one_line(cli("ledger", "check", path))
     path.write_bytes(b"\xff\xfe")
-    assert "no text" in one_line(cli("ledger", "check", path))
+    assert "not UTF-8" in one_line(cli("ledger", "check", path))
     path.write_text("# Hello\n\nNothing here.\n")
     result = cli("ledger", "check", path)
-    assert "no text of the specification" in one_line(result)
+    assert "not the text of a specification" in one_line(result)
     assert result.returncode == 2
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from browser import accessibility_problems, browsing, complaints
-from controlling import ask, send, status_of
-from opamp_conformance.agent import Agent
+from opamp_conformance.client.agent import Agent
 from opamp_mock_server import MockServer, Settings
+from support.browser import accessibility_problems, browsing, complaints
+from support.control_plane import ask, send, status_of
 
 KEY = "c2VjcmV0LWtleQ"
 

@@ -18,11 +18,13 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from conftest import Cli, RudeServer, interruptible, metric, one_line
-from faults import free_port
 from opamp_conformance import resources
 from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings
-from programs import running
+from support.bad_server import BadServer
+from support.command_line import Cli, interruptible, one_line
+from support.control_plane import metric
+from support.fault_injection import free_port
+from support.peers import running
 
 # Not imported: locust patches the standard library of the process that does.
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("locust") is None, reason="locust is not installed")
@@ -292,14 +294,14 @@ def test_from_locusts_page() -> None:
     [
         (["enrolment", "--url", "http://127.0.0.1:1"], "did you mean 'enrollment'?"),
         (["enrollment", "--url", "http://192.0.2.1"], "--i-may-load-this-host"),
-        (["enrollment", "--url", "ftp://127.0.0.1"], "is not a URL of a server"),
+        (["enrollment", "--url", "ftp://127.0.0.1"], "is not the URL of a server"),
         (["enrollment", "--url", "http://127.0.0.1:1", "--fail-if", "p98>1s"], "there is no measure 'p98'"),
-        (["enrollment", "--url", "http://127.0.0.1:1", "--interval", "soon"], "is no time"),
+        (["enrollment", "--url", "http://127.0.0.1:1", "--interval", "soon"], "is not a time"),
         (["enrollment", "--url", "http://127.0.0.1:1", "--header", "nonsense"], "--header is written"),
         (["mixed", "--url", "http://127.0.0.1:1", "--mix", "/nonexistent"], "cannot read the mix"),
         (["steady", "--url", "http://127.0.0.1:1", "--html", "/nonexistent/x.html"], "cannot write"),
-        (["steady", "--url", "http://127.0.0.1:1", "--duration", "long"], "is no time"),
-        (["steady", "--url", "http://127.0.0.1:1", "--users", "1", "--processes", "2"], "1 users cannot play"),
+        (["steady", "--url", "http://127.0.0.1:1", "--duration", "long"], "is not a time"),
+        (["steady", "--url", "http://127.0.0.1:1", "--users", "1", "--processes", "2"], "1 users are too few"),
     ],
 )
 def test_bad_options(cli: Cli, arguments: list[str], message: str) -> None:
@@ -321,7 +323,7 @@ def test_a_server_that_is_no_opamp_server(cli: Cli) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
 
-    with RudeServer(web) as rude:
+    with BadServer(web) as rude:
         result = cli("load", "enrollment", "--url", rude.url, "--agents", "10")
     assert result.returncode == 2
     assert "no OpAMP reply came" in result.stdout

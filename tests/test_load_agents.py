@@ -1,6 +1,7 @@
 """How the agents of a load test behave, and what is made of the answers they get. Locust is not needed here."""
 
 import json
+import math
 import random
 import socket
 import ssl
@@ -20,23 +21,23 @@ import uuid6
 
 pytest.importorskip("gevent", reason="load tests need the extra `load`")
 
-from conftest import RudeServer, read_request, respond
-from faults import free_port
 from opamp_conformance import ledger
-from opamp_conformance.errors import Breach
-from opamp_conformance.exchange import Exchange
-from opamp_conformance.expect import identification as expect_identification
+from opamp_conformance.assertions import identification as expect_identification
+from opamp_conformance.errors import ViolationError
 from opamp_conformance.ledger import Contract
 from opamp_conformance.load.behaviour import Behaviour
+from opamp_conformance.load.connections import Answer
 from opamp_conformance.load.counts import Counts
 from opamp_conformance.load.fleet import FleetAgent, Messages, compose
-from opamp_conformance.load.hearing import Hearing, is_fresh_uuid
-from opamp_conformance.load.lines import Answer
-from opamp_conformance.transports import Transport
-from opamp_conformance.transports.http import Request, Response
+from opamp_conformance.load.replies import ReplyInterpreter, is_fresh_uuid
+from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.http import HttpRequest, HttpResponse
+from opamp_conformance.wire.transport import Transport
 from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings, Tls
 from opamp_proto import opamp_pb2 as pb
-from theatre import Theatre
+from support.bad_server import BadServer, read_request, respond
+from support.fault_injection import free_port
+from support.load_harness import LoadHarness
 
 BOTH = pytest.mark.parametrize("transport", list(Transport))
 
@@ -44,8 +45,8 @@ BOTH = pytest.mark.parametrize("transport", list(Transport))
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
     yield
-    while Theatre.open:
-        Theatre.open.pop().close()
+    while LoadHarness.open:
+        LoadHarness.open.pop().close()
 
 
 def known(server: MockServer, agent: FleetAgent) -> dict[str, Any] | None:
@@ -76,46 +77,46 @@ def server() -> Iterator[MockServer]:
 
 @BOTH
 def test_an_agent_adopts_the_instance_uid_it_asked_for(server: MockServer, transport: Transport) -> None:
-    theatre = Theatre(server.url, Behaviour(asks=1.0), transport=transport)
-    theatre.play()
-    enrolled = theatre.agent
+    harness = LoadHarness(server.url, Behaviour(asks=1.0), transport=transport)
+    harness.take_turns()
+    enrolled = harness.agent
     assert enrolled.is_enrolled
     assert uuid.UUID(bytes=enrolled.uid).version == 7
-    assert bytes(theatre.counts.handed_out) == enrolled.uid
+    assert bytes(harness.counts.handed_out) == enrolled.uid
     assert known(server, enrolled) is not None
-    assert 900 < theatre.wait(enrolled) < 1100
-    theatre.play(130)  # So that sequence numbers take two bytes.
+    assert 900 < harness.wait(enrolled) < 1100
+    harness.take_turns(130)  # So that sequence numbers take two bytes.
     record = known(server, enrolled)
     assert record is not None
     assert record["sequence_num"] == enrolled.sequence_num == 131
-    assert theatre.fired == {"enrollment": 1, "check-in": 130}
-    assert (theatre.counts.arrived, theatre.counts.enrollments, theatre.counts.messages) == (1, 1, 131)
+    assert harness.fired == {"enrollment": 1, "check-in": 130}
+    assert (harness.counts.arrived, harness.counts.enrollments, harness.counts.messages) == (1, 1, 131)
 
 
 def test_an_agent_that_does_not_ask_keeps_its_own(server: MockServer) -> None:
-    theatre = Theatre(server.url, Behaviour())
-    theatre.play()
-    assert known(server, theatre.agent) is not None
-    assert not theatre.counts.handed_out
+    harness = LoadHarness(server.url, Behaviour())
+    harness.take_turns()
+    assert known(server, harness.agent) is not None
+    assert not harness.counts.handed_out
 
 
 @BOTH
 def test_a_full_report_is_sent_when_it_is_asked_for(server: MockServer, transport: Transport) -> None:
-    theatre = Theatre(server.url, Behaviour(), transport=transport)
-    theatre.play()
-    theatre.agent.sequence_num += 5  # As if messages were lost.
-    theatre.play()
-    assert theatre.wait(theatre.agent) <= 0  # At once.
-    theatre.play()
-    assert theatre.fired == {"enrollment": 1, "check-in": 1, "full report": 1}
-    assert theatre.wait(theatre.agent) > 900
+    harness = LoadHarness(server.url, Behaviour(), transport=transport)
+    harness.take_turns()
+    harness.agent.sequence_num += 5  # As if messages were lost.
+    harness.take_turns()
+    assert harness.wait(harness.agent) <= 0  # At once.
+    harness.take_turns()
+    assert harness.fired == {"enrollment": 1, "check-in": 1, "full report": 1}
+    assert harness.wait(harness.agent) > 900
 
 
 def test_changes_are_reported_alone(server: MockServer) -> None:
-    theatre = Theatre(server.url, Behaviour(changes=1.0))
-    theatre.play(30)
-    assert theatre.fired == {"enrollment": 1, "change": 29}
-    record = known(server, theatre.agent)
+    harness = LoadHarness(server.url, Behaviour(changes=1.0))
+    harness.take_turns(30)
+    assert harness.fired == {"enrollment": 1, "change": 29}
+    record = known(server, harness.agent)
     assert record is not None
     assert set(record["status"]) >= {"agent_description", "health", "effective_config"}
     assert (
@@ -125,76 +126,75 @@ def test_changes_are_reported_alone(server: MockServer) -> None:
 
 @BOTH
 def test_who_leaves_comes_back_as_another(server: MockServer, transport: Transport) -> None:
-    theatre = Theatre(server.url, Behaviour(churn=1.0), transport=transport)
-    theatre.play()
-    before = theatre.agent.uid
-    theatre.play(2)
-    assert theatre.fired == {"enrollment": 2, "disconnect": 1}
-    assert theatre.agent.uid != before
-    assert theatre.counts.arrived == 1
-    assert theatre.counts.enrollments == 2
-    assert bytes(theatre.counts.handed_out) == theatre.agent.uid
+    harness = LoadHarness(server.url, Behaviour(churn=1.0), transport=transport)
+    harness.take_turns()
+    before = harness.agent.uid
+    harness.take_turns(2)
+    assert harness.fired == {"enrollment": 2, "disconnect": 1}
+    assert harness.agent.uid != before
+    assert harness.counts.arrived == 1
+    assert harness.counts.enrollments == 2
+    assert bytes(harness.counts.handed_out) == harness.agent.uid
 
 
 def test_an_enrollment_that_is_sent_twice_is_answered_twice(server: MockServer) -> None:
-    theatre = Theatre(server.url, Behaviour(asks=1.0, duplicates=1.0))
-    theatre.play()
-    assert theatre.fired == {"enrollment": 1, "duplicate": 1}
-    assert len(theatre.counts.handed_out) == 32
-    assert theatre.counts.handed_out.endswith(theatre.agent.uid)
-    assert not theatre.counts.violations
+    harness = LoadHarness(server.url, Behaviour(asks=1.0, duplicates=1.0))
+    harness.take_turns()
+    assert harness.fired == {"enrollment": 1, "duplicate": 1}
+    assert len(harness.counts.handed_out) == 32
+    assert harness.counts.handed_out.endswith(harness.agent.uid)
+    assert not harness.counts.findings
 
 
 @BOTH
 def test_after_an_outage_the_whole_fleet_reports(server: MockServer, transport: Transport) -> None:
-    theatre = Theatre(server.url, Behaviour(outage_every=1), agents=5, transport=transport)
-    theatre.play(5)
-    theatre.stage.lose_connections()
-    assert all(theatre.wait(agent) <= 0 for agent in theatre.fleet.agents)
-    theatre.play(4)
-    assert not theatre.counts.recoveries
-    theatre.play()
-    assert len(theatre.counts.recoveries) == 1
-    assert theatre.fired == {"enrollment": 5, "full report": 5}
-    assert not theatre.counts.failures
+    harness = LoadHarness(server.url, Behaviour(outage_every=1), agents=5, transport=transport)
+    harness.take_turns(5)
+    harness.context.lose_connections()
+    assert all(harness.wait(agent) <= 0 for agent in harness.fleet.agents)
+    harness.take_turns(4)
+    assert not harness.counts.recoveries
+    harness.take_turns()
+    assert len(harness.counts.recoveries) == 1
+    assert harness.fired == {"enrollment": 5, "full report": 5}
+    assert not harness.counts.failures
 
 
 @BOTH
 def test_a_heartbeat_interval_that_is_offered_is_kept(server: MockServer, transport: Transport) -> None:
-    theatre = Theatre(server.url, Behaviour(), transport=transport)
-    theatre.play()
+    harness = LoadHarness(server.url, Behaviour(), transport=transport)
+    harness.take_turns()
     settings = {"opamp": {"heartbeat_interval_seconds": 7, "destination_endpoint": server.url}}
-    operate(server, theatre.agent, "PUT", "connection_settings", settings)
+    operate(server, harness.agent, "PUT", "connection_settings", settings)
     deadline = time.monotonic() + 5
-    while theatre.agent.interval is None and time.monotonic() < deadline:
-        theatre.play()
-    assert theatre.agent.interval == 7
-    theatre.play()
-    assert 6 < theatre.wait(theatre.agent) < 8
+    while harness.agent.interval is None and time.monotonic() < deadline:
+        harness.take_turns()
+    assert harness.agent.interval == 7
+    harness.take_turns()
+    assert 6 < harness.wait(harness.agent) < 8
 
 
 def test_what_a_server_says_of_its_own_accord_is_heard(server: MockServer) -> None:
     import gevent  # noqa: PLC0415 - an extra
 
-    theatre = Theatre(server.url, Behaviour(), transport=Transport.WEBSOCKET)
-    theatre.play()
-    operate(server, theatre.agent, "PUT", "connection_settings", {"opamp": {"heartbeat_interval_seconds": 9}})
+    harness = LoadHarness(server.url, Behaviour(), transport=Transport.WEBSOCKET)
+    harness.take_turns()
+    operate(server, harness.agent, "PUT", "connection_settings", {"opamp": {"heartbeat_interval_seconds": 9}})
     deadline = time.monotonic() + 5
-    while theatre.agent.interval is None and time.monotonic() < deadline:
+    while harness.agent.interval is None and time.monotonic() < deadline:
         gevent.sleep(0.01)
-        if theatre.fleet._called:
-            theatre.play()
-    assert theatre.agent.interval == 9
-    assert theatre.fired == {"enrollment": 1}
+        harness.look()
+    assert harness.agent.interval == 9
+    assert harness.fired == {"enrollment": 1}
 
 
 def test_a_server_that_hangs_up_is_come_back_to(server: MockServer) -> None:
-    theatre = Theatre(server.url, Behaviour(), transport=Transport.WEBSOCKET)
-    theatre.play()
-    operate(server, theatre.agent, "DELETE", "connection", {})
-    theatre.play(2)
-    assert known(server, theatre.agent)["connected"] is True  # type: ignore[index]
-    assert not theatre.counts.failures
+    harness = LoadHarness(server.url, Behaviour(), transport=Transport.WEBSOCKET)
+    harness.take_turns()
+    operate(server, harness.agent, "DELETE", "connection", {})
+    harness.take_turns(2)
+    assert known(server, harness.agent)["connected"] is True  # type: ignore[index]
+    assert not harness.counts.failures
 
 
 def test_over_tls_an_idle_websocket_is_no_broken_one(tmp_path: Path) -> None:
@@ -206,20 +206,21 @@ def test_over_tls_an_idle_websocket_is_no_broken_one(tmp_path: Path) -> None:
     authority.configure_trust(context)
     with MockServer(Settings(tls=Tls(tmp_path / "cert.pem", tmp_path / "key.pem"))) as server:
         for transport in Transport:
-            theatre = Theatre(server.url, Behaviour(), transport=transport, tls=context)
-            theatre.play(5)
-            assert theatre.fired == {"enrollment": 1, "check-in": 4}
-            assert theatre.wait(theatre.agent) > 900
-            theatre.close()
+            harness = LoadHarness(server.url, Behaviour(), transport=transport, tls=context)
+            harness.take_turns(5)
+            assert harness.fired == {"enrollment": 1, "check-in": 4}
+            assert harness.wait(harness.agent) > 900
+            harness.close()
 
 
 def test_agents_without_heartbeats_come_back_after_an_outage(server: MockServer) -> None:
-    theatre = Theatre(server.url, Behaviour(), agents=3)
-    theatre.play(3)
-    theatre.fleet._schedule.clear()  # As if the server had told them to send no heartbeats.
-    theatre.stage.lose_connections()
-    theatre.play(3)
-    assert len(theatre.counts.recoveries) == 1
+    harness = LoadHarness(server.url, Behaviour(), agents=3)
+    harness.take_turns(3)
+    while harness.fleet.take_due(math.inf):
+        pass  # As if the server had told them to send no heartbeats.
+    harness.context.lose_connections()
+    harness.take_turns(3)
+    assert len(harness.counts.recoveries) == 1
 
 
 # ---- throttling and failures
@@ -228,14 +229,14 @@ def test_agents_without_heartbeats_come_back_after_an_outage(server: MockServer)
 @BOTH
 def test_who_is_told_to_wait_waits(transport: Transport) -> None:
     with MockServer(Settings(limits=Limits(enrollment_rate=0.001))) as server:
-        theatre = Theatre(server.url, Behaviour(asks=1.0), agents=3, transport=transport)
-        theatre.play(3)
-    assert theatre.counts.throttled == 2
-    waits = [theatre.wait(agent) for agent in theatre.fleet.agents if not agent.is_enrolled]
+        harness = LoadHarness(server.url, Behaviour(asks=1.0), agents=3, transport=transport)
+        harness.take_turns(3)
+    assert harness.counts.throttled == 2
+    waits = [harness.wait(agent) for agent in harness.fleet.agents if not agent.is_enrolled]
     assert all(29 < wait < 70 for wait in waits)
-    assert theatre.counts.waited == pytest.approx(sum(waits), abs=1)
-    assert theatre.fired == {"enrollment": 1, "enrollment (throttled)": 2}
-    assert not theatre.counts.failures
+    assert harness.counts.waited == pytest.approx(sum(waits), abs=1)
+    assert harness.fired == {"enrollment": 1, "enrollment (throttled)": 2}
+    assert not harness.counts.failures
 
 
 def answering(status: str, body: bytes = b"", headers: str = "") -> Callable[[socket.socket], None]:
@@ -267,21 +268,21 @@ def unavailable(seconds: float | None) -> bytes:
     ids=["429", "503", "503 alone", "retry_info", "Unavailable alone"],
 )
 def test_every_way_to_ask_for_a_wait(behaviour: Callable[[socket.socket], None], least: float, most: float) -> None:
-    with RudeServer(behaviour) as rude:
-        theatre = Theatre(rude.url, Behaviour(asks=1.0))
-        theatre.play()
-    assert least - 1 < theatre.wait(theatre.agent) < most
-    assert theatre.counts.throttled == 1
-    assert not theatre.counts.failures
+    with BadServer(behaviour) as server:
+        harness = LoadHarness(server.url, Behaviour(asks=1.0))
+        harness.take_turns()
+    assert least - 1 < harness.wait(harness.agent) < most
+    assert harness.counts.throttled == 1
+    assert not harness.counts.failures
 
 
 def test_without_a_word_waits_grow() -> None:
-    with RudeServer(answering("503 Service Unavailable")) as rude:
-        theatre = Theatre(rude.url, Behaviour(asks=1.0))
+    with BadServer(answering("503 Service Unavailable")) as server:
+        harness = LoadHarness(server.url, Behaviour(asks=1.0))
         waits = []
         for _ in range(5):
-            theatre.play()
-            waits.append(theatre.wait(theatre.agent))
+            harness.take_turns()
+            waits.append(harness.wait(harness.agent))
     assert [round(wait / 30) for wait in waits[:3]] == [1, 2, 4]
     assert waits[4] < 340
 
@@ -289,11 +290,11 @@ def test_without_a_word_waits_grow() -> None:
 def test_a_server_that_is_not_there_is_a_failure_and_tried_again() -> None:
     port = free_port()
     for transport in Transport:
-        theatre = Theatre(f"http://127.0.0.1:{port}/v1/opamp", Behaviour(asks=1.0), transport=transport)
-        theatre.play(3)
-        assert theatre.counts.failures == {"cannot connect: Connection refused": 3}
-        assert 3 < theatre.wait(theatre.agent) < 5
-        assert theatre.fired["!"] == 3
+        harness = LoadHarness(f"http://127.0.0.1:{port}/v1/opamp", Behaviour(asks=1.0), transport=transport)
+        harness.take_turns(3)
+        assert harness.counts.failures == {"cannot connect: Connection refused": 3}
+        assert 3 < harness.wait(harness.agent) < 5
+        assert harness.fired["!"] == 3
 
 
 def half_an_answer(connection: socket.socket) -> None:
@@ -317,12 +318,12 @@ def half_an_answer(connection: socket.socket) -> None:
     ids=["silence", "no HTTP", "half", "closed", "401", "HTML"],
 )
 def test_servers_that_do_not_answer(behaviour: Callable[[socket.socket], Any], reason: str) -> None:
-    with RudeServer(behaviour) as rude:
-        theatre = Theatre(rude.url, Behaviour(asks=1.0), timeout=0.5)
-        theatre.play()
-    [failure] = theatre.counts.failures
+    with BadServer(behaviour) as server:
+        harness = LoadHarness(server.url, Behaviour(asks=1.0), timeout=0.5)
+        harness.take_turns()
+    [failure] = harness.counts.failures
     assert failure.startswith(reason)
-    assert not theatre.counts.answered
+    assert not harness.counts.answered
 
 
 def test_a_kept_connection_that_has_ended_is_no_failure() -> None:
@@ -330,21 +331,21 @@ def test_a_kept_connection_that_has_ended_is_no_failure() -> None:
         message = pb.AgentToServer.FromString(read_request(connection).partition(b"\r\n\r\n")[2])
         respond(connection, pb.ServerToAgent(instance_uid=message.instance_uid).SerializeToString())
 
-    with RudeServer(once) as rude:
-        theatre = Theatre(rude.url, Behaviour())
-        theatre.play()
+    with BadServer(once) as server:
+        harness = LoadHarness(server.url, Behaviour())
+        harness.take_turns()
         time.sleep(0.1)
-        theatre.play(2)
-    assert not theatre.counts.failures
-    assert theatre.counts.messages == 3
+        harness.take_turns(2)
+    assert not harness.counts.failures
+    assert harness.counts.messages == 3
 
 
 def test_a_refused_websocket_is_throttled_and_no_failure() -> None:
     with MockServer(Settings(limits=Limits(connections=1))) as server:
-        theatre = Theatre(server.url, Behaviour(), agents=5, transport=Transport.WEBSOCKET)
-        theatre.play(5)
-    assert theatre.counts.throttled == 4
-    assert not theatre.counts.failures
+        harness = LoadHarness(server.url, Behaviour(), agents=5, transport=Transport.WEBSOCKET)
+        harness.take_turns(5)
+    assert harness.counts.throttled == 4
+    assert not harness.counts.failures
 
 
 # ---- violations
@@ -364,14 +365,14 @@ def test_a_refused_websocket_is_throttled_and_no_failure() -> None:
 def test_a_breach_is_named_as_the_suite_names_it(deviation: str, requirement: str) -> None:
     behaviour = Behaviour(asks=1.0, polls=False)
     with MockServer(Settings(deviations=(DEVIATIONS[deviation],))) as server:
-        theatre = Theatre(server.url, behaviour, agents=20)
-        theatre.play(20)
-    assert requirement in theatre.counts.violations
-    violation = theatre.counts.violations[requirement]
-    assert violation.sample
-    assert violation.count <= 20
+        harness = LoadHarness(server.url, behaviour, agents=20)
+        harness.take_turns(20)
+    assert requirement in harness.counts.findings
+    finding = harness.counts.findings[requirement]
+    assert finding.sample
+    assert finding.count <= 20
     if requirement != "fleet.new-uid.unique":
-        assert "received: status 200" in violation.sample
+        assert "received: status 200" in finding.sample
 
 
 def test_what_is_found_sound_in_one_go_is_what_the_checks_find_sound() -> None:
@@ -392,12 +393,12 @@ def test_what_is_found_sound_in_one_go_is_what_the_checks_find_sound() -> None:
         reply = pb.ServerToAgent(instance_uid=incoming)
         reply.agent_identification.new_instance_uid = candidate
         sent = pb.AgentToServer(instance_uid=incoming)
-        exchange = Exchange(Request(b"", sent), 0, 0, Response(200, {}, reply.SerializeToString()))
+        exchange = Exchange(HttpRequest(b"", sent), 0, 0, HttpResponse(200, {}, reply.SerializeToString()))
         try:
             for check in checks:
                 check(exchange)
             is_sound = len(candidate) == 16
-        except (Breach, ValueError):
+        except (ViolationError, ValueError):
             is_sound = False
         verdicts[is_sound] += 1
         assert is_fresh_uuid(candidate, incoming, time.time()) is is_sound, candidate.hex()
@@ -405,14 +406,14 @@ def test_what_is_found_sound_in_one_go_is_what_the_checks_find_sound() -> None:
 
 
 def test_an_answer_that_was_sound_once_is_not_taken_for_another() -> None:
-    hearing = Hearing(Contract.FLEET, {})
+    replies = ReplyInterpreter(Contract.FLEET, {})
     messages = Messages("x")
 
-    def hear(reply: pb.ServerToAgent, agent: FleetAgent) -> list[str]:
+    def interpret(reply: pb.ServerToAgent, agent: FleetAgent) -> list[str]:
         data = compose(agent, messages.enrollment)
         answer = Answer(200, [], reply.SerializeToString())
-        heard = hearing.hear(agent.uid, messages.enrollment, data, answer, 0.0, asked=True)
-        return [requirement for requirement, _ in heard.breaches]
+        outcome = replies.interpret(agent.uid, messages.enrollment, data, answer, 0.0, asked=True)
+        return [requirement for requirement, _ in outcome.violations]
 
     def reply_to(agent: FleetAgent, **fields: Any) -> pb.ServerToAgent:
         reply = pb.ServerToAgent(instance_uid=agent.uid, **fields)
@@ -422,31 +423,35 @@ def test_an_answer_that_was_sound_once_is_not_taken_for_another() -> None:
     agents = [FleetAgent(0, asks=True) for _ in range(4)]
     for agent in agents:
         agent.uid = uuid6.uuid7().bytes
-    assert hear(reply_to(agents[0]), agents[0]) == []
-    assert hear(reply_to(agents[1]), agents[1]) == []
-    assert hear(reply_to(agents[2], capabilities=1 << 40), agents[2]) == ["capabilities.server.undefined-bits-zero"]
-    assert "fleet.request-uid.echo" in hear(reply_to(agents[2]), agents[3])
+    assert interpret(reply_to(agents[0]), agents[0]) == []
+    assert interpret(reply_to(agents[1]), agents[1]) == []
+    assert interpret(reply_to(agents[2], capabilities=1 << 40), agents[2]) == [
+        "capabilities.server.undefined-bits-zero"
+    ]
+    assert "fleet.request-uid.echo" in interpret(reply_to(agents[2]), agents[3])
 
 
 def test_every_violation_has_a_place_in_the_ledger() -> None:
-    from opamp_conformance.load import hearing  # noqa: PLC0415
+    from opamp_conformance.load import replies  # noqa: PLC0415
 
-    named = [name for checks in hearing._ENROLLMENT.values() for name in checks]
-    assert {*named, hearing.UNIQUE} <= set(ledger.load())
+    named = [name for checks in replies.ENROLLMENT.values() for name in checks]
+    assert {*named, replies.UNIQUE} <= set(ledger.load())
 
 
 def test_what_a_server_says_is_shown_without_secrets_and_in_a_line() -> None:
     reply = pb.ServerToAgent(instance_uid=bytes(16))
     reply.error_response.error_message = "no: ApiKey sesame-open-123\n::error::forged ##[error]" + "x" * 5000
-    hearing = Hearing(Contract.FLEET, {"Authorization": "ApiKey sesame-open-123"})
+    replies = ReplyInterpreter(Contract.FLEET, {"Authorization": "ApiKey sesame-open-123"})
     messages, agent = Messages("x"), FleetAgent(0, asks=True)
     agent.uid = bytes(16)
     data = compose(agent, messages.report)
-    heard = hearing.hear(agent.uid, messages.report, data, Answer(200, [], reply.SerializeToString()), 0.0, asked=False)
-    assert "sesame" not in heard.reason
-    assert "\n" not in heard.reason
-    assert "##[" not in heard.reason
-    assert len(heard.reason) <= 200
+    outcome = replies.interpret(
+        agent.uid, messages.report, data, Answer(200, [], reply.SerializeToString()), 0.0, asked=False
+    )
+    assert "sesame" not in outcome.reason
+    assert "\n" not in outcome.reason
+    assert "##[" not in outcome.reason
+    assert len(outcome.reason) <= 200
     counts = Counts()
     for number in range(200):
         counts.fail(f"reason {number}", 0.0)

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.conditions import MEASURES, Condition, seconds
 from opamp_conformance.load.counts import Counts, Histogram
 from opamp_conformance.load.fleet import Fleet
 from opamp_conformance.load.options import OPTIONS, LoadOptions, is_loopback
-from opamp_conformance.load.result import result_of
-from opamp_conformance.verdicts import ExitCode
+from opamp_conformance.load.summary import result_of
+from opamp_conformance.results.verdicts import ExitCode
 
 # ---- counting
 
@@ -36,7 +36,7 @@ def test_what_processes_count_adds_up() -> None:
     assert total.seconds[10].messages == 4
     assert len(total.seconds[10].latency) == 2
     assert total.failures == {"gone": 2}
-    assert total.violations["fleet.new-uid.unique"].count == 2
+    assert total.findings["fleet.new-uid.unique"].count == 2
     assert len(total.handed_out) == 32
     assert (total.started_at, total.whole_at, total.last_at) == (9.0, 10.7, 10.7)
 
@@ -84,7 +84,7 @@ def test_conditions(text: str, values: dict[str, float], holds: bool) -> None:
 
 @pytest.mark.parametrize("text", ["p99>500", "p99", "p98>1s", "violations>1%", "rate>5s", "p99=1s", "", "p99>-1s"])
 def test_conditions_that_are_none(text: str) -> None:
-    with pytest.raises(CannotTell):
+    with pytest.raises(InconclusiveError):
         Condition.parse(text)
 
 
@@ -100,7 +100,7 @@ def test_times(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "1 d", "-1s", "1s1"])
 def test_times_that_are_none(text: str) -> None:
-    with pytest.raises(CannotTell, match="no time"):
+    with pytest.raises(InconclusiveError, match="not a time"):
         seconds(text)
 
 
@@ -168,7 +168,7 @@ def test_other_hosts_need_leave(given: dict[str, Any], behaviour: Behaviour, may
     if may:
         assert chosen.require_permission("http://192.0.2.1", behaviour) == "http://192.0.2.1/v1/opamp"
     else:
-        with pytest.raises(CannotTell, match="--i-may-load-this-host"):
+        with pytest.raises(InconclusiveError, match="--i-may-load-this-host"):
             chosen.require_permission("http://192.0.2.1", behaviour)
     assert chosen.require_permission("http://127.0.0.1:1", behaviour)
 
@@ -186,13 +186,13 @@ def test_leave_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         ("outage_every = -1", "a number of intervals"),
         ("polls = false", "'polls'"),
         ("chrun = 0.1", "'chrun'"),
-        ("churn 0.1", "no TOML"),
+        ("churn 0.1", "not TOML"),
     ],
 )
 def test_mixes_that_are_none(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "mix.toml"
     path.write_text(text)
-    with pytest.raises(CannotTell, match=message):
+    with pytest.raises(InconclusiveError, match=message):
         options(mix=str(path)).behaviour(Behaviour(), "mixed")
 
 
@@ -200,5 +200,5 @@ def test_a_mix_is_for_the_scenario_of_that_name(tmp_path: Path) -> None:
     path = tmp_path / "mix.toml"
     path.write_text("churn = 0.5\noutage_every = 3")
     assert options(mix=str(path)).behaviour(Behaviour(), "mixed") == Behaviour(churn=0.5, outage_every=3)
-    with pytest.raises(CannotTell, match="for the scenario mixed"):
+    with pytest.raises(InconclusiveError, match="for the scenario mixed"):
         options(mix=str(path)).behaviour(Behaviour(), "steady")

@@ -14,11 +14,11 @@ import uuid6
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from opamp_conformance.pki import signing_request
-from opamp_mock_server import DEVIATIONS, CannotDeviate, CannotListen, Contract, MockServer, Settings
+from opamp_conformance.client.certificates import signing_request
+from opamp_mock_server import DEVIATIONS, Contract, DeviationError, ListenError, MockServer, Settings
 from opamp_mock_server.core import Core, FleetCore
-from opamp_mock_server.overload import Limits
-from opamp_mock_server.service import Delays
+from opamp_mock_server.limits.limits import Limits
+from opamp_mock_server.service.service import Delays
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
@@ -365,7 +365,7 @@ def test_a_plain_server_accepts_any_disconnect() -> None:
 
 def test_a_deviation_from_what_is_not_promised() -> None:
     deviations = (DEVIATIONS["fleet.disconnect.enrolled"],)
-    with pytest.raises(CannotDeviate, match="does not promise"):
+    with pytest.raises(DeviationError, match="does not have"):
         MockServer(Settings(contract=Contract.OPAMP, deviations=deviations))
 
 
@@ -385,7 +385,7 @@ def test_several_servers_in_one_process() -> None:
 
 
 def test_an_address_that_is_taken() -> None:
-    with MockServer() as server, pytest.raises(CannotListen, match="Address already in use"):
+    with MockServer() as server, pytest.raises(ListenError, match="Address already in use"):
         MockServer(Settings(port=urlsplit(server.url).port or 0))
 
 

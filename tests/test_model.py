@@ -12,12 +12,12 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from in_memory import InMemory
-from matrix import is_nightly
-from opamp_conformance.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent, capability, configuration
-from opamp_conformance.validation import CHECKS
+from opamp_conformance.checks.findings import CHECKS
+from opamp_conformance.client.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent, capability, configuration
 from opamp_mock_server import DEVIATIONS, Contract, Deviation, Settings
 from opamp_proto import opamp_pb2 as pb
+from support.deviation_matrix import is_nightly
+from support.in_memory import InMemory
 
 NIGHTLY = is_nightly()
 PHASES = (Phase.generate, Phase.shrink) if NIGHTLY else (Phase.generate,)

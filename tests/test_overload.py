@@ -18,13 +18,16 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.sync.client import connect
 
-from conftest import Cli, metric
-from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
+from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_mock_server import Limits, MockServer, Settings
-from opamp_mock_server.overload import Gate, Lane, Overloaded, TokenBucket
-from opamp_mock_server.service import Delays
+from opamp_mock_server.limits.concurrency import ConcurrencyLimit, Priority
+from opamp_mock_server.limits.limits import OverloadedError
+from opamp_mock_server.limits.rate import TokenBucket
+from opamp_mock_server.service.service import Delays
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
+from support.command_line import Cli
+from support.control_plane import metric
 
 UNAVAILABLE = pb.ServerErrorResponseType_Unavailable
 
@@ -236,7 +239,7 @@ def crowding(server: MockServer, clients: int) -> Iterator[Crowd]:
 
 def test_a_storm_of_enrollments_starves_no_enrolled_agent() -> None:
     """The store takes 20 messages at once, each 0.1 s, and half of them may be enrollments: ten times as many come."""
-    settings = Settings(delays=Delays(0.1, 0.1), limits=Limits(at_once=20, queue_seconds=0.2))
+    settings = Settings(delays=Delays(0.1, 0.1), limits=Limits(concurrent=20, queue_seconds=0.2))
     with MockServer(settings) as server, connected(server) as connection:
         enrolled = Agent("overload")
         post(connection, enrolled.full_status())
@@ -263,10 +266,10 @@ def test_a_storm_of_enrollments_starves_no_enrolled_agent() -> None:
 
 def test_a_place_at_the_store_is_given_back_whatever_happens() -> None:
     async def work() -> None:
-        gate = Gate(Limits(at_once=1), Counter())
+        limit = ConcurrencyLimit(Limits(concurrent=1), Counter())
 
         async def stay(seconds: float) -> None:
-            async with gate.passing(Lane.CHECK_IN):
+            async with limit.slot(Priority.CHECK_IN):
                 await asyncio.sleep(seconds)
 
         first = asyncio.create_task(stay(10))
@@ -277,29 +280,29 @@ def test_a_place_at_the_store_is_given_back_whatever_happens() -> None:
         await asyncio.sleep(0)
         first.cancel()  # while it is at the store
         await asyncio.wait_for(third, 1)
-        assert gate.under_way == 0
+        assert limit.in_use == 0
 
         # Let in, and cancelled in the same turn.
-        async with gate.passing(Lane.CHECK_IN):
+        async with limit.slot(Priority.CHECK_IN):
             waiting = asyncio.create_task(stay(10))
             await asyncio.sleep(0)
-        assert gate.under_way == 1
+        assert limit.in_use == 1
         waiting.cancel()
         await asyncio.wait([waiting])
-        assert gate.under_way == 0
+        assert limit.in_use == 0
 
     asyncio.run(work())
 
 
 def test_half_of_the_places_are_kept_for_check_ins() -> None:
     async def work() -> None:
-        gate = Gate(Limits(at_once=4), Counter())
-        storm = [gate.passing(Lane.ENROLLMENT) for _ in range(4)]
+        limit = ConcurrencyLimit(Limits(concurrent=4), Counter())
+        storm = [limit.slot(Priority.ENROLLMENT) for _ in range(4)]
         entering = [asyncio.create_task(place.__aenter__()) for place in storm]
         await asyncio.sleep(0)
         assert [task.done() for task in entering] == [True, True, False, False]
-        async with asyncio.timeout(1), gate.passing(Lane.CHECK_IN), gate.passing(Lane.CHECK_IN):
-            assert gate.under_way == 4
+        async with asyncio.timeout(1), limit.slot(Priority.CHECK_IN), limit.slot(Priority.CHECK_IN):
+            assert limit.in_use == 4
             await storm[0].__aexit__(None, None, None)
             await asyncio.sleep(0)
             assert [task.done() for task in entering] == [True, True, True, False]
@@ -309,12 +312,12 @@ def test_half_of_the_places_are_kept_for_check_ins() -> None:
 
 def test_who_would_wait_too_long_is_turned_away_at_once() -> None:
     async def work() -> None:
-        gate = Gate(Limits(at_once=1, queue_seconds=0.05), Counter())
-        async with gate.passing(Lane.CHECK_IN):
-            waiting = asyncio.create_task(gate.passing(Lane.CHECK_IN).__aenter__())
+        limit = ConcurrencyLimit(Limits(concurrent=1, queue_seconds=0.05), Counter())
+        async with limit.slot(Priority.CHECK_IN):
+            waiting = asyncio.create_task(limit.slot(Priority.CHECK_IN).__aenter__())
             await asyncio.sleep(0.06)
-            with pytest.raises(Overloaded):
-                await gate.passing(Lane.CHECK_IN).__aenter__()
+            with pytest.raises(OverloadedError):
+                await limit.slot(Priority.CHECK_IN).__aenter__()
             assert not waiting.done()
         await waiting
 
@@ -323,7 +326,7 @@ def test_who_would_wait_too_long_is_turned_away_at_once() -> None:
 
 def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("opamp_mock_server.overload.monotonic", lambda: now[0])
+    monkeypatch.setattr("opamp_mock_server.limits.rate.monotonic", lambda: now[0])
     bucket = TokenBucket(2)
     assert [bucket.take() for _ in range(3)] == [True, True, False]
     now[0] = 0.5

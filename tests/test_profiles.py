@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Cli, one_line
-from opamp_conformance.errors import CannotTell
-from opamp_conformance.profiles import Kind, load_profile, names
+from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.profiles.loading import load_profile, names
+from opamp_conformance.profiles.profile import Kind
+from support.command_line import Cli, one_line
 
 
 def profile(folder: Path, text: str) -> Path:
@@ -27,8 +28,8 @@ def run(cli: Cli, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 ECHO = [
-    "The answer to an enrolled agent is addressed to its old instance_uid",
-    "The answer to an unknown agent is addressed to the instance_uid it came with",
+    "fleet.request-uid.echo.enrolled-agent",
+    "fleet.request-uid.echo.unknown-agent",
 ]
 
 
@@ -44,11 +45,11 @@ def test_known_failures_do_not_fail_a_run(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_known_failure_that_is_gone_fails(cli: Cli, tmp_path: Path) -> None:
-    file = profile(tmp_path, known(*ECHO, "An enrolled agent disconnects"))
+    file = profile(tmp_path, known(*ECHO, "fleet.disconnect.enrolled.plain"))
     result = run(cli, "--profile", file)
     assert result.returncode == 1
     assert "1 failed, 2 known" in result.stdout
-    assert "it does not fail any more: take it off the list" in result.stdout
+    assert "it does not fail any more: remove it" in result.stdout
     assert f"--profile {file}" in result.stdout
 
 
@@ -62,7 +63,7 @@ def test_a_known_finding_is_known_or_gone(cli: Cli, tmp_path: Path) -> None:
     with cli.serve() as url:
         result = cli("run", "--url", url, "--profile", file, "--transport", "http")
         assert result.returncode == 1
-        assert "no reply breaks it any more" in result.stdout
+        assert "no message breaks it any more" in result.stdout
         narrowed = cli("run", "--url", url, "--profile", file, "--only", "auth.401")
         assert narrowed.returncode == 0
 
@@ -87,25 +88,28 @@ def test_a_profile_chooses_the_contract_and_its_version(cli: Cli, tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (known("A message is mising"), "did you mean 'A message is missing'"),
-        (known("A message is missing", more='versions = "new"'), "Invalid specifier"),
-        (known("A message is missing", more='versions = [">=9.5"]'), "versions is a text"),
-        (known("A message is missing", more='transport = "mail"'), "transport is"),
-        (known("An opening that offers compression", more='transport = "http"'), "does not run over http"),
-        ('[[known]]\nscenarios = ["A message is missing"]\n', "needs a reason"),
+        (
+            known("sequence.server-report-full-state.one-mising"),
+            "did you mean 'sequence.server-report-full-state.one-missing'",
+        ),
+        (known("sequence.server-report-full-state.one-missing", more='versions = "new"'), "Invalid specifier"),
+        (known("sequence.server-report-full-state.one-missing", more='versions = [">=9.5"]'), "versions is a text"),
+        (known("sequence.server-report-full-state.one-missing", more='transport = "mail"'), "transport is"),
+        (known("ws.roles.compression", more='transport = "http"'), "does not run over http"),
+        ('[[known]]\nscenarios = ["sequence.server-report-full-state.one-missing"]\n', "needs a reason"),
         ('[[known]]\nbecause = "so"\n', "names scenarios or requirements"),
         ('[[known]]\nrequirements = ["error.*"]\nbecause = "so"\n', "no requirement 'error.*'"),
         ('[[unsupported]]\nrequirements = ["nothing.*"]\nbecause = "so"\n', "no requirement 'nothing.*'"),
         ('[[unsupported]]\nbecause = "so"\n', "requirements or a transport"),
         ("known = [[]]\n", "is written as tables"),
         ('contract = "all of it"\n', "contract is"),
-        ("colour = 1\n", "knows contract"),
+        ("colour = 1\n", "only contract"),
         ("[[known\n", "is not TOML"),
     ],
 )
 def test_a_profile_that_makes_no_sense_is_said(cli: Cli, tmp_path: Path, text: str, says: str) -> None:
     file = profile(tmp_path, text)
-    with pytest.raises(CannotTell):
+    with pytest.raises(InconclusiveError):
         load_profile(str(file))
     result = cli("run", "--profile", file)
     assert result.returncode == 2
@@ -125,9 +129,9 @@ def test_the_built_in_profile_tells_versions_apart() -> None:
     def scenarios(version: str | None) -> set[str]:
         return {name for exemption in profile.at(version).exemptions for name in exemption.scenarios}
 
-    assert "An enrolled agent asks for a new instance_uid" in scenarios("9.4.5")
-    assert "An enrolled agent asks for a new instance_uid" not in scenarios("9.5.0")
-    assert "A message is missing" in scenarios("9.4.1")
-    assert "A message is missing" not in scenarios("9.4.0")
+    assert "fleet.request-uid.known-agent.full-report" in scenarios("9.4.5")
+    assert "fleet.request-uid.known-agent.full-report" not in scenarios("9.5.0")
+    assert "sequence.server-report-full-state.one-missing" in scenarios("9.4.1")
+    assert "sequence.server-report-full-state.one-missing" not in scenarios("9.4.0")
     assert scenarios(None) == scenarios("9.6.0") == scenarios("9.5.0-SNAPSHOT")
     assert any(exemption.kind is Kind.UNSUPPORTED for exemption in profile.exemptions)

@@ -1,4 +1,4 @@
-"""Our OpAMP modules: what the specification says they are, and neighbours of any others in one process."""
+"""Our OpAMP modules: what the specification says they are, and peers of any others in one process."""
 
 import subprocess
 import sys

@@ -12,9 +12,9 @@ from opentelemetry._opamp.callbacks import MessageData, OpAMPCallbacks
 from opentelemetry._opamp.client import OpAMPClient
 from opentelemetry._opamp.proto import opamp_pb2
 
-from listening import AUTHORIZATION, Messages, listening, mock_server
 from opamp_mock_server import MockServer
-from programs import go_programs, running
+from support.message_lines import AUTHORIZATION, Messages, listening, mock_server
+from support.peers import go_programs, running
 
 FILE = "collector.yaml"
 OFFERS = ("receivers: {}", "receivers: {otlp: {}}")

@@ -12,16 +12,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from browser import accessibility_problems, browsing, complaints
-from conftest import Cli, one_line
-from opamp_conformance.catalogue import load_catalogue
-from opamp_conformance.errors import CannotTell
-from opamp_conformance.events import Event, FindingBooked, RunFinished, ScenarioFinished, as_json
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.reports.comparison import changes
 from opamp_conformance.reports.github import GitHub
 from opamp_conformance.reports.html import page
-from opamp_conformance.reports.recording import Recording, read_events, read_recording
-from opamp_conformance.verdicts import ExitCode, Verdict
+from opamp_conformance.reports.run_record import RunRecord, read_events, read_run_record
+from opamp_conformance.results.events import Event, FindingBooked, RunFinished, ScenarioFinished, as_json
+from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.suite.catalogue import load_catalogue
+from support.browser import accessibility_problems, browsing, complaints
+from support.command_line import Cli, one_line
 
 SECRET = "c2VjcmV0LWtleQ"
 DEVIATIONS = ("fleet.request-uid.echo", "capabilities.server.undefined-bits-zero", "http.response-compression")
@@ -67,7 +67,7 @@ def test_a_stream_may_have_more_than_is_known(graded: Path, tmp_path: Path) -> N
     def add(events: list[dict[str, Any]]) -> None:
         for event in events:
             event["mood"] = "splendid"
-            for exchange in event.get("traffic", []):
+            for exchange in event.get("transcript", []):
                 exchange["mood"] = "splendid"
 
     path.write_text(altered(add)((graded / "bad.jsonl").read_text()))
@@ -115,18 +115,18 @@ def altered(change: Callable[[list[dict[str, Any]]], object]) -> Callable[[str],
         (lambda text: text + text, "does not hold one whole run"),
         (lambda text: "[" * 100_000, "not an event of a run"),
         (lambda text: "null", "not an event of a run"),
-        (altered(lambda events: events[0].update(schema=2)), "has events of schema 2"),
+        (altered(lambda events: events[0].update(schema=1)), "has events of schema 1"),
         (altered(lambda events: events[0].pop("schema")), "has events of schema None"),
-        (altered(lambda events: events[3].update(verdict="splendid")), "line 4: not an event of schema 1"),
-        (altered(lambda events: events[3].pop("name")), "line 4: not an event of schema 1"),
-        (altered(lambda events: events[3].update(event="Party")), "line 4: not an event of schema 1"),
+        (altered(lambda events: events[3].update(verdict="splendid")), "line 4: not an event of schema 2"),
+        (altered(lambda events: events[3].pop("key")), "line 4: not an event of schema 2"),
+        (altered(lambda events: events[3].update(event="Party")), "line 4: not an event of schema 2"),
     ],
 )
 def test_streams_that_are_none(graded: Path, tmp_path: Path, alter: Callable[[str], str], message: str) -> None:
     path = tmp_path / "broken.jsonl"
     path.write_text(alter((graded / "good.jsonl").read_text()))
-    with pytest.raises(CannotTell, match=message):
-        read_recording(path)
+    with pytest.raises(InconclusiveError, match=message):
+        read_run_record(path)
 
 
 @pytest.mark.parametrize("command", [("report",), ("diff", "good.jsonl"), ("matrix",), ("book", "--html", "book")])
@@ -175,11 +175,7 @@ def test_junit_has_what_ci_servers_look_for(graded: Path) -> None:
     cases = list(root.iter("testcase"))
     assert int(root.get("tests", "")) == len(cases) > 200
     assert int(root.get("failures", "")) == len(list(root.iter("failure"))) > 0
-    [case] = [
-        case
-        for case in cases
-        if case.get("name") == "The answer to an unknown agent is addressed to the instance_uid it came with"
-    ]
+    [case] = [case for case in cases if case.get("name") == "fleet.request-uid.echo.unknown-agent"]
     assert case.get("classname") == "opamp.enrollment.http"
     properties = {found.get("name"): found.get("value") for found in case.iter("property")}
     assert properties["requirement"] == "fleet.request-uid.echo"
@@ -206,18 +202,18 @@ def test_on_github_failures_are_annotations_and_the_summary_a_table(cli: Cli, tm
     annotations = re.findall(r"^::error title=(.*?)::(.*)$", result.stdout, re.MULTILINE)
     assert len(annotations) >= 2
     title, message = annotations[0]
-    assert title.startswith("MUST enrollment%3A The answer")
+    assert title.startswith("MUST fleet.request-uid.echo.")
     assert message.startswith("expected the instance_uid ")
     text = summary.read_text()
     assert text.startswith("before\n## OpAMP v0.18.0: not conformant\n")
     assert "| enrollment |" in text
-    assert "| failed | MUST | enrollment: The answer" in text
+    assert "| failed | MUST | fleet.request-uid.echo." in text
 
 
 def test_annotations_are_few_and_cannot_be_forged(graded: Path) -> None:
     said: list[str] = []
     github = GitHub(said.append, None)
-    failed = next(event for event in read_recording(graded / "bad.jsonl").scenarios if event.verdict is Verdict.FAILED)
+    failed = next(event for event in read_run_record(graded / "bad.jsonl").scenarios if event.verdict is Verdict.FAILED)
     for _ in range(30):
         github.handle(replace(failed, actual="100 %\n::error::forged"))
     assert len(said) == 10
@@ -233,7 +229,7 @@ def test_what_became_worse_is_a_regression(cli: Cli, graded: Path) -> None:
     assert result.returncode == 1
     first, *_, last = result.stdout.splitlines()
     assert first.startswith("worse  ")
-    assert "worse  passed -> failed  MUST every reply: capabilities.server.undefined-bits-zero" in result.stdout
+    assert "worse  passed -> failed  MUST every message: capabilities.server.undefined-bits-zero" in result.stdout
     assert "passed -> warned  SHOULD plain_http" in result.stdout
     assert re.fullmatch(r"\d+ changed, \d+ for the worse; conformant before, not conformant after", last)
     assert cli("diff", graded / "bad.jsonl", graded / "good.jsonl").returncode == 0
@@ -258,7 +254,7 @@ def test_what_became_worse_is_a_regression(cli: Cli, graded: Path) -> None:
     ],
 )
 def test_regressions(graded: Path, before: Verdict, after: Verdict, is_regression: bool) -> None:
-    recording = read_recording(graded / "good.jsonl")
+    recording = read_run_record(graded / "good.jsonl")
     first, *others = recording.scenarios
     old = replace(recording, scenarios=[replace(first, verdict=before), *others])
     new = replace(recording, scenarios=[replace(first, verdict=after), *others])
@@ -272,7 +268,7 @@ def test_what_was_not_run_is_told_and_no_regression(cli: Cli, graded: Path, tmp_
     result = cli("diff", graded / "good.jsonl", path)
     assert result.returncode == 0
     assert "passed -> not run" in result.stdout
-    assert "the two runs were not asked for the same" in result.stdout
+    assert "the two runs selected different scenarios" in result.stdout
 
 
 def test_servers_side_by_side(cli: Cli, graded: Path) -> None:
@@ -281,7 +277,8 @@ def test_servers_side_by_side(cli: Cli, graded: Path) -> None:
     assert result.returncode == 0
     assert result.stdout.startswith("ours    conformant: ")
     assert (
-        "MUST every reply: capabilities.server.undefined-bits-zero\n  ours    passed\n  theirs  failed" in result.stdout
+        "MUST every message: capabilities.server.undefined-bits-zero\n  ours    passed\n  theirs  failed"
+        in result.stdout
     )
     assert cli("matrix", graded / "good.jsonl", "--name", "a", "--name", "b").returncode == 2
 
@@ -295,13 +292,15 @@ def test_no_secret_is_in_any_file(graded: Path) -> None:
 
 
 def test_what_a_server_says_cannot_become_part_of_the_page(graded: Path) -> None:
-    recording = read_recording(graded / "bad.jsonl")
+    recording = read_run_record(graded / "bad.jsonl")
     failed = next(event for event in recording.scenarios if event.verdict is Verdict.FAILED)
     evil = "</pre><script>alert(1)</script>"
     html = page(
         replace(
             recording,
-            scenarios=[replace(failed, actual=evil, traffic=(replace(failed.traffic[0], response_message=evil),))],
+            scenarios=[
+                replace(failed, actual=evil, transcript=(replace(failed.transcript[0], response_message=evil),))
+            ],
         )
     )
     assert "<script>alert" not in html
@@ -310,10 +309,10 @@ def test_what_a_server_says_cannot_become_part_of_the_page(graded: Path) -> None
 
 def test_a_run_that_was_cut_short_is_no_recording(graded: Path) -> None:
     events: list[Event] = list(read_events(graded / "good.jsonl"))
-    assert Recording.of(events).finished.exit_code is ExitCode.CONFORMANT
+    assert RunRecord.of(events).finished.exit_code is ExitCode.CONFORMANT
     for broken in (events[:-1], events[1:], [], [*events, *events]):
         with pytest.raises(ValueError, match="whole run"):
-            Recording.of(broken)
+            RunRecord.of(broken)
     kinds = {type(event) for event in read_events(graded / "bad.jsonl")}
     assert kinds >= {ScenarioFinished, FindingBooked, RunFinished}
 
@@ -325,7 +324,7 @@ def test_the_book_has_every_scenario(cli: Cli, graded: Path, tmp_path: Path) -> 
     assert "not conformant" in chapters["index"]
     for scenario in load_catalogue().values():
         text = chapters[scenario.chapter]
-        name = scenario.name.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
+        name = scenario.title.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
         assert f">{name}</h4>" in text
         assert f'href="{scenario.chapter}.html"' in chapters["index"]
         for requirement in scenario.requirements:

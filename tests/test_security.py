@@ -11,15 +11,15 @@ import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from conftest import Cli, one_line
-from opamp_conformance.agent import REQUEST_INSTANCE_UID, Agent
-from opamp_mock_server import DEFAULT_POLICY, CannotReadKeys, MockServer, Settings, Tls
-from opamp_mock_server.admission import AdmissionByFile
+from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, Agent
+from opamp_mock_server import DEFAULT_POLICY, KeyFileError, MockServer, Settings, Tls
 from opamp_mock_server.core import FleetCore
-from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.limits.authentication import FileAuthenticator
 from opamp_mock_server.stores import redaction
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
+from support.command_line import Cli, one_line
 
 BAD_REQUEST = pb.ServerErrorResponseType_BadRequest
 
@@ -88,15 +88,15 @@ def test_a_websocket_ends_when_its_key_is_revoked(server: MockServer, keys: Path
 @pytest.mark.parametrize("text", ["key policy something", "k\N{LATIN SMALL LETTER E WITH ACUTE}y policy"])
 def test_a_file_that_is_no_list_of_keys_is_said(keys: Path, text: str, cli: Cli) -> None:
     keys.write_text(text, encoding="utf-8")
-    with pytest.raises(CannotReadKeys):
-        AdmissionByFile(keys)
+    with pytest.raises(KeyFileError):
+        FileAuthenticator(keys)
     result = cli("serve", "--port", "0", "--enrollment-key-file", keys)
     assert result.returncode == 2
     assert text not in one_line(result)
 
 
 def test_a_key_without_a_policy_has_the_default_one(keys: Path) -> None:
-    admission = AdmissionByFile(keys)
+    admission = FileAuthenticator(keys)
     policies = [admission.policy_of(f"ApiKey {key}".encode()) for key in ("key-a", "key-b", "key-c", "key-")]
     assert policies == ["policy-a", "policy-b", DEFAULT_POLICY, None]
 
@@ -130,7 +130,7 @@ def test_only_its_own_policys_key_marks_what_an_agent_leaves_behind(policy_id: s
     known = AgentRecord(agent.instance_uid, 1, policy_id="policy-a")
     outcome = FleetCore().answer(known, agent.full_status(flags=REQUEST_INSTANCE_UID), policy_id=policy_id)
     assert outcome.reply.agent_identification.new_instance_uid
-    assert (outcome.left_behind is not None) is is_marked
+    assert (outcome.old_record is not None) is is_marked
 
 
 # ---- TLS

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from matrix import Record
 from opamp_conformance.ledger import Contract
-from opamp_conformance.run import examine
-from opamp_conformance.selection import Selection
+from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.runner.run import grade as grade_target
+from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets.url import UrlTarget
-from opamp_conformance.verdicts import ExitCode, Verdict
-from programs import go_programs, node_programs, serving
+from support.deviation_matrix import RunRecord
+from support.peers import go_programs, node_programs, serving
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results.md"
-FACTS = ("no control plane", "does not announce", "announces no custom capabilities", "no Authorization header")
+FACTS = ("needs a control plane", "does not announce", "announces no custom capabilities", "no Authorization header")
 """What makes a scenario not applicable whatever the server does; only the count of these is in the tables."""
 
 
@@ -30,12 +30,12 @@ def documented(heading: str) -> set[tuple[str, str, str]]:
 
 def graded(url: str, heading: str) -> tuple[ExitCode, int]:
     """Grade a server and compare with its table; returns the exit code and how many scenarios passed."""
-    record = Record()
+    record = RunRecord()
     selection = Selection([Contract.OPAMP], disruptive=False)
-    code = examine(UrlTarget(url), selection, timeout=1, workers=1, listeners=[record])
+    code = grade_target(UrlTarget(url), selection, timeout=1, workers=1, listeners=[record])
     facts = [event for event in record.ended(Verdict.NOT_APPLICABLE) if any(fact in event.actual for fact in FACTS)]
     told = [event for event in record.scenarios if event.verdict is not Verdict.PASSED and event not in facts]
-    assert {(event.name, event.transport, str(event.verdict)) for event in told} == documented(heading)
+    assert {(event.key, event.transport, str(event.verdict)) for event in told} == documented(heading)
     assert f"\n{len(facts)} more verdicts are" in section(heading)
     assert record.findings == []
     return code, len(record.ended(Verdict.PASSED))

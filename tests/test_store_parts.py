@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 
-from opamp_mock_server.records import AgentRecord
-from opamp_mock_server.stores import Conflict, StoreUnavailable, redaction
-from opamp_mock_server.stores.elasticsearch import breaker as breakers
-from opamp_mock_server.stores.elasticsearch.breaker import CircuitBreaker
-from opamp_mock_server.stores.elasticsearch.gathering import Gatherer
-from opamp_mock_server.stores.elasticsearch.neighbours import ElasticsearchNeighbours
-from opamp_mock_server.stores.elasticsearch.queued import QueuedStore
+from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.stores import redaction
+from opamp_mock_server.stores.elasticsearch import circuit_breaker as breakers
+from opamp_mock_server.stores.elasticsearch.batching import Batcher
+from opamp_mock_server.stores.elasticsearch.circuit_breaker import CircuitBreaker
+from opamp_mock_server.stores.elasticsearch.peers import ElasticsearchPeers
+from opamp_mock_server.stores.elasticsearch.queued_store import QueuedStore
+from opamp_mock_server.stores.store import ConflictError, StoreUnavailableError
 from opamp_proto import opamp_pb2 as pb
 
 Carry = Callable[[Sequence[int]], Awaitable[Sequence[int | Exception]]]
 
 
-def gathering(carry: Carry) -> Gatherer[int, int]:
-    return Gatherer(carry, CircuitBreaker())
+def gathering(carry: Carry) -> Batcher[int, int]:
+    return Batcher(carry, CircuitBreaker())
 
 
 # ---- gathering
@@ -31,14 +32,14 @@ def test_items_travel_together_and_come_back_apart() -> None:
 
     async def carry(items: Sequence[int]) -> Sequence[int | Exception]:
         batches.append(items)
-        return [Conflict() if item == 3 else item * 2 for item in items]
+        return [ConflictError() if item == 3 else item * 2 for item in items]
 
     async def work() -> list[int | BaseException]:
         gather = gathering(carry)
         return await asyncio.gather(*(gather(item) for item in range(1200)), return_exceptions=True)
 
     results = asyncio.run(work())
-    assert isinstance(results.pop(3), Conflict)
+    assert isinstance(results.pop(3), ConflictError)
     assert results == [item * 2 for item in range(1200) if item != 3]
     assert len(batches) < 10
 
@@ -60,7 +61,7 @@ def test_whoever_calls_again_at_once_is_not_forgotten() -> None:
     asyncio.run(work())
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable("gone"), ValueError("a defect")])
+@pytest.mark.parametrize("error", [StoreUnavailableError("gone"), ValueError("a defect")])
 def test_what_fails_as_a_whole_fails_for_each_and_is_tried_again(error: Exception) -> None:
     failing = [True]
 
@@ -72,7 +73,7 @@ def test_what_fails_as_a_whole_fails_for_each_and_is_tried_again(error: Exceptio
     async def work() -> int:
         gather = gathering(carry)
         results = await asyncio.gather(gather(1), gather(2), return_exceptions=True)
-        assert all(isinstance(result, StoreUnavailable) for result in results)
+        assert all(isinstance(result, StoreUnavailableError) for result in results)
         failing[0] = False
         return await gather(3)
 
@@ -80,7 +81,7 @@ def test_what_fails_as_a_whole_fails_for_each_and_is_tried_again(error: Exceptio
 
 
 def test_nobody_waits_for_ever_and_what_nobody_waits_for_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opamp_mock_server.stores.elasticsearch.gathering.DEADLINE_SECONDS", 0.05)
+    monkeypatch.setattr("opamp_mock_server.stores.elasticsearch.batching.DEADLINE_SECONDS", 0.05)
     sent: list[int] = []
 
     async def carry(items: Sequence[int]) -> Sequence[int | Exception]:
@@ -91,7 +92,7 @@ def test_nobody_waits_for_ever_and_what_nobody_waits_for_is_not_sent(monkeypatch
     async def work() -> None:
         gather = gathering(carry)
         results = await asyncio.gather(*(gather(item) for item in range(2000)), return_exceptions=True)
-        assert all(isinstance(result, StoreUnavailable) for result in results)
+        assert all(isinstance(result, StoreUnavailableError) for result in results)
         await gather.drain()
 
     asyncio.run(work())
@@ -108,15 +109,15 @@ def test_the_breaker_opens_tries_once_and_closes(monkeypatch: pytest.MonkeyPatch
     for _ in range(3):
         breaker.check()
         breaker.failed()
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         breaker.check()
     now[0] += 0.3
     breaker.check()  # One attempt, and until it has told
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         breaker.check()  # no other.
     breaker.failed()
     now[0] += 0.3
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         breaker.check()  # The pause is longer now.
     now[0] += 2
     breaker.check()
@@ -125,7 +126,7 @@ def test_the_breaker_opens_tries_once_and_closes(monkeypatch: pytest.MonkeyPatch
     breaker.check()
 
 
-# ---- neighbours
+# ---- peers
 
 
 class Beats:
@@ -147,8 +148,8 @@ class Beats:
     ("versions", "is_alive"), [((1, 1, 2), True), ((4,), False), ((None, 4, 4), False), ((None, 4, 5), True)]
 )
 def test_only_a_new_sign_of_life_is_one(versions: tuple[int | None, ...], is_alive: bool) -> None:
-    neighbours = ElasticsearchNeighbours(Beats(*versions), "index")  # type: ignore[arg-type]
-    assert asyncio.run(neighbours.is_alive("another")) is is_alive
+    peers = ElasticsearchPeers(Beats(*versions), "index")  # type: ignore[arg-type]
+    assert asyncio.run(peers.is_alive("another")) is is_alive
 
 
 # ---- the queue
@@ -172,13 +173,13 @@ class Shelf:
         if record.sequence_num == 13:
             raise ValueError("a defect")
         if record.instance_uid in self.kept and record.stored is None:
-            raise Conflict
+            raise ConflictError
         self.kept[record.instance_uid] = record
 
     async def delete(self, instance_uid: bytes) -> None:
         self.kept.pop(instance_uid, None)
 
-    def disown(self, instance_uid: bytes) -> None:
+    def discard(self, instance_uid: bytes) -> None:
         self.kept.pop(instance_uid, None)
 
 

@@ -1,28 +1,28 @@
 @transport.http
-Feature: Clients that may not speak
-  A server that asks for credentials says so with the status that HTTP has for it, before it looks at
-  the message.
+Feature: Requests without valid credentials
+  A server that requires credentials rejects a request without them by the HTTP status 401, before it looks at the
+  message.
 
   Background:
-    Given a server that asks for credentials
+    Given a server that requires credentials
     And an agent that has reported its full status
 
-  @MUST @auth.401
-  Scenario: A client without credentials
+  @MUST @auth.401.no-credentials
+  Scenario: A client sends no credentials
     When the agent reports its full status without credentials
     Then the request is answered with the status 401
 
-  @MUST @auth.401
-  Scenario: A client with wrong credentials
+  @MUST @auth.401.wrong-credentials
+  Scenario: A client sends wrong credentials
     When the agent reports its full status with wrong credentials
     Then the request is answered with the status 401
 
-  @MUST @auth.401
-  Scenario: A client with credentials of a scheme that nobody knows
+  @MUST @auth.401.unknown-scheme
+  Scenario: A client sends credentials of an unknown scheme
     When the agent reports its full status with credentials of an unknown scheme
     Then the request is answered with the status 401
 
-  @MUST @auth.401
-  Scenario: An unauthorized client with a malformed message
+  @MUST @auth.401.malformed-message
+  Scenario: A client without credentials sends a malformed message
     When the agent sends bytes that are not protobuf without credentials
     Then the request is answered with the status 401

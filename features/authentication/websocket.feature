@@ -1,22 +1,22 @@
 @transport.websocket
-Feature: WebSockets that may not be opened
-  Whoever may not speak learns it before there is a WebSocket, by the status that HTTP has for it.
+Feature: WebSockets without valid credentials
+  A client without valid credentials is rejected by an HTTP status before the WebSocket opens.
 
   Background:
-    Given a server that asks for credentials
+    Given a server that requires credentials
     And an unknown agent
 
-  @MUST @auth.401
-  Scenario: A WebSocket without credentials
+  @MUST @auth.401.websocket-no-credentials
+  Scenario: A client opens a WebSocket without credentials
     When the agent opens a WebSocket without credentials
     Then the request is answered with the status 401
 
-  @MUST @auth.401
-  Scenario: A WebSocket with wrong credentials
+  @MUST @auth.401.websocket-wrong-credentials
+  Scenario: A client opens a WebSocket with wrong credentials
     When the agent opens a WebSocket with wrong credentials
     Then the request is answered with the status 401
 
   @implied @auth.before-upgrade
-  Scenario: Credentials are looked at before there is a WebSocket
+  Scenario: The server checks credentials before the WebSocket opens
     When the agent opens a WebSocket without credentials
     Then no WebSocket opens

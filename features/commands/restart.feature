@@ -1,28 +1,28 @@
 Feature: Commands
-  An agent that is commanded ignores whatever else the message says, so the message must say nothing else.
+  An agent that receives a command ignores the other fields of the message. So the message must not have any.
 
   Background:
-    Given a server that can be operated
+    Given a server with a control plane
 
-  @implied @command.alone
-  Scenario: A command comes alone
+  @implied @command.alone.sent
+  Scenario: A command is sent in its own message
     Given an agent with every capability
     And the agent has reported its full status
-    When the operator commands the agent to restart
-    And the agent hears from the server
-    Then a command comes alone
+    When the operator sends the agent a restart command
+    And the agent receives the next message
+    Then the message has no other content than the command
 
-  @implied @command.alone
-  Scenario: A command does not come with an offer
+  @implied @command.alone.with-offers
+  Scenario: A command is not sent together with offers
     Given an agent with every capability
-    And the operator has offered the agent everything and commanded it to restart
+    And the operator has offered the agent everything and sent it a restart command
     When the agent reports its full status
-    Then no command comes beside anything else
+    Then the message has no command together with other content
 
-  @MUST @interop.server-stops-unsupported
-  Scenario: An agent that cannot restart is not commanded to
+  @MUST @interop.server-stops-unsupported.command
+  Scenario: An agent that cannot restart receives no restart command
     Given an agent with every capability but AcceptsRestartCommand
     And the agent has reported its full status
-    When the operator commands the agent to restart
+    When the operator sends the agent a restart command
     And the agent checks in
-    Then there is no command
+    Then the message has no command

@@ -1,27 +1,27 @@
-Feature: How a server can be reached
-  Agents choose the transport that suits them, so a server ought to serve both. Of one that it does not
-  serve, this is all that is asked.
+Feature: Transports
+  An agent chooses its transport, so a server should support both. A transport that the server does not support is
+  tested by nothing else.
 
   @transport.http @SHOULD @transport.server-accepts-http
-  Scenario: The server is reachable over plain HTTP
+  Scenario: The server supports plain HTTP
     Given an unknown agent
     When the agent reports its full status
-    Then the server can be spoken to over this transport
+    Then the server supports this transport
 
   @transport.websocket @SHOULD @transport.server-accepts-ws
-  Scenario: The server is reachable over WebSocket
+  Scenario: The server supports WebSocket
     Given an unknown agent
     When the agent reports its full status
-    Then the server can be spoken to over this transport
+    Then the server supports this transport
 
-  @implied @identification.every-message.server
-  Scenario: The first answer names its agent
+  @implied @identification.every-message.server.first-answer
+  Scenario: The first answer has an instance_uid
     Given an unknown agent
     When the agent reports its full status
-    Then the message names an agent
+    Then the message has an instance_uid
 
-  @implied @identification.every-message.server
-  Scenario: An acknowledgement names its agent
+  @implied @identification.every-message.server.acknowledgement
+  Scenario: An acknowledgement has an instance_uid
     Given an agent that has reported its full status
     When the agent checks in
-    Then the message names an agent
+    Then the message has an instance_uid

@@ -1,5 +1,5 @@
-Feature: Connection settings are complete
-  An agent connects by what it is offered, and cannot ask back.
+Feature: The contents of connection settings
+  An agent connects with the settings that it receives. It cannot ask back, so they must be complete.
 
   Background:
     Given a server that offers connection settings
@@ -7,41 +7,41 @@ Feature: Connection settings are complete
     And the agent has reported its full status
 
   @MUST @opamp-settings.endpoint-non-empty
-  Scenario: Settings for OpAMP say where to connect
-    Given the agent has been offered settings for OpAMP
+  Scenario: Settings for OpAMP have an endpoint
+    Given the agent has received settings for OpAMP
     Then the settings for OpAMP have an endpoint
 
   @MUST @opamp-settings.endpoint-url
   Scenario: The endpoint of settings for OpAMP is a URL
-    Given the agent has been offered settings for OpAMP
+    Given the agent has received settings for OpAMP
     Then the endpoint of the settings for OpAMP is a WebSocket or HTTP URL
 
   @MUST @telemetry-settings.endpoint-full-url
   Scenario: The endpoint of settings for own metrics is a full URL
-    Given the agent has been offered settings for own metrics
+    Given the agent has received settings for own metrics
     Then the endpoint for telemetry is a full URL
 
   @SHOULD @telemetry-settings.endpoint-https
   Scenario: Own metrics are sent over TLS
-    Given the agent has been offered settings for own metrics
+    Given the agent has received settings for own metrics
     Then the endpoint for telemetry begins with https
 
   @MUST @proxy.url-non-empty
   Scenario: A proxy has a URL
-    Given the agent has been offered settings with a proxy
+    Given the agent has received settings with a proxy
     Then the proxy has a URL
 
   @implied @certificate.cert-required
-  Scenario: A certificate that is offered is there
-    Given the agent has been offered a certificate
+  Scenario: An offered certificate is in PEM
+    Given the agent has received settings with a certificate
     Then the offer has a certificate in PEM
 
   @implied @certificate.private-key-required
-  Scenario: A certificate that is offered comes with its private key
-    Given the agent has been offered a certificate
+  Scenario: An offered certificate comes with its private key
+    Given the agent has received settings with a certificate
     Then the certificate comes with a private key
 
   @MUST @certificate.ca-cert-if-ca-signed
-  Scenario: A certificate of an authority comes with the authority's own
-    Given the agent has been offered a certificate
-    Then the certificate comes with that of its authority
+  Scenario: An offered certificate comes with the certificate of its authority
+    Given the agent has received settings with a certificate
+    Then the certificate comes with the certificate of its authority

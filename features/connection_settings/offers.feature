@@ -1,6 +1,6 @@
-Feature: Connection settings are offered
-  The server says where an agent is to connect, for OpAMP, for the agent's own telemetry and for anything
-  else. It offers to each agent only what that agent can use.
+Feature: Offers of connection settings
+  Connection settings say where an agent connects: for OpAMP, for its own telemetry, and for other purposes. The
+  server offers an agent only the settings that the agent can use.
 
   Background:
     Given a server that offers connection settings
@@ -12,7 +12,7 @@ Feature: Connection settings are offered
       Given an agent with every capability
       And the agent has reported its full status
       When the operator offers the agent settings for OpAMP
-      And the agent hears from the server
+      And the agent receives the next message
       Then settings for OpAMP are offered
 
     @implied @own-telemetry.offer-shape
@@ -20,7 +20,7 @@ Feature: Connection settings are offered
       Given an agent with every capability
       And the agent has reported its full status
       When the operator offers the agent settings for <signal>
-      And the agent hears from the server
+      And the agent receives the next message
       Then settings for <signal> are offered
 
       Examples:
@@ -30,23 +30,23 @@ Feature: Connection settings are offered
         | own logs    |
 
     @implied @registration.server-offers-immediately
-    Scenario: Settings for OpAMP that wait for their agent are offered with the first answer
+    Scenario: Settings for OpAMP that were defined before the agent reports are in the first answer
       Given an agent with every capability
       And the operator has offered the agent settings for OpAMP
       When the agent reports its full status
       Then settings for OpAMP are offered
 
     @SHOULD @own-telemetry.offer-on-first
-    Scenario: Settings for own metrics that wait for their agent are offered with the first answer
+    Scenario: Settings for own metrics that were defined before the agent reports are in the first answer
       Given an agent with every capability
       And the operator has offered the agent settings for own metrics
       When the agent reports its full status
       Then settings for own metrics are offered
 
-  Rule: Agents are offered what they can use
+  Rule: An agent is offered only what it can use
 
     @implied @connection-settings.capability.opamp
-    Scenario: An agent that keeps its OpAMP connection is offered no settings for it
+    Scenario: An agent that does not accept settings for OpAMP is offered none
       Given an agent with every capability but AcceptsOpAMPConnectionSettings
       And the agent has reported its full status
       When the operator offers the agent settings for OpAMP
@@ -54,7 +54,7 @@ Feature: Connection settings are offered
       Then no settings for OpAMP are offered
 
     @implied @connection-settings.capability.own-metrics
-    Scenario: An agent without own metrics is offered no settings for them
+    Scenario: An agent that does not report own metrics is offered no settings for them
       Given an agent with every capability but ReportsOwnMetrics
       And the agent has reported its full status
       When the operator offers the agent settings for own metrics
@@ -62,7 +62,7 @@ Feature: Connection settings are offered
       Then no settings for own metrics are offered
 
     @implied @connection-settings.capability.own-traces
-    Scenario: An agent without own traces is offered no settings for them
+    Scenario: An agent that does not report own traces is offered no settings for them
       Given an agent with every capability but ReportsOwnTraces
       And the agent has reported its full status
       When the operator offers the agent settings for own traces
@@ -70,7 +70,7 @@ Feature: Connection settings are offered
       Then no settings for own traces are offered
 
     @implied @connection-settings.capability.own-logs
-    Scenario: An agent without own logs is offered no settings for them
+    Scenario: An agent that does not report own logs is offered no settings for them
       Given an agent with every capability but ReportsOwnLogs
       And the agent has reported its full status
       When the operator offers the agent settings for own logs
@@ -78,7 +78,7 @@ Feature: Connection settings are offered
       Then no settings for own logs are offered
 
     @implied @connection-settings.capability.other
-    Scenario: An agent that takes no other connections is offered none
+    Scenario: An agent that does not accept other connections is offered none
       Given an agent with every capability but AcceptsOtherConnectionSettings
       And the agent has reported its full status
       When the operator offers the agent settings for another connection

@@ -1,30 +1,31 @@
 @transport.websocket
 Feature: The end of a WebSocket
-  Either side may end it, and says so by a Close frame. Whoever has left is not connected any more.
+  Either side can end a WebSocket, and does so with a Close frame. An agent that has disconnected is no longer
+  connected.
 
-  @implied @ws.roles
-  Scenario: An agent's Close frame is answered by another
+  @implied @ws.roles.close
+  Scenario: The server answers an agent's Close frame with a Close frame
     Given an agent that has reported its full status
     When the agent closes its WebSocket
     Then the server answers with a Close frame
 
   @MUST @disconnect.ws-server-close-frame
-  Scenario: A server that ends a WebSocket says so by a Close frame
-    Given a server that can be operated
+  Scenario: A server that ends a WebSocket sends a Close frame
+    Given a server with a control plane
     And an agent that has reported its full status
-    When the operator has the agent's WebSocket closed
+    When the operator closes the agent's WebSocket
     Then the WebSocket was closed by a Close frame
 
   @SHOULD @disconnect.server-forgets-instance
-  Scenario: An agent that has disconnected is forgotten as connected
-    Given a server that can be operated
+  Scenario: An agent that has sent agent_disconnect is no longer connected
+    Given a server with a control plane
     And an agent that has reported its full status
-    And the agent has said goodbye
-    Then the server takes the agent for disconnected
+    And the agent has sent agent_disconnect
+    Then the server regards the agent as disconnected
 
   @SHOULD @disconnect.server-forgets-on-close
-  Scenario: An agent whose WebSocket has ended is forgotten as connected
-    Given a server that can be operated
+  Scenario: An agent whose WebSocket has ended is no longer connected
+    Given a server with a control plane
     And an agent that has reported its full status
     When the agent closes its WebSocket
-    Then the server takes the agent for disconnected
+    Then the server regards the agent as disconnected

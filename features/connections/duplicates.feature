@@ -1,17 +1,17 @@
 @transport.websocket
-Feature: Two agents with one instance_uid
-  Cloned machines start with the same instance_uid. As soon as both are connected the server can tell, and
-  gives one of them another.
+Feature: Two agents with the same instance_uid
+  Cloned machines start with the same instance_uid. As soon as both are connected, the server can detect it, and
+  gives one of them a new instance_uid.
 
   Background:
     Given an agent that has reported its full status
 
   @SHOULD @duplicate.server-detects
-  Scenario: A clone on a second WebSocket is noticed
-    When a clone of the agent reports its full status on a WebSocket of its own
-    Then the clone is given a new_instance_uid, or turned away
+  Scenario: The server detects a clone on a second WebSocket
+    When a clone of the agent reports its full status on another WebSocket
+    Then the clone receives a new_instance_uid, or is refused
 
   @SHOULD @duplicate.server-new-uid
-  Scenario: A clone on a second WebSocket is given an instance_uid of its own
-    When a clone of the agent reports its full status on a WebSocket of its own
+  Scenario: A clone on a second WebSocket receives a new instance_uid
+    When a clone of the agent reports its full status on another WebSocket
     Then an instance_uid is announced

@@ -1,11 +1,11 @@
-Feature: Signs of life
+Feature: Heartbeats
   Any message of an agent shows that it is alive.
 
   @implied @heartbeat.any-message-counts
-  Scenario: A message with nothing new in it is a sign of life
-    Given a server that can be operated
+  Scenario: A message without changes shows that the agent is alive
+    Given a server with a control plane
     And an agent that has reported its full status
-    And the agent has said goodbye
+    And the agent has sent agent_disconnect
     And the agent has closed its connection
     When the agent checks in
-    Then the server takes the agent for connected
+    Then the server regards the agent as connected

@@ -1,21 +1,22 @@
 Feature: Custom messages
-  Server and agent may talk about what the specification does not know, once each has said that it does.
+  Server and agent can exchange messages that the specification does not define, after both have announced the same
+  custom capability.
 
-  Rule: Both sides say what they understand
+  Rule: Both sides announce their custom capabilities
 
     @implied @custom.signal-support
-    Scenario: A custom message comes under a capability that the server has announced
+    Scenario: The server sends a custom message for a capability that it has announced
       Given a server with a custom capability
       And an agent that has the server's custom capability
       And the agent has reported its full status
       When the operator sends the agent a custom message
-      And the agent hears from the server
+      And the agent receives the next message
       Then the custom message arrives
 
     @implied @custom.reverse-fqdn
-    Scenario: The server's custom capabilities are named by reverse FQDN
+    Scenario: The names of the server's custom capabilities are reverse FQDNs
       Given a server that announces custom capabilities
-      Then the server's custom capabilities are named by reverse FQDN
+      Then the names of the server's custom capabilities are reverse FQDNs
 
     @implied @custom.only-on-change
     Scenario: Custom capabilities are not repeated
@@ -23,10 +24,10 @@ Feature: Custom messages
       When the agent checks in
       Then the message has no custom capabilities
 
-  Rule: Nobody is spoken to about what it does not understand
+  Rule: An agent receives no custom message for a capability that it lacks
 
     @implied @custom.capability-matches
-    Scenario: An agent with another custom capability is left alone
+    Scenario: An agent with another custom capability receives no custom message
       Given a server with a custom capability
       And an agent that has the custom capability "io.example.nonesuch"
       And the agent has reported its full status
@@ -35,7 +36,7 @@ Feature: Custom messages
       Then no custom message arrives
 
     @implied @custom.none-by-default
-    Scenario: An agent that says nothing of custom capabilities has none
+    Scenario: An agent that has announced no custom capabilities receives no custom message
       Given a server with a custom capability
       And an agent with every capability
       And the agent has reported its full status
@@ -44,11 +45,11 @@ Feature: Custom messages
       Then no custom message arrives
 
     @implied @custom.list-replaces
-    Scenario: An agent that has given up a custom capability is left alone
+    Scenario: An agent that has withdrawn a custom capability receives no custom message
       Given a server with a custom capability
       And an agent that has the server's custom capability
       And the agent has reported its full status
-      And the agent has given up its custom capabilities
+      And the agent has withdrawn its custom capabilities
       When the operator sends the agent a custom message
       And the agent checks in
       Then no custom message arrives

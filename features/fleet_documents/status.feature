@@ -1,48 +1,48 @@
 @contract.fleet @transport.http
 Feature: The status in the document of an agent
-  One word says how an agent fares: its health as it reported it, and whether it has taken its leave.
+  The status is one word: it shows the health that the agent reported, and whether the agent has disconnected.
 
   Background:
-    Given a fleet whose documents can be looked at
+    Given a fleet whose documents can be read
 
-  @MUST @fleet.document.status
+  @MUST @fleet.document.status.healthy
   Scenario: A healthy agent is online
     Given an enrolled agent
-    Then the agent's document comes to tell that it is "online"
+    Then the agent's document gets the status "online"
 
-  @MUST @fleet.document.status
-  Scenario: An agent that falls ill is in error
+  @MUST @fleet.document.status.unhealthy
+  Scenario: An agent that becomes unhealthy is in error
     Given an enrolled agent
-    And the agent's document tells that it is "online"
+    And the agent's document has the status "online"
     When the agent reports that it is unhealthy
-    Then the agent's document comes to tell that it is "error"
+    Then the agent's document gets the status "error"
 
-  @MUST @fleet.document.status
-  Scenario: An agent that may recover is degraded
+  @MUST @fleet.document.status.recoverable
+  Scenario: An agent with a recoverable error is degraded
     Given an enrolled agent
-    And the agent's document tells that it is "online"
-    When the agent reports an error it may recover from
-    Then the agent's document comes to tell that it is "degraded"
+    And the agent's document has the status "online"
+    When the agent reports a recoverable error
+    Then the agent's document gets the status "degraded"
 
-  @MUST @fleet.document.status
+  @MUST @fleet.document.status.recovered
   Scenario: An agent that recovers is online again
     Given an enrolled agent
     And the agent has reported that it is unhealthy
-    And the agent's document tells that it is "error"
+    And the agent's document has the status "error"
     When the agent reports its full status
-    Then the agent's document comes to tell that it is "online"
+    Then the agent's document gets the status "online"
 
-  @MUST @fleet.document.disconnected
-  Scenario: An agent that takes its leave is disconnected
+  @MUST @fleet.document.disconnected.left
+  Scenario: An agent that disconnects is disconnected
     Given an enrolled agent
-    And the agent's document tells that it is "online"
+    And the agent's document has the status "online"
     When the agent disconnects
-    Then the agent's document comes to tell that it is "disconnected"
+    Then the agent's document gets the status "disconnected"
 
-  @MUST @fleet.document.disconnected
+  @MUST @fleet.document.disconnected.returned
   Scenario: An agent that comes back is online again
     Given an enrolled agent
     And the agent has disconnected
-    And the agent's document tells that it is "disconnected"
+    And the agent's document has the status "disconnected"
     When the agent reports its full status
-    Then the agent's document comes to tell that it is "online"
+    Then the agent's document gets the status "online"

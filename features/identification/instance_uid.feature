@@ -1,30 +1,30 @@
 Feature: The instance_uid of a response
-  Several agents may share a connection, and an agent may change its instance_uid. A response
-  therefore says to whom it speaks.
+  Several agents can share a connection, and an agent can change its instance_uid. So a response has the
+  instance_uid of the agent that it is for.
 
-  @MUST @identification.s2a-matches
-  Scenario: A first report is answered to its sender
+  @MUST @identification.s2a-matches.first-report
+  Scenario: The answer to a first report is addressed to its sender
     Given an unknown agent
     When the agent reports its full status
     Then the response echoes the instance_uid of the request
 
-  @MUST @identification.s2a-matches
-  Scenario: A check-in is answered to its sender
+  @MUST @identification.s2a-matches.check-in
+  Scenario: The answer to a check-in is addressed to its sender
     Given an agent that has reported its full status
     When the agent checks in
     Then the response echoes the instance_uid of the request
 
-  @MUST @identification.s2a-matches
-  Scenario: Agents that report at once are each answered by name
+  @MUST @identification.s2a-matches.at-once
+  Scenario: Agents that report at once each receive their own answer
     Given 8 unknown agents
     When the agents report their full status at once
     Then each response echoes the instance_uid of its request
 
-  @MUST @identification.s2a-matches
+  @MUST @identification.s2a-matches.uid-length
   Scenario Outline: The error about an instance_uid of <length> bytes is addressed to that instance_uid
     Given an agent that has reported its full status
-    When the agent reports its full status under an instance_uid of <length> bytes
-    Then an error that names an agent names the sender
+    When the agent reports its full status with an instance_uid of <length> bytes
+    Then an error with an instance_uid is addressed to its sender
 
     Examples:
       | length |
@@ -33,17 +33,17 @@ Feature: The instance_uid of a response
       | 17     |
       | 26     |
 
-  @transport.websocket @MUST @identification.s2a-matches
-  Scenario: What the server says of its own accord names the agent it is for
+  @transport.websocket @MUST @identification.s2a-matches.push
+  Scenario: An unsolicited message is addressed to its agent
     Given a server that offers remote configuration
     And an agent with every capability
     And the agent has reported its full status
     When the operator offers the agent a configuration
-    And the agent hears from the server
+    And the agent receives the next message
     Then the response echoes the instance_uid of the request
 
   @transport.websocket @implied @identification.multiplex
-  Scenario: Agents that share a WebSocket are each answered by name
+  Scenario: Agents that share a WebSocket each receive their own answer
     Given an agent that has reported its full status
     When 3 other agents report their full status on the agent's WebSocket
     Then each response echoes the instance_uid of its request

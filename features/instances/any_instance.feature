@@ -1,27 +1,28 @@
 @contract.fleet @transport.http
 Feature: Several instances of a server
-  Behind a load balancer an agent may meet another instance with each message, and must not notice.
+  Behind a load balancer, each message of an agent may reach another instance of the server. The agent must not
+  notice.
 
   Background:
     Given a server with another instance
 
-  Rule: Whoever enrolled an agent, all know it
+  Rule: Each instance knows the agents that another instance enrolled
 
-    @MUST @fleet.instances.check-in
-    Scenario: An agent that one instance enrolled checks in at another
+    @MUST @fleet.instances.check-in.enrolled-agent
+    Scenario: An agent enrolled by one instance checks in at another instance
       Given an enrolled agent
       When the agent checks in at the other instance
       Then the message is accepted
       And no new_instance_uid is announced
 
     @MUST @fleet.instances.disconnect
-    Scenario: An agent that one instance enrolled disconnects at another
+    Scenario: An agent enrolled by one instance disconnects at another instance
       Given an enrolled agent
       When the agent disconnects at the other instance
       Then the message is accepted
 
-    @MUST @fleet.instances.check-in
-    Scenario: An agent that took its leave from one instance comes back to another
+    @MUST @fleet.instances.check-in.disconnected-agent
+    Scenario: An agent that disconnected at one instance comes back at another instance
       Given an enrolled agent
       And the agent has disconnected
       When the agent checks in at the other instance
@@ -29,16 +30,16 @@ Feature: Several instances of a server
       And no new_instance_uid is announced
 
     @MUST @fleet.instances.request-uid
-    Scenario: An agent that one instance enrolled asks another for a new instance_uid
+    Scenario: An agent enrolled by one instance asks another instance for a new instance_uid
       Given an enrolled agent
       When the agent asks the other instance for a new instance_uid
       Then the agent is enrolled under its new_instance_uid
       And the agent is enrolled under its own instance_uid
 
-  Rule: Instances that are asked at once do not get into each other's way
+  Rule: Instances that receive messages at once do not contradict each other
 
     @MUST @fleet.instances.unique
-    Scenario: Clones that ask two instances at once are given an instance_uid each
+    Scenario: Clones that ask two instances at once receive different instance_uids
       Given an unknown agent
       When the agent and 7 clones of it ask both instances for a new instance_uid at once
       Then the announced instance_uids are all different

@@ -1,14 +1,14 @@
-Feature: Agents of a newer protocol
-  New fields and values are made so that an older peer can ignore them.
+Feature: Agents of a newer protocol version
+  An older peer must be able to ignore the fields and values that a newer version of the protocol adds.
 
-  @implied @interop.ignore-unknown-fields
-  Scenario: Fields that nobody knows yet are ignored
+  @implied @interop.ignore-unknown-fields.fields
+  Scenario: The server ignores unknown fields
     Given an agent that has reported its full status
     When the agent reports its full status with fields of a newer protocol
     Then the server answers without an error
 
-  @implied @interop.ignore-unknown-fields
-  Scenario: Values of an enumeration that nobody knows yet are ignored
+  @implied @interop.ignore-unknown-fields.values
+  Scenario: The server ignores unknown values of an enumeration
     Given an agent with every capability
     And the agent has reported its full status
     And the agent has checked in 1 time
@@ -18,11 +18,11 @@ Feature: Agents of a newer protocol
   @implied @anyvalue.null-valid
   Scenario: An attribute may be null
     Given an agent that has reported its full status
-    When the agent describes itself by an attribute that is null
+    When the agent describes itself with an attribute that is null
     Then the server answers without an error
 
   @implied @anyvalue.empty-lists-valid
   Scenario: Attributes may be empty lists
     Given an agent that has reported its full status
-    When the agent describes itself by attributes that are empty lists
+    When the agent describes itself with attributes that are empty lists
     Then the server answers without an error

@@ -1,43 +1,43 @@
-Feature: Peers that can do less
-  Most capabilities are optional on either side, so each side uses only what both have.
+Feature: Peers with fewer capabilities
+  Most capabilities are optional on both sides. Each side uses only the capabilities that both have.
 
   @implied @interop.announce-initially
-  Scenario: The server says what it can do as soon as the agent has
+  Scenario: The server announces its capabilities in the first response
     Given an unknown agent
     When the agent reports its full status
-    Then the response carries the server's capabilities
+    Then the response has the server's capabilities
 
   @implied @interop.peer-may-lack
-  Scenario: An agent that does nothing but report its status is served
+  Scenario: An agent that only reports its status is served
     Given an agent that has reported its full status
     And an agent that only reports its status
     When the agent reports its full status
     Then the server answers without an error
 
-  @MUST @interop.server-stops-unsupported
-  Scenario: An agent that can take nothing is offered nothing
-    Given a server that can be operated
+  @MUST @interop.server-stops-unsupported.offers
+  Scenario: An agent that accepts nothing is offered nothing
+    Given a server with a control plane
     And an agent that only reports its status
     And the agent has reported its full status
-    When the operator offers the agent everything there is
+    When the operator offers the agent everything
     And the agent checks in
     Then the agent is offered nothing
 
   @MUST @capabilities.server-respects-change
-  Scenario: An agent that has given up a capability is not offered what it was for
+  Scenario: An agent that has withdrawn a capability receives no offer for it
     Given a server that offers remote configuration
     And an agent with every capability
     And the agent has reported its full status
-    And the agent has given up the capability AcceptsRemoteConfig
+    And the agent has withdrawn the capability AcceptsRemoteConfig
     When the operator offers the agent a configuration
     And the agent checks in
     Then no configuration is offered
 
   @implied @capabilities.server.bits-truthful
-  Scenario: A server uses nothing that it has not announced
-    Given a server that can be operated
+  Scenario: The server uses only capabilities that it has announced
+    Given a server with a control plane
     And an agent with every capability
     And the agent has reported its full status
-    When the operator offers the agent everything there is
+    When the operator offers the agent everything
     And the agent checks in
-    Then the server uses only capabilities it has announced
+    Then the server uses only capabilities that it has announced

@@ -1,12 +1,12 @@
-Feature: Packages are compared by their hash
-  An agent reports the hash of all packages it was last offered. By that the server knows whether to offer
-  again.
+Feature: The hash of packages
+  An agent reports the hash of all packages that it last received. The server compares it, and offers the packages
+  again only if the hash differs.
 
   Background:
     Given a server that offers packages
     And an agent with every capability
     And the agent has reported its full status
-    And the agent has taken a package
+    And the agent has applied a package
 
   @SHOULD @package-status.server-offers-on-mismatch
   Scenario: An agent with other packages is offered the right ones
@@ -21,11 +21,11 @@ Feature: Packages are compared by their hash
   @implied @packages.all-hash-aggregate
   Scenario: Packages with another content have another hash
     When the operator offers the agent the package with another content
-    And the agent hears from the server
-    Then all packages together have another hash than before
+    And the agent receives the next message
+    Then the hash of all packages differs from the one before
 
   @SHOULD @packages.hash-inputs
   Scenario: A package of another version has another hash
     When the operator offers the agent the package in another version
-    And the agent hears from the server
-    Then the package has another hash than before
+    And the agent receives the next message
+    Then the hash of the package differs from the one before

@@ -1,6 +1,5 @@
-Feature: Packages are offered
-  The operator says what packages an agent is to have. The agent downloads them by itself, and checks by
-  hashes what it got.
+Feature: Offers of packages
+  The operator defines packages for an agent. The agent downloads them, and verifies them by their hashes.
 
   Background:
     Given a server that offers packages
@@ -8,15 +7,15 @@ Feature: Packages are offered
   Rule: An offer reaches its agent
 
     @implied @packages.offer-field
-    Scenario: An agent that is there is offered a package
+    Scenario: A connected agent is offered a package
       Given an agent with every capability
       And the agent has reported its full status
       When the operator offers the agent a package
-      And the agent hears from the server
+      And the agent receives the next message
       Then the package is offered
 
     @implied @packages.not-offered-if-unsupported
-    Scenario: An agent that takes no packages is offered none
+    Scenario: An agent that does not accept packages is offered none
       Given an agent with every capability but AcceptsPackages
       And the agent has reported its full status
       When the operator offers the agent a package
@@ -28,18 +27,18 @@ Feature: Packages are offered
     Background:
       Given an agent with every capability
       And the agent has reported its full status
-      And the agent has been offered a package
+      And the agent has received a package
 
     @MUST @packages.all-hash-set
-    Scenario: All packages together have a hash
-      Then all packages together have a hash
+    Scenario: The offer has a hash of all packages
+      Then the offer has a hash of all packages
 
     @MUST @packages.strong-hash
     Scenario: The hashes of packages are long enough
       Then the hashes of the packages have 16 bytes or more
 
     @implied @packages.type
-    Scenario: A package is of the type that the operator gave it
+    Scenario: A package has the type that the operator gave it
       Then the package is a top-level package
 
     @implied @packages.content-hash-sha256
@@ -49,9 +48,9 @@ Feature: Packages are offered
     @implied @packages.url-http-get
     Scenario: A package can be downloaded
       When the agent downloads the package
-      Then the file has come whole
+      Then the agent has the whole file
 
     @SHOULD @packages.range-requests
-    Scenario: A download that broke off can be resumed
+    Scenario: An interrupted download can be resumed
       When the agent downloads the package from its 4th byte on
-      Then the rest of the file has come
+      Then the agent has the rest of the file

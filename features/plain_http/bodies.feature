@@ -1,16 +1,16 @@
 @transport.http
 Feature: Bodies of requests and responses
-  Over plain HTTP one message is one body, in one of two encodings either way.
+  Over plain HTTP, each body is one message. It may be compressed with gzip, in either direction.
 
-  @MUST @http.support-gzip-request @http.honour-content-encoding
-  Scenario: A compressed report is understood
+  @MUST @http.support-gzip-request.report @http.honour-content-encoding
+  Scenario: The server accepts a compressed report
     Given an agent that has reported its full status
     And an unknown agent
     When the agent reports its full status compressed with gzip
     Then the server answers without an error
 
-  @MUST @http.honour-content-encoding
-  Scenario: A report in an encoding that nobody knows is not taken for a plain one
+  @MUST @http.honour-content-encoding.unknown-encoding
+  Scenario: A report in an unknown encoding is refused
     Given an agent that has reported its full status
     And an unknown agent
     When the agent reports its full status in the encoding "x-nonesuch"
@@ -23,26 +23,26 @@ Feature: Bodies of requests and responses
     Then the body of the response is a ServerToAgent
 
   @SHOULD @http.response-compression
-  Scenario: A client that takes gzip is sent gzip
+  Scenario: A client that accepts gzip receives gzip
     Given an unknown agent
-    When the agent reports its full status and takes compressed responses
+    When the agent reports its full status and accepts compressed responses
     Then the response is compressed with gzip
 
   @implied @http.respond-each
-  Scenario: Requests that follow one another are each answered
+  Scenario: Each of several requests is answered
     Given an agent that has reported its full status
     When the agent checks in 3 times
-    Then the server answers each of them
+    Then the server answers each message
 
   @MUST @http.support-identity-request
-  Scenario: An agent that has compressed a report need not compress the next
+  Scenario: An agent that sent a compressed report may send the next one uncompressed
     Given an unknown agent
     And the agent has reported its full status compressed with gzip
     When the agent checks in
     Then the server answers without an error
 
   @implied @http.server-waits-for-poll
-  Scenario: What the operator wants is told with the next response
+  Scenario: An offer of the operator is in the next response
     Given a server that offers remote configuration
     And an agent with every capability
     And the agent has reported its full status

@@ -1,18 +1,18 @@
-Feature: What a server says it can do
-  Agents send a server only what it can take, so it has to say that first.
+Feature: The capabilities of the server
+  Agents send a server only what it can process. So the server announces its capabilities first.
 
   @MUST @capabilities.server.first-message
-  Scenario: The first response says what the server can do
+  Scenario: The first response has the server's capabilities
     Given an unknown agent
     When the agent reports its full status
-    Then the response carries the server's capabilities
+    Then the response has the server's capabilities
 
   @MUST @capabilities.server.accepts-status-bit
-  Scenario: A server accepts status reports
-    Given an agent that was told the server's capabilities
+  Scenario: The server announces that it accepts status reports
+    Given an agent that has received the server's capabilities
     Then AcceptsStatus is among the server's capabilities
 
   @MUST @capabilities.server.undefined-bits-zero
-  Scenario: A server claims no capability that the specification does not know
-    Given an agent that was told the server's capabilities
+  Scenario: The server announces only capabilities that the specification defines
+    Given an agent that has received the server's capabilities
     Then the server's capabilities are all defined

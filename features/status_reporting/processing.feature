@@ -1,54 +1,54 @@
-Feature: Reports are taken in
-  What an agent reports, the server keeps until it is told otherwise: agents leave out what has not changed.
+Feature: Processing of reports
+  The server keeps what an agent has reported, because agents leave out what has not changed.
 
   @MUST @capabilities.server.accepts-status
-  Scenario: A server takes status reports
+  Scenario: The server accepts status reports
     Given an unknown agent
     When the agent reports its full status
     Then the message is accepted
 
   @implied @response.ack-when-nothing
-  Scenario: A server with nothing to say acknowledges
+  Scenario: A server with nothing to say acknowledges the message
     Given an agent that has reported its full status
     When the agent checks in
-    Then a ServerToAgent comes back
+    Then the server answers with a ServerToAgent
 
   @implied @error.bad-request-only-as-reply
-  Scenario: A well-formed message is not called malformed
+  Scenario: A well-formed message is not answered with BadRequest
     Given an agent that has reported its full status
     When the agent checks in
-    Then the answer is no BadRequest
+    Then the answer is not BadRequest
 
   @implied @error.unavailable-means-overload
-  Scenario: A server that processes reports does not call itself overloaded
+  Scenario: A server that is not overloaded does not answer with Unavailable
     Given an agent that has reported its full status
     When the agent checks in
     Then the answer is not Unavailable
 
   @implied @message.process-fields
-  Scenario: What is reported is known
-    Given a server that can be operated
+  Scenario: The server knows what was reported
+    Given a server with a control plane
     And an agent that has reported its full status
     When the agent reports that it is unhealthy
     Then the server knows that the agent is unhealthy
 
   @implied @compression.server-keeps-state
-  Scenario: What is left out of a report stays known
-    Given a server that can be operated
+  Scenario: The server still knows what a report leaves out
+    Given a server with a control plane
     And an agent that has reported its full status
     When the agent reports that it is unhealthy
     Then the server knows the description of the agent
 
   @implied @effective-config.server-not-expecting
-  Scenario: An agent that reports no configuration is not asked for one
+  Scenario: An agent that does not report its configuration is not asked for it
     Given an agent with every capability but ReportsEffectiveConfig
     And the agent has reported its full status
     When the agent reports its full status
     Then the server does not ask for the full state
 
   @implied @health.nesting
-  Scenario: Health of components in components is taken
+  Scenario: The server accepts the health of components inside components
     Given an agent that has reported its full status
     And the agent has checked in 1 time
-    When the agent reports the health of components nested 20 deep
+    When the agent reports the health of components nested 20 levels deep
     Then the server answers without an error

@@ -1,32 +1,32 @@
-Feature: Every report is answered
-  The response tells the agent that its report has arrived, and whether it was processed.
+Feature: Answers to reports
+  The answer shows the agent that its report has arrived, and whether it was processed.
 
-  @MUST @response.must-respond
+  @MUST @response.must-respond.check-ins
   Scenario: Each check-in is answered
     Given an agent that has reported its full status
     When the agent checks in 3 times
-    Then the server answers each of them
+    Then the server answers each message
 
   @MUST @retry.respond-to-each-duplicate
   Scenario: A message that arrives twice is answered twice
     Given an agent that has reported its full status
-    When the agent sends one check-in twice
-    Then the server answers each of them
+    When the agent sends the same check-in twice
+    Then the server answers each message
 
-  @MUST @response.no-error-on-success
+  @MUST @response.no-error-on-success.full-report
   Scenario: A full report is processed without an error
     Given an unknown agent
     When the agent reports its full status
     Then the message is accepted
 
-  @MUST @response.no-error-on-success
+  @MUST @response.no-error-on-success.check-in
   Scenario: A check-in is processed without an error
     Given an agent that has reported its full status
     When the agent checks in
     Then the message is accepted
 
   @implied @response.ack-only-instance-uid
-  Scenario: A server with nothing to say says nothing
+  Scenario: An acknowledgement has no other content
     Given an agent that has reported its full status
     When the agent checks in
     Then the response is a bare acknowledgement

@@ -1,19 +1,18 @@
 @disruptive
-Feature: More than usual
-  A fleet that comes back after an outage comes all at once, and some agents have a lot to say. A server may
-  ask them to come later, but not leave them without an answer. On a server that others depend on, this
-  takes leave.
+Feature: High load
+  After an outage, all agents of a fleet come back at once, and some reports are large. A server may ask them to
+  retry later, but it must answer. Get permission before you run this on a shared server.
 
   Background:
     Given an agent that has reported its full status
 
-  @MUST @response.must-respond
-  Scenario: Agents that come all at once are each answered
+  @MUST @response.must-respond.at-once
+  Scenario: Each of many agents that report at once is answered
     Given 100 unknown agents
     When the agents report their full status at once
-    Then the server answers each of them
+    Then the server answers each message
 
-  @MUST @response.must-respond
-  Scenario: A report of a megabyte is answered
+  @MUST @response.must-respond.large-report
+  Scenario: A report of one megabyte is answered
     When the agent reports a configuration of 1048576 bytes
     Then the report is answered, or refused as too large

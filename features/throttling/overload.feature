@@ -1,17 +1,17 @@
-Feature: Servers that are too busy
-  A busy server says so, and when to come back. That is better than an answer that never comes.
+Feature: Overloaded servers
+  An overloaded server says so, and when to retry. That is better than no answer.
 
   Background:
-    Given a server that can be operated
+    Given a server with a control plane
     And an agent that has reported its full status
-    And the operator has the server overloaded for the agent
+    And the operator overloads the server for the agent's next message
 
   @transport.websocket @SHOULD @throttle.ws-unavailable
-  Scenario: An overloaded server says that it is unavailable
-    When the agent checks in, and does not try again
+  Scenario: An overloaded server answers with Unavailable
+    When the agent checks in, and does not retry
     Then the error is Unavailable
 
   @implied @throttle.min-30s
-  Scenario: An overloaded server gives itself half a minute
-    When the agent checks in, and does not try again
+  Scenario: An overloaded server asks for a wait of at least half a minute
+    When the agent checks in, and does not retry
     Then the agent is asked to wait for 30 seconds or more

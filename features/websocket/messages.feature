@@ -1,8 +1,8 @@
 @transport.websocket
 Feature: Messages on a WebSocket
-  Each message of a WebSocket is a header, the number 0, and one OpAMP message right behind it.
+  Each WebSocket message consists of a header, which is the number 0, and one OpAMP message.
 
-  Rule: The server's messages have the form that agents read
+  Rule: The server's messages have the right form
 
     @implied @ws.binary-frames.server
     Scenario: Answers are binary
@@ -17,41 +17,41 @@ Feature: Messages on a WebSocket
       Then the answer begins with the header 0
 
     @implied @ws.layout.server
-    Scenario: Answers are one ServerToAgent behind the header
+    Scenario: Only a ServerToAgent follows the header
       Given an agent that has reported its full status
       When the agent checks in
-      Then nothing but a ServerToAgent follows the header
+      Then only a ServerToAgent follows the header
 
     @implied @ws.direction
-    Scenario: Answers are not messages of agents
+    Scenario: Answers are not AgentToServer messages
       Given an agent that has reported its full status
       When the agent checks in
       Then the answer has no field that only an AgentToServer has
 
-  Rule: The server reads whatever the form allows
+  Rule: The server reads every valid form
 
-    @implied @ws.roles
-    Scenario: A message in fragments is one message
+    @implied @ws.roles.fragments
+    Scenario: The server accepts a message in fragments
       Given an agent that has reported its full status
       When the agent reports its full status in 3 fragments
       Then the server answers without an error
 
     @implied @ws.empty-data-valid
-    Scenario: A message of nothing but the header does not end the WebSocket
+    Scenario: A message with only the header does not end the WebSocket
       Given an unknown agent
-      When the agent sends a message of nothing but the header
-      Then the WebSocket goes on
+      When the agent sends a message with only the header
+      Then the WebSocket stays open
 
     @implied @ws.header.varint
-    Scenario: A header of two bytes is read to its end
+    Scenario: The server reads a header of two bytes
       Given an agent that has reported its full status
-      When the agent reports its full status behind a header of 0 in two bytes
+      When the agent reports its full status after a header of 0 in two bytes
       Then the server answers without an error
 
-    @SHOULD @ws.header.check @ws.header.nonzero-malformed.server
+    @SHOULD @ws.header.check.nonzero @ws.header.nonzero-malformed.server
     Scenario Outline: A message with the header <header> is malformed
       Given an agent that has reported its full status
-      When the agent reports its full status behind the header <header>
+      When the agent reports its full status after the header <header>
       Then the message is not processed
 
       Examples:
@@ -61,31 +61,31 @@ Feature: Messages on a WebSocket
         | 128                  |
         | 18446744073709551615 |
 
-    @SHOULD @bad-request.respond
-    Scenario: A text message is not left without an answer
+    @SHOULD @bad-request.respond.text-message
+    Scenario: A text message is answered
       Given an agent that has reported its full status
       When the agent sends a text message and checks in
       Then the message is not processed
 
   Rule: Neither side waits for the other
 
-    @MUST @response.must-respond
-    Scenario: Messages that are sent without waiting are each answered
+    @MUST @response.must-respond.without-waiting
+    Scenario: Each of several messages that are sent without waiting is answered
       Given an agent that has reported its full status
       When the agent checks in 5 times without waiting for answers
-      Then the server answers each of them
+      Then the server answers each message
 
     @implied @ws.full-duplex
-    Scenario: An agent that has been told something goes on with what it had to say
+    Scenario: A message after a push is answered
       Given a server that offers remote configuration
       And an agent with every capability
       And the agent has reported its full status
-      And the operator has offered the agent a configuration that it has heard of
+      And the agent has received the operator's configuration
       When the agent checks in
-      Then a ServerToAgent comes back
+      Then the server answers with a ServerToAgent
 
-    @implied @ws.roles
-    Scenario: A ping is answered by a pong
+    @implied @ws.roles.ping
+    Scenario: A ping is answered with a pong
       Given an agent that has reported its full status
       When the agent pings the server
       Then the server answers with a pong

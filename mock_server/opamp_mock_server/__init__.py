@@ -1,14 +1,15 @@
-"""The reference mock server: OpAMP as the specification has it, and as one deviation at a time breaks it."""
+"""The reference mock server: it follows the OpAMP specification, and on request breaks one requirement of it."""
 
-from opamp_mock_server.admission import CannotReadKeys
 from opamp_mock_server.core import ALL_CAPABILITIES
-from opamp_mock_server.deviations import DEVIATIONS, CannotDeviate, Deviation
-from opamp_mock_server.overload import Limits
-from opamp_mock_server.records import DEFAULT_POLICY
-from opamp_mock_server.server import CannotListen, MockServer
-from opamp_mock_server.service import Delays
+from opamp_mock_server.core.agent_state import DEFAULT_POLICY
+from opamp_mock_server.deviations import DEVIATIONS, Deviation, DeviationError
+from opamp_mock_server.limits.authentication import KeyFileError
+from opamp_mock_server.limits.limits import Limits
+from opamp_mock_server.server import ListenError, MockServer
+from opamp_mock_server.service.service import Delays
 from opamp_mock_server.settings import DEFAULT_MAX_BODY_BYTES, DEFAULT_PORT, Contract, Settings, Tls
-from opamp_mock_server.stores import BREAKER_FAILURES, CannotStore, Elasticsearch
+from opamp_mock_server.stores.elasticsearch.settings import BREAKER_FAILURES, ElasticsearchSettings
+from opamp_mock_server.stores.store import StoreSetupError
 
 __all__ = [
     "ALL_CAPABILITIES",
@@ -17,16 +18,16 @@ __all__ = [
     "DEFAULT_POLICY",
     "DEFAULT_PORT",
     "DEVIATIONS",
-    "CannotDeviate",
-    "CannotListen",
-    "CannotReadKeys",
-    "CannotStore",
     "Contract",
     "Delays",
     "Deviation",
-    "Elasticsearch",
+    "DeviationError",
+    "ElasticsearchSettings",
+    "KeyFileError",
     "Limits",
+    "ListenError",
     "MockServer",
     "Settings",
+    "StoreSetupError",
     "Tls",
 ]

@@ -1,4 +1,4 @@
-"""The parts of a server, chosen and put together."""
+"""Chooses the parts of a server, with or without deviations, and connects them."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -6,46 +6,46 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from opamp_mock_server.admission import Admission, AdmissionByFile
-from opamp_mock_server.application import Application, ByPort
-from opamp_mock_server.connections import Connections
 from opamp_mock_server.control import Control, Machine
 from opamp_mock_server.control.guard import is_loopback
 from opamp_mock_server.core import Core, FleetCore
+from opamp_mock_server.core.agent_state import DEFAULT_POLICY
 from opamp_mock_server.deviations import Deviation, assemble
-from opamp_mock_server.downloads import Downloads
 from opamp_mock_server.instances import Instances
+from opamp_mock_server.limits.authentication import Authenticator, FileAuthenticator
+from opamp_mock_server.limits.concurrency import ConcurrencyLimit, Priority
+from opamp_mock_server.limits.rate import RateLimits
 from opamp_mock_server.metrics import Metrics
-from opamp_mock_server.overload import Gate, Lane, RateLimits
-from opamp_mock_server.recording import Recording
-from opamp_mock_server.records import DEFAULT_POLICY
-from opamp_mock_server.service import Service
+from opamp_mock_server.routing import InstanceRouter, PortRouter
+from opamp_mock_server.service.connections import Connections
+from opamp_mock_server.service.message_log import MessageLog
+from opamp_mock_server.service.service import Service
 from opamp_mock_server.settings import Contract, Settings
-from opamp_mock_server.stores import Backend, CannotStore
-from opamp_mock_server.stores.documents import Documents
+from opamp_mock_server.stores.fleet_documents import FleetDocuments
 from opamp_mock_server.stores.memory import MemoryBackend
+from opamp_mock_server.stores.store import Backend, StoreSetupError
+from opamp_mock_server.transports.downloads import Downloads
+from opamp_mock_server.transports.http_connection import WebSocketProtocol
 from opamp_mock_server.transports.plain_http import HttpEndpoint
-from opamp_mock_server.transports.protocol import WebSocketProtocol
 from opamp_mock_server.transports.websocket import WebSocketEndpoint
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """The parts of a server, put together.
+    """The connected parts of a server.
 
-    ``site`` takes everything that comes in, and ``websocket_protocol`` is for uvicorn to make, one a connection.
-    ``service`` is that of the first instance; ``switchable`` are the parts of each whose classes switched() names
-    first.
+    ``router`` gets every request. uvicorn makes one ``websocket_protocol`` for each WebSocket. ``service`` belongs to
+    the first instance. ``switchable`` has, for each instance, the parts whose classes switchable_parts() returns.
     """
 
-    site: ByPort
+    router: PortRouter
     websocket_protocol: type[WebSocketProtocol]
     service: Service
     switchable: Sequence[Sequence[object]]
     instances: Instances
 
     def switch(self, core: type[Core], *endpoints: type[Any]) -> None:
-        """Exchange the classes of these parts, in all instances."""
+        """Change the classes of these parts in all instances, while they run."""
         first, *others = self.switchable
         _become(first, (core, *endpoints))
         for instance in others:
@@ -58,13 +58,13 @@ def _become(instance: Sequence[object], kinds: Sequence[type[Any]]) -> None:
 
 
 def parts(settings: Settings) -> tuple[type[Any], ...]:
-    """Choose the parts of a server, with whatever is to deviate; raises CannotDeviate."""
-    documents = () if settings.store is None else (Documents,)
+    """Return the classes of all parts of a server, with its deviations. Raises DeviationError."""
+    documents = () if settings.store is None else (FleetDocuments,)
     return assemble((*_switchable(settings), Instances, *documents), settings.deviations)
 
 
 def switched(settings: Settings, deviations: Sequence[Deviation]) -> tuple[type[Any], ...]:
-    """Choose those parts that can be exchanged while the server runs; raises CannotDeviate."""
+    """Return the classes of the parts that can be changed while the server runs. Raises DeviationError."""
     return assemble(_switchable(settings), deviations)
 
 
@@ -80,35 +80,35 @@ def assembled(
     machine: Machine,
     on_start: Callable[[], None] = lambda: None,
 ) -> Assembled:
-    """Put the parts together, one instance for each URL; ``on_start`` is called in the loop that serves.
+    """Connect the parts, one instance for each URL. ``on_start`` is called in the loop that serves.
 
-    Raises CannotStore or CannotReadKeys.
+    Raises StoreSetupError or KeyFileError.
     """
     limits = settings.limits
     core, http, websocket, downloads, websocket_protocol, instances_part, *documents = parts(settings)
-    instances, connections, admission = instances_part(), Connections(), _admission(settings)
-    gate, rates = Gate(limits, metrics.shed), RateLimits(limits, admission, metrics.shed)
-    recording = Recording()
-    metrics.watch(lambda: _gauges_of(gate))
+    instances, connections, authenticator = instances_part(), Connections(), _authenticator(settings)
+    concurrency, rates = ConcurrencyLimit(limits, metrics.shed), RateLimits(limits, authenticator, metrics.shed)
+    message_log = MessageLog()
+    metrics.watch(lambda: _gauges_of(concurrency))
 
     def make_backend() -> Backend:
         backend = _elasticsearch(settings, documents[0]) if documents else MemoryBackend(limits.agents)
         metrics.watch(backend.gauges)
         return backend
 
-    def make(core: type[Core], backend: Backend, url: str) -> tuple[Application, Service, Sequence[object]]:
+    def make(core: type[Core], backend: Backend, url: str) -> tuple[InstanceRouter, Service, Sequence[object]]:
         core_in_use = core(settings.capabilities, settings.custom_capabilities, url)
-        service = Service(core_in_use, backend, connections, settings.delays, gate, metrics)
+        service = Service(core_in_use, backend, connections, settings.delays, concurrency, metrics)
         endpoints = (
-            http(service, admission, settings.max_body_bytes, rates),
-            websocket(service, admission, rates),
-            downloads(backend.plans),
+            http(service, authenticator, settings.max_body_bytes, rates),
+            websocket(service, authenticator, rates),
+            downloads(backend.desired_states),
         )
 
         @contextlib.asynccontextmanager
         async def lifespan() -> AsyncIterator[None]:
             on_start()
-            await backend.open(service.tell, connections.are_any)
+            await backend.open(service.push, connections.are_any)
             try:
                 yield
             finally:
@@ -116,9 +116,9 @@ def assembled(
 
         control = None
         if settings.control:
-            service.observers.append(recording.note)
-            control = Control(service, machine, recording, is_local=is_loopback(settings.host))
-        application = Application(*endpoints, control, admission, metrics, lifespan)
+            service.observers.append(message_log.note)
+            control = Control(service, machine, message_log, is_local=is_loopback(settings.host))
+        application = InstanceRouter(*endpoints, control, authenticator, metrics, lifespan)
         return application, service, (core_in_use, *endpoints)
 
     backend = make_backend()
@@ -126,30 +126,30 @@ def assembled(
     made += [make(instances.core(core), instances.backend(backend, make_backend), url) for url in urls[1:]]
     applications, services, switchable = zip(*made, strict=True)
     ports = [urlsplit(url).port or 0 for url in urls]
-    site = ByPort(dict(zip(ports, applications, strict=True)))
-    return Assembled(site, websocket_protocol, services[0], switchable, instances)
+    router = PortRouter(dict(zip(ports, applications, strict=True)))
+    return Assembled(router, websocket_protocol, services[0], switchable, instances)
 
 
-def _gauges_of(gate: Gate) -> Mapping[str, float]:
+def _gauges_of(concurrency: ConcurrencyLimit) -> Mapping[str, float]:
     return {
-        "store_under_way": gate.under_way,
-        "store_waiting_check_ins": gate.waiting(Lane.CHECK_IN),
-        "store_waiting_enrollments": gate.waiting(Lane.ENROLLMENT),
+        "store_under_way": concurrency.in_use,
+        "store_waiting_check_ins": concurrency.waiting(Priority.CHECK_IN),
+        "store_waiting_enrollments": concurrency.waiting(Priority.ENROLLMENT),
     }
 
 
-def _elasticsearch(settings: Settings, documents: type[Documents]) -> Backend:
-    # Elasticsearch's client is an extra, and takes longer to load than all the rest.
+def _elasticsearch(settings: Settings, documents: type[FleetDocuments]) -> Backend:
+    # The client of Elasticsearch is an extra, and takes longer to load than everything else.
     try:
-        from opamp_mock_server.stores.elasticsearch import ElasticsearchBackend  # noqa: PLC0415
+        from opamp_mock_server.stores.elasticsearch.backend import ElasticsearchBackend  # noqa: PLC0415
     except ImportError as error:
         extra = "pip install 'opamp-conformance[elasticsearch]'"
-        raise CannotStore(f"Elasticsearch needs its client ({error.name} is not installed): {extra}") from error
+        raise StoreSetupError(f"Elasticsearch needs its client ({error.name} is not installed): {extra}") from error
     assert settings.store is not None
     return ElasticsearchBackend(settings.store, documents(), has_operator=settings.control)
 
 
-def _admission(settings: Settings) -> Admission:
+def _authenticator(settings: Settings) -> Authenticator:
     if settings.enrollment_key_file is not None:
-        return AdmissionByFile(settings.enrollment_key_file)
-    return Admission(dict.fromkeys(settings.enrollment_keys, DEFAULT_POLICY))
+        return FileAuthenticator(settings.enrollment_key_file)
+    return Authenticator(dict.fromkeys(settings.enrollment_keys, DEFAULT_POLICY))

@@ -1,18 +1,18 @@
-"""What several instances of the server in one process share, as they would behind a load balancer."""
+"""What several instances of the server share, as behind a load balancer. All of them run in one process."""
 
 from collections.abc import Callable
 
 from opamp_mock_server.core import Core
-from opamp_mock_server.stores import Backend
+from opamp_mock_server.stores.store import Backend
 
 
 class Instances:
-    """What instances share, a method a decision, so that a deviation changes one and nothing else."""
+    """What instances share. Each method is one decision, which a deviation can change."""
 
     def backend(self, first: Backend, another: Callable[[], Backend]) -> Backend:
-        """Return the backend of another instance than the first: the same."""
+        """Return the backend of another instance: that of the first."""
         return first
 
     def core(self, core: type[Core]) -> type[Core]:
-        """Return the core of another instance than the first: of the same kind."""
+        """Return the core class of another instance: that of the first."""
         return core

@@ -1,4 +1,4 @@
-"""What the server counts, and how it tells Prometheus."""
+"""What the server counts, in the format of Prometheus."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -9,29 +9,32 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 EXPOSITION: Final = b"text/plain; version=0.0.4; charset=utf-8"
-"""The content type of what Prometheus reads."""
+"""The content type of the text format of Prometheus."""
 
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Upper bounds in seconds; whatever takes longer is in one bucket more."""
+"""The upper bounds of the buckets, in seconds; one more bucket has everything above."""
 
 KINDS: Final = ("check_in", "enrollment", "disconnect", "refused", "unavailable", "failed")
 SHED: Final = ("connections", "rate", "rate_per_key", "enrollment_rate", "queue")
 
 Gauges = Callable[[], Mapping[str, float]]
-"""What is so now, by name."""
+"""Returns current values by name."""
 
 _GAUGES: Final = {
-    "connections": "Connections that are open.",
-    "agents": "Agents that are kept in memory.",
-    "store_under_way": "Messages that are at the store.",
-    "store_waiting_check_ins": "Check-ins that wait for their turn at the store.",
-    "store_waiting_enrollments": "Enrollments that wait for their turn at the store.",
-    "store_breaker_open": "1 while the store is left in peace because it has failed too often.",
+    "connections": "Open connections.",
+    "agents": "Agents in memory.",
+    "store_under_way": "Messages that use the store.",
+    "store_waiting_check_ins": "Check-ins that wait for the store.",
+    "store_waiting_enrollments": "Enrollments that wait for the store.",
+    "store_breaker_open": "1 while the store is not tried because it has failed too often.",
 }
 
 
 class Metrics:
-    """Plain numbers, as they are counted for each message and told rarely. All names begin with ``opamp_``."""
+    """The counts of a server. They are plain numbers, because they change with each message and are rarely read.
+
+    All names begin with ``opamp_``.
+    """
 
     def __init__(self) -> None:
         self.shed: Counter[str] = Counter(dict.fromkeys(SHED, 0))
@@ -45,17 +48,17 @@ class Metrics:
         self._responses[status] += 1
 
     def answered(self, kind: str, seconds: float) -> None:
-        """Count one message, and what it took."""
+        """Count one message of a kind, which took ``seconds``."""
         self._seconds[kind] += seconds
         self._buckets[kind][bisect_left(BUCKETS, seconds)] += 1
 
     def watch(self, gauges: Gauges) -> None:
-        """Tell these, too."""
+        """Add gauges."""
         self._gauges.append(gauges)
 
     def exposition(self) -> bytes:
-        """Tell everything in the text format of Prometheus."""
-        # Few are ever asked, and the library takes a while to load.
+        """Return everything in the text format of Prometheus."""
+        # Few servers are ever asked for metrics, and the library takes a while to load.
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
 
         registry = CollectorRegistry(auto_describe=False)
@@ -63,11 +66,11 @@ class Metrics:
         return generate_latest(registry)
 
     def collect(self) -> "Iterator[Metric]":
-        """Yield the families, as prometheus-client asks for."""
+        """Yield the metric families; prometheus-client calls this."""
         from prometheus_client import core  # noqa: PLC0415
 
         messages = core.HistogramMetricFamily(
-            "opamp_message_seconds", "Seconds from a message to its answer, by what it was.", labels=["kind"]
+            "opamp_message_seconds", "Seconds from a message to its reply, by the kind of message.", labels=["kind"]
         )
         for kind, counts in self._buckets.items():
             total, cumulated = 0, []
@@ -80,7 +83,7 @@ class Metrics:
         for status, count in sorted(self._responses.items()):
             responses.add_metric([str(status)], count)
         yield responses
-        shed = core.CounterMetricFamily("opamp_shed", "What was turned away, by the limit.", labels=["limit"])
+        shed = core.CounterMetricFamily("opamp_shed", "Rejected messages and connections, by limit.", labels=["limit"])
         for limit, count in self.shed.items():
             shed.add_metric([limit], count)
         yield shed

@@ -1,4 +1,4 @@
-"""The mock server for tests of agents, as fixtures of pytest; to a session it adds these, and nothing else."""
+"""pytest fixtures with a mock server, for tests of agents. The plugin does nothing else."""
 
 from collections.abc import Iterator
 
@@ -9,12 +9,12 @@ from opamp_mock_server.testing import OpampServer, started
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "opamp_server(**settings): how the fixture opamp_server is to behave")
+    config.addinivalue_line("markers", "opamp_server(**settings): the settings of the fixture opamp_server")
 
 
 @pytest.fixture
 def opamp_server(request: pytest.FixtureRequest) -> Iterator[OpampServer]:
-    """A mock server of its own for a test; ``@pytest.mark.opamp_server(...)`` takes what its Settings take."""
+    """A mock server for one test. ``@pytest.mark.opamp_server(...)`` takes the fields of Settings."""
     marker = request.node.get_closest_marker("opamp_server")
     with started(Settings(**(marker.kwargs if marker else {}))) as server:
         yield server
@@ -22,6 +22,6 @@ def opamp_server(request: pytest.FixtureRequest) -> Iterator[OpampServer]:
 
 @pytest.fixture(scope="session")
 def opamp_session_server() -> Iterator[OpampServer]:
-    """One mock server for all tests of a session."""
+    """One mock server for all tests of the session."""
     with started() as server:
         yield server

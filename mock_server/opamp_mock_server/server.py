@@ -1,4 +1,4 @@
-"""The mock server as a running thing."""
+"""The mock server as it runs: its sockets, its thread, and changes of its deviations."""
 
 import asyncio
 import contextlib
@@ -14,34 +14,35 @@ from typing import Any, Final, TypeVar
 
 import uvicorn
 
-from opamp_mock_server.admission import CannotReadKeys
 from opamp_mock_server.assembly import Assembled, assembled, parts, switched
-from opamp_mock_server.deviations import CannotDeviate, Deviation
-from opamp_mock_server.http import CONTROL, PATH
+from opamp_mock_server.deviations import Deviation, DeviationError
+from opamp_mock_server.errors import MockServerError
+from opamp_mock_server.limits.authentication import KeyFileError
 from opamp_mock_server.metrics import Metrics
-from opamp_mock_server.service import Observer, Service
+from opamp_mock_server.service.service import Observer, Service
 from opamp_mock_server.settings import Settings, Tls
-from opamp_mock_server.stores import CannotStore
-from opamp_mock_server.transports.protocol import HttpProtocol, Turn
+from opamp_mock_server.stores.store import StoreSetupError
+from opamp_mock_server.transports.http_connection import HttpProtocol, Turn
+from opamp_mock_server.transports.http_messages import CONTROL_PATH, ENDPOINT_PATH
 
 T = TypeVar("T")
 
 _CALL_SECONDS: Final = 10.0
 
 
-class CannotListen(Exception):
-    """The address cannot be listened on: it is taken, not this machine's, or not allowed."""
+class ListenError(MockServerError):
+    """The server cannot listen on the address: it is in use, not allowed, or belongs to another machine."""
 
 
-# uvicorn takes a WebSocket opening that is refused by an HTTP status for one that was forgotten, and says so.
+# uvicorn logs an error if a WebSocket opening is refused by an HTTP status, as if the application had failed.
 logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.getMessage())
 
 
 class MockServer:
-    """A mock server on a port of its own. Listens once made; serves while run, or in a ``with`` block."""
+    """A mock server. It listens as soon as it is made, and serves while it runs or in a ``with`` block."""
 
     def __init__(self, settings: Settings = Settings()) -> None:
-        """Start to listen; raises CannotListen, CannotDeviate, CannotStore or CannotReadKeys."""
+        """Start to listen. Raises ListenError, DeviationError, StoreSetupError or KeyFileError."""
         parts(settings)
         self._settings = settings
         self._fixed = [deviation for deviation in settings.deviations if not _is_switchable(settings, deviation)]
@@ -49,17 +50,17 @@ class MockServer:
         self._sockets = [_listen(settings.host, settings.port)]
         self._sockets += [_listen(settings.host, 0) for _ in range(settings.instances - 1)]
         origins = [_origin(settings, listener) for listener in self._sockets]
-        self.url, *self.other_urls = (f"{origin}{PATH}" for origin in origins)
-        self.control_url = f"{origins[0]}{CONTROL}" if settings.control else None
+        self.url, *self.other_urls = (f"{origin}{ENDPOINT_PATH}" for origin in origins)
+        self.control_url = f"{origins[0]}{CONTROL_PATH}" if settings.control else None
         metrics = Metrics()
         try:
             self._assembled = assembled(settings, [self.url, *self.other_urls], metrics, self, self._note_loop)
-        except (CannotStore, CannotReadKeys):
+        except (StoreSetupError, KeyFileError):
             self._close()
             raise
         try:
             self._server = uvicorn.Server(_config(settings, self._assembled, metrics))
-        except CannotListen:
+        except ListenError:
             self._close()
             raise
         metrics.watch(lambda: {"connections": len(self._server.server_state.connections)})
@@ -68,9 +69,9 @@ class MockServer:
         self._not_reported: Exception | None = None
 
     def run(self, when_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until SIGINT or SIGTERM, or until stopped; finish what is under way.
+        """Serve until SIGINT, SIGTERM or stop(), then finish the work in progress.
 
-        ``when_ready`` is called once it serves; what it raises ends the server, and is raised here.
+        ``when_ready`` is called when the server serves. If it raises an error, the server ends, and run() raises it.
         """
         threading.Thread(target=self._report, args=(when_ready,), daemon=True).start()
         with _signals_end_quietly():
@@ -79,7 +80,7 @@ class MockServer:
             raise self._not_reported
 
     def stop(self) -> None:
-        """Let run() return; wait for it if it runs in a ``with`` block. The port is free then."""
+        """Let run() return, and wait for it in a ``with`` block. The port is free afterwards."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
@@ -88,19 +89,19 @@ class MockServer:
     # ---- while it runs, from any thread
 
     def observe(self, observer: Observer) -> None:
-        """Have somebody told of each message from now on, and of its answer, in the loop that serves."""
+        """Call an observer for each message from now on, in the loop that serves."""
         self._assembled.service.observers.append(observer)
 
     @property
     def deviations(self) -> Sequence[Deviation]:
-        """What the server breaks now."""
+        """The deviations that are active."""
         return self._deviations
 
     def deviate(self, deviations: Sequence[Deviation]) -> None:
-        """Break these requirements, and no others, from now on; raises CannotDeviate.
+        """Activate these deviations, and no others, from now on. Raises DeviationError.
 
-        Open connections deviate, too, but for what is said below the messages of a WebSocket. How documents are
-        written, and what instances share, is settled when the server is made.
+        They also apply to open connections, except deviations of the WebSocket protocol below its messages. Deviations
+        of Fleet documents and of what instances share cannot be changed: they are chosen when the server is made.
         """
         now = tuple(dict.fromkeys((*self._fixed, *deviations)))
         *chosen, websocket_protocol = switched(self._settings, [one for one in now if one not in self._fixed])
@@ -108,12 +109,12 @@ class MockServer:
         self._server.config.ws_protocol_class = websocket_protocol
         self._deviations = now
 
-    def deviate_as_begun(self) -> None:
-        """Break what the server was made to break, and nothing else."""
+    def restore_deviations(self) -> None:
+        """Activate the deviations that the server was made with, and no others."""
         self.deviate(self._settings.deviations)
 
     def drop_connections(self) -> None:
-        """Break every connection of an agent off, without a word."""
+        """Abort the connections of all agents, without a Close frame."""
 
         async def drop() -> None:
             self.abort_connections()
@@ -121,24 +122,24 @@ class MockServer:
         self.call(drop())
 
     def abort_connections(self) -> None:
-        """Do what drop_connections() does, in the loop that serves."""
+        """Do what drop_connections() does. Call this in the loop that serves."""
         for connection in list(self._server.server_state.connections):
             if not (isinstance(connection, HttpProtocol) and connection.is_operators):
                 connection.transport.abort()
 
     @property
     def is_ending(self) -> bool:
-        """Whether the server is about to stop."""
+        """Whether the server stops now."""
         return self._server.should_exit
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Have something done in the loop that serves, and return what came of it."""
+        """Run a coroutine in the loop that serves, and return its result."""
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_CALL_SECONDS)
 
     @property
     def service(self) -> Service:
-        """What messages and wishes are handed to; its coroutines are for call()."""
+        """The service of the first instance. Run its coroutines by call()."""
         return self._assembled.service
 
     def _note_loop(self) -> None:
@@ -173,15 +174,15 @@ class MockServer:
 
 
 def _config(settings: Settings, assembled: Assembled, metrics: Metrics) -> uvicorn.Config:
-    """Have uvicorn serve the parts; raises CannotListen for certificates that cannot be used."""
+    """Return the configuration of uvicorn. Raises ListenError for certificates that cannot be used."""
     turn = Turn()
 
     def http_protocol(**uvicorn: Any) -> HttpProtocol:
         limits, is_at_once = settings.limits, settings.store is None
-        return HttpProtocol(assembled.site.at, limits, settings.max_body_bytes, metrics, turn, is_at_once, **uvicorn)
+        return HttpProtocol(assembled.router.at, limits, settings.max_body_bytes, metrics, turn, is_at_once, **uvicorn)
 
     config = uvicorn.Config(
-        assembled.site,
+        assembled.router,
         http=http_protocol,  # type: ignore[arg-type] # uvicorn only calls it
         ws=assembled.websocket_protocol,
         ws_max_size=settings.max_body_bytes,
@@ -198,7 +199,7 @@ def _config(settings: Settings, assembled: Assembled, metrics: Metrics) -> uvico
     try:
         config.load()
     except (OSError, ssl.SSLError) as error:
-        raise CannotListen(f"cannot use the certificate, its key or the clients' authority: {error}") from error
+        raise ListenError(f"cannot use the certificate, its key or the clients' authority: {error}") from error
     if config.ssl is not None and settings.tls is not None:
         config.ssl.minimum_version = settings.tls.lowest
     return config
@@ -206,7 +207,7 @@ def _config(settings: Settings, assembled: Assembled, metrics: Metrics) -> uvico
 
 @contextlib.contextmanager
 def _signals_end_quietly() -> Iterator[None]:
-    """Keep uvicorn from ending the process by the signal that it has drained for already."""
+    """Keep uvicorn from ending the process by a signal after it has finished because of that signal."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -221,7 +222,7 @@ def _signals_end_quietly() -> Iterator[None]:
 def _is_switchable(settings: Settings, deviation: Deviation) -> bool:
     try:
         switched(settings, [deviation])
-    except CannotDeviate:
+    except DeviationError:
         return False
     return True
 
@@ -253,5 +254,5 @@ def _listen(host: str, port: int) -> socket.socket:
             raise
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise CannotListen(f"cannot listen on {host} port {port}: {reason}") from error
+        raise ListenError(f"cannot listen on {host} port {port}: {reason}") from error
     return listener

@@ -1,4 +1,4 @@
-"""How a mock server is to behave."""
+"""The settings of a mock server."""
 
 import ssl
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from pathlib import Path
 
 from opamp_mock_server.core import ALL_CAPABILITIES
 from opamp_mock_server.deviations import Deviation
-from opamp_mock_server.overload import Limits
-from opamp_mock_server.service import Delays
-from opamp_mock_server.stores import Elasticsearch
+from opamp_mock_server.limits.limits import Limits
+from opamp_mock_server.service.service import Delays
+from opamp_mock_server.stores.elasticsearch.settings import ElasticsearchSettings
 
 DEFAULT_PORT = 4320
 """The port of OpAMP endpoints (Communication Model)."""
 
 DEFAULT_MAX_BODY_BYTES = 4 * 1024 * 1024
-"""A longer body is answered with 413, a longer WebSocket message with the close code 1009."""
+"""A longer body gets the status 413; a longer WebSocket message gets the close code 1009."""
 
 CUSTOM_CAPABILITY = "io.github.opamp-conformance.mock/1"
-"""A custom capability that the server takes part in, so that custom messages can be tried."""
+"""A custom capability that the server supports, so that custom messages can be tested."""
 
 
 class Contract(Enum):
-    """What the server promises: the specification alone, or Fleet Server's enrollment contract on top."""
+    """What the server promises: only the specification, or also the enrollment contract of Fleet Server."""
 
     OPAMP = "opamp"
     FLEET = "fleet"
@@ -30,7 +30,7 @@ class Contract(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """PEM files: the server's certificate and key, and who must have signed a client's certificate, if anybody."""
+    """PEM files: the certificate and key of the server, and the authority for client certificates, if required."""
 
     cert: Path
     key: Path
@@ -40,11 +40,11 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a mock server behaves. Port 0 takes a free one; without enrollment keys everyone is admitted.
+    """How a mock server behaves. Port 0 means a free port. Without enrollment keys, all requests are accepted.
 
-    The enrollment keys of a file come with their policies, and are read again whenever it changes. Without a
-    ``store`` agents are kept in memory. Further ``instances`` listen on free ports.
-    ``capabilities`` are bits of ServerCapabilities: what is left out is neither announced nor done.
+    A file of enrollment keys also has their policies, and is read again whenever it changes. Without a ``store``,
+    agents are kept in memory. Further ``instances`` listen on free ports. ``capabilities`` are bits of
+    ServerCapabilities: the server neither announces nor does what is missing.
     """
 
     host: str = "127.0.0.1"
@@ -53,7 +53,7 @@ class Settings:
     deviations: tuple[Deviation, ...] = ()
     enrollment_keys: tuple[str, ...] = ()
     enrollment_key_file: Path | None = None
-    store: Elasticsearch | None = None
+    store: ElasticsearchSettings | None = None
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     capabilities: int = ALL_CAPABILITIES
     custom_capabilities: tuple[str, ...] = (CUSTOM_CAPABILITY,)

@@ -1,6 +1,6 @@
-"""The mock server in the hands of a test of an agent: what the agent said, and what it is to be told.
+"""The mock server for tests of agents: what the agent sent, and what the server is to send.
 
-To pytest it comes as the fixtures ``opamp_server`` and ``opamp_session_server``.
+pytest has it as the fixtures ``opamp_server`` and ``opamp_session_server``.
 """
 
 import asyncio
@@ -12,22 +12,22 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import Message
 
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.deviations import DEVIATIONS
-from opamp_mock_server.records import AgentRecord, Plan
 from opamp_mock_server.server import MockServer
 from opamp_mock_server.settings import Settings
 from opamp_mock_server.stores.memory import MemoryStore
 from opamp_proto import opamp_pb2 as pb
 
 Matcher = Callable[[pb.AgentToServer], object]
-"""Tells whether a message is the one that is waited for."""
+"""Tells whether a message is the expected one."""
 
 
 @dataclass(frozen=True)
 class Exchanged:
-    """A message and its answer; ``at`` is in seconds of time.monotonic().
+    """A message and its reply. ``at`` is in seconds of time.monotonic().
 
-    There is no message where the server spoke unasked, and where what came could not be decoded.
+    ``message`` is None if the reply was unsolicited, or if the message could not be decoded.
     """
 
     at: float
@@ -37,7 +37,7 @@ class Exchanged:
 
 @dataclass(frozen=True)
 class KnownAgent:
-    """What the server knows of an agent; ``status`` has the last known value of each part that it reports."""
+    """What the server knows of an agent. ``status`` has the last known value of each part that it reports."""
 
     instance_uid: bytes
     sequence_num: int
@@ -49,7 +49,7 @@ class KnownAgent:
 class OpampServer:
     """A mock server that keeps agents in memory. Everything here may be called from any thread.
 
-    In a coroutine use ``await server.arrival(...)`` in place of ``expect``, which would keep the loop from its work.
+    In a coroutine, use ``await server.arrival(...)`` instead of ``expect``, which would block the loop.
     """
 
     def __init__(self, server: MockServer) -> None:
@@ -61,23 +61,23 @@ class OpampServer:
 
     @property
     def url(self) -> str:
-        """Where agents speak plain HTTP."""
+        """The URL for plain HTTP."""
         return self._server.url
 
     @property
     def websocket_url(self) -> str:
-        """Where agents open WebSockets."""
+        """The URL for WebSockets."""
         return "ws" + self._server.url.removeprefix("http")
 
     @property
     def exchanged(self) -> Sequence[Exchanged]:
-        """Everything that was said so far, in its order."""
+        """All messages and replies so far, in order."""
         with self._has_come:
             return tuple(self._exchanged)
 
     @property
     def messages(self) -> Sequence[pb.AgentToServer]:
-        """All messages that were answered so far."""
+        """All messages from agents so far, in order."""
         return [exchanged.message for exchanged in self.exchanged if exchanged.message is not None]
 
     @property
@@ -90,10 +90,10 @@ class OpampServer:
     # ---- waiting
 
     def expect(self, matching: Matcher | None = None, *, within: float = 5.0, **fields: object) -> pb.AgentToServer:
-        """Return the next message that matches, wait for it if it has not come; raises AssertionError.
+        """Return the next message that matches; wait for it for ``within`` seconds. Raises AssertionError.
 
-        ``fields`` have values that fields of the message are to have, or True for any value: ``health=True``,
-        ``sequence_num=2``. Messages are looked at once: the next call goes on behind the one that is returned.
+        ``fields`` are the expected values of fields of the message, or True for any value: ``health=True``,
+        ``sequence_num=2``. Each message is returned once: the next call continues after it.
         """
         deadline = time.monotonic() + within
         with self._has_come:
@@ -110,32 +110,32 @@ class OpampServer:
         """Do what expect() does, in a coroutine."""
         return await asyncio.to_thread(self.expect, matching, within=within, **fields)
 
-    # ---- what agents are to be told
+    # ---- what agents are to get
 
     def offer_config(self, files: Mapping[str, str | bytes], agent: bytes | None = None) -> None:
-        """Offer a remote configuration, files by name, to an agent, or to all that are enrolled."""
+        """Offer a remote configuration (files by name) to an agent, or to all enrolled agents."""
         offered = pb.AgentConfigMap()
         for name, content in files.items():
             offered.config_map[name].body = content.encode() if isinstance(content, str) else content
-        self._want(agent, lambda plan: replace(plan, remote_config=offered))
+        self._want(agent, lambda desired: replace(desired, remote_config=offered))
 
     def offer_connection_settings(self, settings: pb.ConnectionSettingsOffers, agent: bytes | None = None) -> None:
-        """Offer connection settings; their hash is the server's."""
-        self._want(agent, lambda plan: replace(plan, connection_settings=settings))
+        """Offer connection settings. The server sets their hash."""
+        self._want(agent, lambda desired: replace(desired, connection_settings=settings))
 
     def restart(self, agent: bytes | None = None) -> None:
         """Command a restart (ServerToAgentCommand)."""
-        self._want(agent, lambda plan: replace(plan, restart=True))
+        self._want(agent, lambda desired: replace(desired, restart=True))
 
-    # ---- misbehaviour
+    # ---- deviations and failures
 
     def deviate(self, *deviations: str) -> None:
-        """Break these requirements from now on, and no others; without any, none. Raises KeyError or CannotDeviate."""
+        """Activate these deviations, and no others. Raises KeyError or DeviationError."""
         self._server.deviate([DEVIATIONS[deviation] for deviation in deviations])
 
     @contextmanager
     def deviating(self, *deviations: str) -> Iterator[None]:
-        """Break requirements in the ``with`` block."""
+        """Activate deviations in the ``with`` block."""
         self.deviate(*deviations)
         try:
             yield
@@ -143,22 +143,22 @@ class OpampServer:
             self.deviate()
 
     def drop_connections(self) -> None:
-        """Break every connection off, without a word."""
+        """Abort all connections, without a Close frame."""
         self._server.drop_connections()
 
     def forget(self) -> None:
-        """Forget every agent, what is wanted for any, and every message."""
-        self._server.call(self._server.service.forget_all())
+        """Delete all agents, all desired states and all messages."""
+        self._server.call(self._server.service.clear())
         with self._has_come:
             self._exchanged.clear()
             self._looked_at = 0
 
-    def _want(self, agent: bytes | None, change: Callable[[Plan], Plan]) -> None:
+    def _want(self, agent: bytes | None, change: Callable[[DesiredState], DesiredState]) -> None:
         agents = list(self.agents) if agent is None else [agent]
         if not agents:
-            raise ValueError("no agent is enrolled yet: expect() its first message before, or name the agent")
+            raise ValueError("no agent is enrolled yet: call expect() for its first message, or name the agent")
         for instance_uid in agents:
-            self._server.call(self._server.service.want(instance_uid, change))
+            self._server.call(self._server.service.change_desired(instance_uid, change))
 
     def _note(self, message: pb.AgentToServer | None, reply: pb.ServerToAgent) -> None:
         with self._has_come:

@@ -1,41 +1,57 @@
 """What can go wrong in a run, and whose fault it is."""
 
+from dataclasses import dataclass
 
-class CannotTell(Exception):
+
+class ConformanceError(Exception):
+    """The base of all errors that this package raises."""
+
+
+class InconclusiveError(ConformanceError):
     """Nothing can be said about the target: bad options, unreadable files, no OpAMP reply at all. Exit code 2.
 
     The message is one line that says what to do.
     """
 
 
-class Throttled(CannotTell):
-    """The target is too busy to be judged, and says so."""
+class ThrottledError(InconclusiveError):
+    """The target says that it is too busy, so it cannot be judged."""
 
 
-class Breach(AssertionError):
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One observation that breaks a requirement: what was expected, and what came. Both are for people."""
+
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"expected {self.expected}; got {self.actual}"
+
+
+class ViolationError(ConformanceError, AssertionError):
     """The target does not do what a step asserts."""
 
-    def __init__(self, expected: str, actual: str) -> None:
-        super().__init__(f"expected {expected}; got {actual}")
-        self.expected = expected
-        self.actual = actual
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(str(violation))
+        self.violation = violation
 
 
-class Unmet(Exception):
+class PreconditionFailedError(ConformanceError):
     """A step cannot be reached because the target breaks another requirement first.
 
-    Whether the scenario is then blocked or not applicable depends on that requirement's weight: a server
-    that may leave something out is not to blame for what would follow from it.
+    The level of that requirement decides the verdict: a MUST blocks the scenario, a SHOULD makes it not applicable.
     """
 
-    def __init__(self, requirement: str, breach: Breach | str) -> None:
-        super().__init__(str(breach))
+    def __init__(self, requirement: str, problem: Violation | str) -> None:
+        """``requirement`` is the id of the requirement in the way."""
+        super().__init__(str(problem))
         self.requirement = requirement
 
 
-class NotApplicable(Exception):
+class NotApplicableError(ConformanceError):
     """The scenario does not concern this target; the message says why."""
 
 
-class HarnessFault(Exception):
-    """The suite itself did something the specification forbids an agent to do."""
+class HarnessError(ConformanceError):
+    """The suite itself did something that the specification forbids an agent to do."""

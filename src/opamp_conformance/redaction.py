@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from opamp_conformance.text import printable
+
 REDACTED: Final = "<redacted>"
 
 # Shorter ones are no secrets, and would blot out ordinary words and digits.
@@ -34,11 +36,6 @@ class Redactor:
             name: REDACTED if name.lower() in self._names else printable(self.text(value))
             for name, value in headers.items()
         }
-
-
-def printable(text: str) -> str:
-    """Escape what a terminal, or the log of a CI server, would obey instead of show."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text).replace("##[", "## [")
 
 
 def _secrets(value: str) -> Iterator[str]:

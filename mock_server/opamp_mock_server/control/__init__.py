@@ -1,6 +1,6 @@
-"""The control plane: how an operator, a test or the conformance suite has the server act, and sees what it did.
+"""The control plane: it lets an operator, a test or the conformance suite trigger what the server does.
 
-docs/control-plane.md describes it for implementers and users; openapi.json, beside this, for machines.
+docs/control-plane.md describes it for users and for implementers of other servers; openapi.json is for programs.
 """
 
 from importlib.resources import files
@@ -8,12 +8,12 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from opamp_mock_server.control.agent import AgentControl
-from opamp_mock_server.control.bodies import Unfit
+from opamp_mock_server.control.bodies import InvalidRequestError
 from opamp_mock_server.control.server import Machine, ServerControl
-from opamp_mock_server.http import CONTROL, Refused, Request, Response
-from opamp_mock_server.recording import Recording
-from opamp_mock_server.service import Service
-from opamp_mock_server.stores import Conflict, StoreRefused, StoreUnavailable
+from opamp_mock_server.service.message_log import MessageLog
+from opamp_mock_server.service.service import Service
+from opamp_mock_server.stores.store import ConflictError, StoreRefusedError, StoreUnavailableError
+from opamp_mock_server.transports.http_messages import CONTROL_PATH, Request, RequestRefusedError, Response
 
 __all__ = ["Control", "Machine"]
 
@@ -26,32 +26,34 @@ _ALONE: Final = (
 
 
 class Control:
-    """Does what is asked for one agent, who need not be there yet, or for the whole server."""
+    """Answers requests about one agent, and about the whole server."""
 
-    def __init__(self, service: Service, machine: Machine, recording: Recording, *, is_local: bool) -> None:
-        """``is_local`` says that the server listens to this machine alone."""
+    def __init__(self, service: Service, machine: Machine, message_log: MessageLog, *, is_local: bool) -> None:
+        """``is_local`` means that the server listens only on a loopback address."""
         self._agent = AgentControl(service)
-        self._server = ServerControl(service, machine, recording)
+        self._server = ServerControl(service, machine, message_log)
         self._is_local = is_local
 
     def page(self, request: Request) -> Response:
-        """Return the live page; raises Refused. It needs no key, as it asks for all that it shows."""
+        """Return the live page. It needs no key, because it contains no data. Raises RequestRefusedError."""
         if request.method not in ("GET", "HEAD"):
-            raise Refused(405, "the live page is only looked at", (b"allow", b"GET, HEAD"))
+            raise RequestRefusedError(405, "the live page supports GET and HEAD", (b"allow", b"GET, HEAD"))
         if not self._is_local:
-            raise Refused(403, "the live page is shown only where the server listens on a loopback address")
+            raise RequestRefusedError(
+                403, "the live page is available only if the server listens on a loopback address"
+            )
         return Response(200, files(__package__).joinpath("page.html").read_bytes(), _ALONE, _HTML)
 
     async def respond(self, request: Request, body: bytes) -> Response:
-        """Answer a request below the prefix; raises Refused."""
-        collection, slash, rest = request.path.removeprefix(f"{CONTROL}/").partition("/")
+        """Answer a request to the control plane. Raises RequestRefusedError."""
+        collection, slash, rest = request.path.removeprefix(f"{CONTROL_PATH}/").partition("/")
         try:
             if collection == "agents" and slash:
                 name, _, resource = rest.partition("/")
                 return await self._agent.respond(request.method, name, resource, body)
             query = parse_qs(request.query.decode("latin-1"), keep_blank_values=True)
             return await self._server.respond(request.method, collection + slash + rest, query, body)
-        except Unfit as unfit:
-            raise Refused(400, str(unfit)) from unfit
-        except (Conflict, StoreUnavailable, StoreRefused) as error:
-            raise Refused(503, f"the store cannot do that now: {error}") from error
+        except InvalidRequestError as unfit:
+            raise RequestRefusedError(400, str(unfit)) from unfit
+        except (ConflictError, StoreUnavailableError, StoreRefusedError) as error:
+            raise RequestRefusedError(503, f"the store cannot do that now: {error}") from error

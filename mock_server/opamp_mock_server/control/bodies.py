@@ -1,4 +1,4 @@
-"""What requests to the control plane bring, and what they are answered with."""
+"""The bodies of requests to the control plane, and of its responses."""
 
 import asyncio
 import base64
@@ -11,9 +11,10 @@ from typing import Any, Final, TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from opamp_mock_server.http import Refused, Response
-from opamp_mock_server.recording import Recorded
-from opamp_mock_server.records import AgentRecord, Package
+from opamp_mock_server.core.agent_state import AgentRecord, Package
+from opamp_mock_server.errors import MockServerError
+from opamp_mock_server.service.message_log import LoggedMessage
+from opamp_mock_server.transports.http_messages import RequestRefusedError, Response
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
@@ -27,32 +28,32 @@ JSON: Final = b"application/json"
 DONE: Final = Response(204)
 
 
-class Unfit(Exception):
-    """What was sent is not what is needed; says what is."""
+class InvalidRequestError(MockServerError):
+    """A request has an invalid body or query. The text says what is valid."""
 
 
 def chosen(handlers: Mapping[tuple[str, str], H], method: str, resource: str, what: str) -> H:
-    """Return what does a method on a resource; raises Refused if nothing does."""
+    """Return the handler of a method on a resource. Raises RequestRefusedError if there is none."""
     methods = [other for other, name in handlers if name == resource]
     if not methods:
-        raise Refused(404, f"the control plane does not have {what}")
+        raise RequestRefusedError(404, f"the control plane has no resource {what}")
     if method not in methods:
         allowed = ", ".join(methods)
-        raise Refused(405, f"the control plane has {allowed} of {what}", (b"allow", allowed.encode()))
+        raise RequestRefusedError(405, f"{what} supports {allowed}", (b"allow", allowed.encode()))
     return handlers[method, resource]
 
 
 def shown(value: object) -> Response:
-    """Answer with JSON."""
+    """Return a response with JSON."""
     return Response(200, json.dumps(value).encode(), content_type=JSON)
 
 
 async def listed(
     name: str, kept: Sequence[T], size: Callable[[T], int], show: Callable[[T], object], **more: object
 ) -> Response:
-    """Answer with a list, as much of it as an answer may have, and at least one.
+    """Return a response with the first items of a list: as many as may be in one response, and at least one.
 
-    What agents have sent may take long to be written as JSON: meanwhile the loop serves others.
+    Large messages take a long time to become JSON, so a thread does that, and the loop serves others.
     """
     fitting = kept[: max(1, bisect_right(list(accumulate(map(size, kept))), _MOST_BYTES))]
     return await asyncio.to_thread(lambda: shown({name: [show(one) for one in fitting], **more}))
@@ -64,7 +65,7 @@ def instance_uid(name: str) -> bytes:
     except ValueError:
         uid = b""
     if len(uid) != INSTANCE_UID_BYTES or len(name) != 2 * INSTANCE_UID_BYTES:
-        raise Unfit("an agent is named by the 32 hexadecimal digits of its instance_uid")
+        raise InvalidRequestError("the name of an agent has to be the 32 hexadecimal digits of its instance_uid")
     return uid
 
 
@@ -73,17 +74,17 @@ def message_of(body: bytes, message: M) -> M:
     try:
         return json_format.ParseDict(object_of(body), message)
     except (json_format.ParseError, RecursionError) as error:
-        raise Unfit(f"not the JSON form of {message.DESCRIPTOR.name}: {error}") from error
+        raise InvalidRequestError(f"not the JSON form of {message.DESCRIPTOR.name}: {error}") from error
 
 
 def object_of(body: bytes) -> dict[str, Any]:
     try:
         parsed = json.loads(body)
-        json.dumps(parsed, ensure_ascii=False).encode()  # Half a surrogate pair is no text, and fits in no message.
+        json.dumps(parsed, ensure_ascii=False).encode()  # A half surrogate pair cannot be part of a message.
     except (ValueError, RecursionError) as error:
-        raise Unfit(f"not JSON: {error}") from error
+        raise InvalidRequestError(f"not JSON: {error}") from error
     if not isinstance(parsed, dict):
-        raise Unfit("not a JSON object")
+        raise InvalidRequestError("not a JSON object")
     return parsed
 
 
@@ -91,17 +92,17 @@ def packages_of(body: bytes) -> Mapping[str, Package]:
     try:
         return {name: _package(**entry) for name, entry in object_of(body).items()}
     except (TypeError, ValueError) as error:
-        raise Unfit(f"a package has type, version and content in base64: {error}") from error
+        raise InvalidRequestError(f"a package needs type, version, and content in base64: {error}") from error
 
 
 def _package(*, type: str, version: str, content: str) -> Package:  # noqa: A002 # the JSON's name
     if not isinstance(version, str):
-        raise TypeError("version is a string")
+        raise TypeError("version has to be a string")
     return Package(pb.PackageType.Value(type), version, base64.b64decode(content, validate=True))
 
 
 def agent(record: AgentRecord) -> Mapping[str, object]:
-    """Make what is shown of an agent."""
+    """Return what the control plane shows of an agent."""
     return {
         "instance_uid": record.instance_uid.hex(),
         "sequence_num": record.sequence_num,
@@ -111,14 +112,14 @@ def agent(record: AgentRecord) -> Mapping[str, object]:
     }
 
 
-def exchange(recorded: Recorded) -> Mapping[str, object]:
-    """Make what is shown of a message and its answer."""
+def exchange(logged: LoggedMessage) -> Mapping[str, object]:
+    """Return what the control plane shows of a message and its reply."""
     return {
-        "number": recorded.number,
-        "at": recorded.at,
-        "instance_uid": recorded.instance_uid.hex(),
-        "received": None if recorded.received is None else _json(pb.AgentToServer.FromString(recorded.received)),
-        "sent": _json(pb.ServerToAgent.FromString(recorded.sent)),
+        "number": logged.number,
+        "at": logged.at,
+        "instance_uid": logged.instance_uid.hex(),
+        "received": None if logged.received is None else _json(pb.AgentToServer.FromString(logged.received)),
+        "sent": _json(pb.ServerToAgent.FromString(logged.sent)),
     }
 
 

@@ -1,13 +1,13 @@
-"""Keeps web pages of others from operating the server through the browser of somebody who may."""
+"""Protects the control plane from foreign web pages in the browser of an authorized user."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from opamp_mock_server.http import Refused, Request
+from opamp_mock_server.transports.http_messages import Request, RequestRefusedError
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by its name or address alone."""
+    """Tell whether a name or address means this machine, without asking the DNS."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -15,17 +15,17 @@ def is_loopback(host: str) -> bool:
 
 
 def require_own_page(request: Request, *, is_open: bool) -> None:
-    """Raise Refused for what a page of another origin has a browser send.
+    """Raise RequestRefusedError for a request that a page of another origin makes.
 
-    If the server ``is_open`` to whoever has no key, a name that somebody made to point to it (DNS rebinding) must not
-    make that page its own: so it is called by an address, or by a name that is none in the DNS.
+    If the server ``is_open`` (it needs no key), a foreign DNS name that points to it must not help an attacker (DNS
+    rebinding). So the host has to be an address, or a name without dots.
     """
     hosts = [value.decode("latin-1") for name, value in request.headers if name == b"host"]
     origins = [value.decode("latin-1") for name, value in request.headers if name == b"origin"]
     if len(hosts) != 1 or any(_host_of(origin) != hosts[0] for origin in origins):
-        raise Refused(403, "pages of other origins do not operate this server")
+        raise RequestRefusedError(403, "pages of other origins may not use this server")
     if is_open and not _is_local_name(hosts[0]):
-        raise Refused(403, "without enrollment keys, this is called by an address or a name without dots")
+        raise RequestRefusedError(403, "without enrollment keys, the host has to be an address or a name without dots")
 
 
 def _host_of(origin: str) -> str | None:

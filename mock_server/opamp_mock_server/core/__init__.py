@@ -1,12 +1,13 @@
-"""The protocol core: what is known of an agent and its message, to what is known now and the reply.
+"""The protocol core: from the record of an agent and its message to the new record and the reply.
 
-No input or output, no clock of its own and no state: the same core serves every transport and store.
-A module a chapter of the specification, a method a decision, so that a deviation changes one and nothing else.
+The core has no I/O, no clock and no state, so it serves every transport and every store. Each module is one chapter of
+the specification. Each method is one decision, which a deviation can change.
 """
 
 from dataclasses import replace
 from typing import NamedTuple
 
+from opamp_mock_server.core.agent_state import DEFAULT_POLICY, AgentRecord, DesiredState
 from opamp_mock_server.core.available_components import AvailableComponents
 from opamp_mock_server.core.chapter import ALL_CAPABILITIES, Chapter
 from opamp_mock_server.core.commands import Commands
@@ -17,23 +18,22 @@ from opamp_mock_server.core.identification import Identification
 from opamp_mock_server.core.packages import Packages
 from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.core.status_reporting import StatusReporting
-from opamp_mock_server.records import DEFAULT_POLICY, AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 __all__ = ["ALL_CAPABILITIES", "Chapter", "Core", "FleetCore", "Outcome"]
 
 
 class Outcome(NamedTuple):
-    """The reply to one message, the records that change before it is sent, and the plan that is left.
+    """The reply to one message, the records to write before it is sent, and what remains of the desired state.
 
-    ``left_behind`` is the record under an agent's old instance_uid, if that changes, too.
+    ``old_record`` is the record under the old instance_uid of an agent, if that changes, too.
     """
 
     reply: pb.ServerToAgent
     put: tuple[AgentRecord, ...] = ()
     delete: tuple[bytes, ...] = ()
-    plan: Plan | None = None
-    left_behind: AgentRecord | None = None
+    desired: DesiredState | None = None
+    old_record: AgentRecord | None = None
 
 
 class Core(
@@ -47,46 +47,46 @@ class Core(
     AvailableComponents,
     Errors,
 ):
-    """A plain OpAMP server, as the specification asks for."""
+    """An OpAMP server as the specification describes it."""
 
     def answer(
         self,
         known: AgentRecord | None,
         message: pb.AgentToServer,
-        plan: Plan | None = None,
+        desired: DesiredState | None = None,
         *,
         policy_id: str = DEFAULT_POLICY,
-        lives_elsewhere: bool = False,
+        is_connected_elsewhere: bool = False,
     ) -> Outcome:
-        """Answer one decoded message from an agent of which ``known`` is known, and which is to have ``plan``.
+        """Answer one message. ``known`` is the record of its agent, ``desired`` what the operator wants it to have.
 
-        ``policy_id`` is that of the key it comes with; ``lives_elsewhere`` says that its instance_uid is in use on
-        another WebSocket.
+        ``policy_id`` is that of its enrollment key. ``is_connected_elsewhere`` means that another WebSocket is open for
+        the same instance_uid.
         """
-        is_strange = known is not None and known.policy_id != policy_id
+        is_foreign = known is not None and known.policy_id != policy_id
         objection = self.malformed(message) or self.objection(known, message)
-        if is_strange and not self.asks_for_instance_uid(message):
+        if is_foreign and not self.asks_for_instance_uid(message):
             objection = objection or "the agent is enrolled under another policy"
         asks_for_settings = message.HasField("connection_settings_request")
         if asks_for_settings and not objection:
             objection = self.certificate_objection(message)
         if objection:
-            return self.refuse(known, message, objection)._replace(plan=plan)
-        if plan is not None and plan.trouble is not None:
-            return Outcome(self.in_trouble(message.instance_uid, plan.trouble), plan=replace(plan, trouble=None))
+            return self.refuse(known, message, objection)._replace(desired=desired)
+        if desired is not None and desired.fault is not None:
+            return Outcome(self.fault_reply(message.instance_uid, desired.fault), desired=replace(desired, fault=None))
         if message.HasField("agent_disconnect"):
-            return self.disconnect(known, message)._replace(plan=plan)
+            return self.disconnect(known, message)._replace(desired=desired)
         if self.asks_for_instance_uid(message):
-            return self.enroll_anew(None if is_strange else known, message)._replace(plan=plan)
-        if lives_elsewhere and self.is_to_be_renamed(message):
-            return self.renamed(message)._replace(plan=plan)
+            return self.enroll_anew(None if is_foreign else known, message)._replace(desired=desired)
+        if is_connected_elsewhere and self.must_change_instance_uid(message):
+            return self.under_new_instance_uid(message)._replace(desired=desired)
         outcome = self.enroll(message) if known is None else self.check_in(known, message)
         if asks_for_settings:
-            plan = self.with_certificate(plan, message)
-        return outcome if plan is None else self.fulfil(outcome, plan)
+            desired = self.with_certificate(desired, message)
+        return outcome if desired is None else self.add_offers(outcome, desired)
 
     def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
-        """Say why a well-formed message is refused; a plain OpAMP server refuses none."""
+        """Return why a well-formed message is refused. A plain OpAMP server refuses none."""
         return None
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
@@ -98,11 +98,11 @@ class Core(
         return Outcome(reply, (record,))
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        """Enroll an agent that asks for it under a new instance_uid, whether or not it is known."""
-        return self.renamed(message)
+        """Enroll an agent that requests a new instance_uid, whether or not it is known."""
+        return self.under_new_instance_uid(message)
 
-    def renamed(self, message: pb.AgentToServer) -> Outcome:
-        """Enroll an agent under a new instance_uid; whoever has the incoming one keeps it."""
+    def under_new_instance_uid(self, message: pb.AgentToServer) -> Outcome:
+        """Enroll an agent under a new instance_uid; the record under the incoming one does not change."""
         new_instance_uid = self.new_instance_uid(message)
         reply = self.reply(message)
         self.introduce(reply)
@@ -111,49 +111,49 @@ class Core(
         return Outcome(reply, (self.record(AgentRecord(new_instance_uid, 0), message),))
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
-        """Take the report of an enrolled agent."""
+        """Process the report of an enrolled agent."""
         record = self.record(known, message)
         reply = self.reply(message)
-        if not known.connected or self.starts_again(known, message):
+        if not known.connected or self.has_restarted(known, message):
             self.introduce(reply)
         reply.flags = self.missing_state(known, message) | self.missing_components(record, message)
         return Outcome(reply, (record,))
 
     def introduce(self, reply: pb.ServerToAgent) -> None:
-        """Say in the first reply of a session what the server can do."""
+        """Announce the capabilities of the server in the first reply of a session."""
         reply.capabilities = self.announced()
         self.announce_custom_capabilities(reply)
 
     def disconnect(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        """Take leave of an agent, which stays enrolled if it was."""
+        """Mark an agent as disconnected. It stays enrolled if it was enrolled."""
         put = () if known is None else (self.record(known, message)._replace(connected=False),)
         return Outcome(self.reply(message), put)
 
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
-        """Refuse a message; nothing changes."""
+        """Refuse a message; no record changes."""
         return Outcome(self.bad_request(message.instance_uid, problem))
 
-    def fulfil(self, outcome: Outcome, plan: Plan) -> Outcome:
-        """Add to a reply what the agent is to have, has not, and can take; an error says nothing else."""
+    def add_offers(self, outcome: Outcome, desired: DesiredState) -> Outcome:
+        """Add to a reply what the agent is to have, does not have yet, and can accept; an error gets no offers."""
         reply = outcome.reply
         if not outcome.put or reply.HasField("error_response"):
-            return outcome._replace(plan=plan)
+            return outcome._replace(desired=desired)
         record = outcome.put[0]
-        record = self.offer_remote_config(record, plan, reply)
-        record = self.offer_connection_settings(record, plan, reply)
-        record = self.offer_packages(record, plan, reply)
-        messages = self.send_custom_message(record, plan, reply)
-        restart = plan.restart and not self.command(record, plan, reply)
-        return Outcome(reply, (record,), plan=replace(plan, custom_messages=messages, restart=restart))
+        record = self.offer_remote_config(record, desired, reply)
+        record = self.offer_connection_settings(record, desired, reply)
+        record = self.offer_packages(record, desired, reply)
+        messages = self.send_custom_message(record, desired, reply)
+        restart = desired.restart and not self.command(record, desired, reply)
+        return Outcome(reply, (record,), desired=replace(desired, custom_messages=messages, restart=restart))
 
-    def push(self, known: AgentRecord, plan: Plan) -> Outcome | None:
-        """Make the message that the server has for an agent of its own accord, None if it has nothing new to say."""
-        outcome = self.fulfil(Outcome(self.addressed_to(known.instance_uid), (known,)), plan)
-        return None if outcome.put == (known,) and outcome.plan == plan else outcome
+    def push(self, known: AgentRecord, desired: DesiredState) -> Outcome | None:
+        """Return an unsolicited message to an agent, None if there is nothing new for it."""
+        outcome = self.add_offers(Outcome(self.addressed_to(known.instance_uid), (known,)), desired)
+        return None if outcome.put == (known,) and outcome.desired == desired else outcome
 
 
 class FleetCore(Core):
-    """What Fleet Server promises on top: agent_disconnect ends an enrollment's session, never begins one."""
+    """The contract of Fleet Server: a disconnect must not create an enrollment, and re-enrollment is recorded."""
 
     def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
         if message.HasField("agent_disconnect") and (known is None or self.asks_for_instance_uid(message)):
@@ -161,8 +161,8 @@ class FleetCore(Core):
         return None
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        """Mark what the agent leaves behind; it may come back to it."""
+        """Mark the record under the old instance_uid; the agent may still use it again."""
         outcome = super().enroll_anew(known, message)
         if known is None or known.reenrolled:
             return outcome
-        return outcome._replace(left_behind=known._replace(reenrolled=True))
+        return outcome._replace(old_record=known._replace(reenrolled=True))

@@ -1,4 +1,4 @@
-"""A throwaway certificate authority, made when it is first needed and gone with the process."""
+"""A temporary certificate authority. It is made when it is first needed, and ends with the process."""
 
 import datetime
 import uuid
@@ -14,7 +14,7 @@ _VALIDITY: Final = datetime.timedelta(days=1)
 
 
 class CertificateAuthority:
-    """Issues client certificates, in PEM."""
+    """Issues client certificates, as PEM."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -25,7 +25,7 @@ class CertificateAuthority:
         """The PEM of the authority's own certificate."""
 
     def problem_with(self, csr: bytes, instance_uid: bytes) -> str | None:
-        """Say what keeps the PEM of a CSR from being granted, if anything; ``instance_uid`` is who asks."""
+        """Return why a CSR (as PEM) of an agent is refused, None if it is accepted."""
         try:
             request = x509.load_pem_x509_csr(csr)
             is_signed = request.is_signature_valid
@@ -39,7 +39,7 @@ class CertificateAuthority:
         return None
 
     def issue(self, csr: bytes) -> bytes:
-        """Return the PEM of a certificate for a CSR that was checked."""
+        """Return a certificate as PEM, for a CSR that was accepted."""
         request = x509.load_pem_x509_csr(csr)
         return self._signed(_builder(request.subject, self._name).public_key(request.public_key()))
 

@@ -1,4 +1,4 @@
-"""What every chapter of the core builds on."""
+"""The base class of the chapters of the core."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,13 +6,13 @@ from typing import Final
 from opamp_proto import opamp_pb2 as pb
 
 ALL_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
-"""Every bit of ServerCapabilities: the mock server can do them all."""
+"""Every bit of ServerCapabilities: the mock server supports all of them."""
 
 
 class Chapter:
-    """A part of the core. ``capabilities`` are what the server can do, and announces.
+    """A part of the core. ``capabilities`` and ``custom_capabilities`` are what the server supports and announces.
 
-    ``url`` is the server's own OpAMP endpoint; ``custom_capabilities`` are those it takes part in.
+    ``url`` is the OpAMP endpoint of the server.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Chapter:
     ) -> None:
         self.capabilities = capabilities
         if not self.can(pb.ServerCapabilities_OffersConnectionSettings):
-            # The answer to a request for settings would be an offer of them.
+            # The answer to such a request would be an offer.
             self.capabilities &= ~int(pb.ServerCapabilities_AcceptsConnectionSettingsRequest)
         self.custom_capabilities = tuple(custom_capabilities)
         self.url = url

@@ -1,12 +1,12 @@
-"""Connection settings: offers, their hashes, and certificates on request (Connection Settings Management)."""
+"""Offers of connection settings, their hashes, and certificates on request (Connection Settings Management)."""
 
 import hashlib
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from opamp_mock_server.core.agent_state import NOTHING_DESIRED, AgentRecord, DesiredState
 from opamp_mock_server.core.chapter import Chapter, supports
-from opamp_mock_server.records import NO_PLAN, AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ OFFERED_WITH: Final = {
     "own_logs": pb.AgentCapabilities_ReportsOwnLogs,
     "other_connections": pb.AgentCapabilities_AcceptsOtherConnectionSettings,
 }
-"""The capability that an agent needs to be offered each class of settings."""
+"""The capability that an agent needs for each kind of settings."""
 
 
 class ConnectionSettings(Chapter):
-    """How settings are offered."""
+    """How the server offers settings."""
 
     @cached_property
     def authority(self) -> "CertificateAuthority":
-        # Few agents ever ask for a certificate: the library is loaded, and the key made, with the first.
+        # Few agents request a certificate: the library is loaded, and the key made, for the first request.
         from opamp_mock_server.core.certificates import CertificateAuthority  # noqa: PLC0415
 
         return CertificateAuthority()
@@ -35,7 +35,7 @@ class ConnectionSettings(Chapter):
     def connection_settings(
         self, settings: pb.ConnectionSettingsOffers, capabilities: int
     ) -> pb.ConnectionSettingsOffers | None:
-        """Make the offer of those settings that an agent can take, None if it can take none."""
+        """Return an offer of the settings that an agent accepts, None if it accepts none of them."""
         offer = pb.ConnectionSettingsOffers()
         offer.CopyFrom(settings)
         for name in OFFERED_WITH:
@@ -47,15 +47,17 @@ class ConnectionSettings(Chapter):
         return offer
 
     def settings_hash(self, settings: pb.ConnectionSettingsOffers) -> bytes:
-        """Hash all settings, also those that an agent is not offered (ConnectionSettingsOffers.hash)."""
+        """Return the hash of all settings, including those that the agent cannot accept."""
         return hashlib.sha256(settings.SerializeToString(deterministic=True)).digest()
 
     def may_offer(self, settings: str, capabilities: int) -> bool:
         return supports(capabilities, OFFERED_WITH[settings])
 
-    def offer_connection_settings(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        """Offer settings if the agent has others; say so in its record."""
-        settings = plan.connection_settings
+    def offer_connection_settings(
+        self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent
+    ) -> AgentRecord:
+        """Offer settings if the agent has different ones; return its new record."""
+        settings = desired.connection_settings
         if settings is None or not self.can(pb.ServerCapabilities_OffersConnectionSettings):
             return record
         settings_hash = self.settings_hash(settings)
@@ -69,35 +71,35 @@ class ConnectionSettings(Chapter):
     # ---- the agent-initiated CSR flow
 
     def certificate_objection(self, message: pb.AgentToServer) -> str | None:
-        """Say why no certificate is issued to an agent that asks for one (Agent-initiated CSR Flow)."""
+        """Return why the request of an agent for a certificate is refused, if it is (Agent-initiated CSR Flow)."""
         if not self.asks_for_certificate(message):
             return None
         csr = message.connection_settings_request.opamp.certificate_request.csr
         return self.authority.problem_with(csr, message.instance_uid)
 
     def asks_for_certificate(self, message: pb.AgentToServer) -> bool:
-        """A request without ``opamp`` is empty, and nothing follows from it (ConnectionSettingsRequest)."""
+        """Tell whether a message requests a certificate. A request without ``opamp`` requests nothing."""
         return (
             message.HasField("connection_settings_request")
             and self.can(pb.ServerCapabilities_AcceptsConnectionSettingsRequest)
             and message.connection_settings_request.HasField("opamp")
         )
 
-    def with_certificate(self, plan: Plan | None, message: pb.AgentToServer) -> Plan | None:
-        """Return the plan with the certificate that the agent asks for; what else is in it stays."""
+    def with_certificate(self, desired: DesiredState | None, message: pb.AgentToServer) -> DesiredState | None:
+        """Return the desired state plus the certificate that the agent requests."""
         if not self.asks_for_certificate(message):
-            return plan
-        plan = plan or NO_PLAN
+            return desired
+        desired = desired or NOTHING_DESIRED
         settings = pb.ConnectionSettingsOffers()
-        if plan.connection_settings is not None:
-            settings.CopyFrom(plan.connection_settings)
+        if desired.connection_settings is not None:
+            settings.CopyFrom(desired.connection_settings)
         if not settings.opamp.destination_endpoint:
             settings.opamp.destination_endpoint = self.url
         settings.opamp.certificate.CopyFrom(
             self.certificate(message.connection_settings_request.opamp.certificate_request.csr)
         )
-        return replace(plan, connection_settings=settings)
+        return replace(desired, connection_settings=settings)
 
     def certificate(self, csr: bytes) -> pb.TLSCertificate:
-        """Issue what a CSR asks for; the private key is the agent's, and stays with it."""
+        """Issue a certificate for a CSR. The private key belongs to the agent, so it is not part of the offer."""
         return pb.TLSCertificate(cert=self.authority.issue(csr), ca_cert=self.authority.certificate)

@@ -1,20 +1,20 @@
-"""Messages that are not processed (ServerErrorResponse, Bad Request, Throttling)."""
+"""Replies to messages that are not processed (ServerErrorResponse, Bad Request, Throttling)."""
 
 from typing import Final
 
+from opamp_mock_server.core.agent_state import Fault
 from opamp_mock_server.core.chapter import Chapter
-from opamp_mock_server.records import Trouble
 from opamp_proto import opamp_pb2 as pb
 
 RETRY_AFTER_SECONDS: Final = 30
-"""What an overloaded server asks for: the shortest interval that the specification recommends."""
+"""How long agents of an overloaded server are to wait: the shortest interval that the specification recommends."""
 
 
 class Errors(Chapter):
-    """How the server says no."""
+    """How the server reports errors."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
-        """Make the reply to a malformed or refused message; an undecodable one has no instance_uid."""
+        """Return the reply to a malformed or refused message. If it is undecodable, its instance_uid is empty."""
         return self.error(instance_uid, pb.ServerErrorResponseType_BadRequest, problem)
 
     def error(self, instance_uid: bytes, kind: "pb.ServerErrorResponseType", problem: str) -> pb.ServerToAgent:
@@ -23,9 +23,9 @@ class Errors(Chapter):
         reply.error_response.error_message = problem
         return reply
 
-    def in_trouble(self, instance_uid: bytes, trouble: Trouble) -> pb.ServerToAgent:
-        """Make the reply to a message that the server cannot process now."""
-        return self.unavailable(instance_uid) if trouble is Trouble.OVERLOADED else self.failure(instance_uid)
+    def fault_reply(self, instance_uid: bytes, fault: Fault) -> pb.ServerToAgent:
+        """Return the reply of a server that has a fault."""
+        return self.unavailable(instance_uid) if fault is Fault.OVERLOADED else self.failure(instance_uid)
 
     def unavailable(self, instance_uid: bytes, retry_after: int = RETRY_AFTER_SECONDS) -> pb.ServerToAgent:
         reply = self.error(instance_uid, pb.ServerErrorResponseType_Unavailable, "the server is overloaded")

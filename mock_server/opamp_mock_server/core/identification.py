@@ -1,4 +1,4 @@
-"""Who a message speaks of (instance_uid, AgentIdentification, Duplicate WebSocket Connections)."""
+"""The identity of agents (instance_uid, AgentIdentification, Duplicate WebSocket Connections)."""
 
 import uuid6
 
@@ -10,10 +10,10 @@ _REQUEST_INSTANCE_UID = int(pb.AgentToServerFlags_RequestInstanceUid)
 
 
 class Identification(Chapter):
-    """How the server addresses agents, and names them anew."""
+    """How the server identifies agents, and gives them a new instance_uid."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
-        """Say what is malformed about the message, if anything (Bad Request)."""
+        """Return what is malformed about the message, None if nothing is (Bad Request)."""
         length = len(message.instance_uid)
         if length != INSTANCE_UID_BYTES:
             return f"instance_uid has {length} bytes instead of {INSTANCE_UID_BYTES}"
@@ -22,18 +22,18 @@ class Identification(Chapter):
     def asks_for_instance_uid(self, message: pb.AgentToServer) -> bool:
         return bool(message.flags & _REQUEST_INSTANCE_UID)
 
-    def is_to_be_renamed(self, message: pb.AgentToServer) -> bool:
-        """Tell what becomes of an agent whose instance_uid lives on another WebSocket already."""
+    def must_change_instance_uid(self, message: pb.AgentToServer) -> bool:
+        """Tell whether an agent gets a new instance_uid because another WebSocket uses its own already."""
         return True
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
-        """Make the instance_uid for an agent that asks for one (ServerToAgent.agent_identification)."""
+        """Return a new instance_uid for an agent (ServerToAgent.agent_identification)."""
         return uuid6.uuid7().bytes
 
     def reply(self, message: pb.AgentToServer) -> pb.ServerToAgent:
-        """Begin a reply: an acknowledgement, addressed to the sender."""
+        """Return an acknowledgement, to which the other methods add fields."""
         return self.addressed_to(message.instance_uid)
 
     def addressed_to(self, instance_uid: bytes) -> pb.ServerToAgent:
-        """Begin a message to an agent, as a reply or of the server's own accord."""
+        """Return an empty message to an agent: a reply, or an unsolicited message."""
         return pb.ServerToAgent(instance_uid=instance_uid)

@@ -5,19 +5,19 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urljoin
 
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState, Package
 from opamp_mock_server.core.chapter import Chapter, supports
-from opamp_mock_server.records import AgentRecord, Package, Plan
 from opamp_proto import opamp_pb2 as pb
 
 DOWNLOADS: Final = "/packages"
-"""The path under which the server hands out the files of packages."""
+"""The first part of the paths of package files."""
 
 
 class Packages(Chapter):
-    """How packages are offered."""
+    """How the server offers packages."""
 
     def packages_available(self, instance_uid: bytes, packages: Mapping[str, Package]) -> pb.PackagesAvailable:
-        """Make the offer of all packages for an agent."""
+        """Return an offer of all packages for an agent."""
         offer = pb.PackagesAvailable()
         for name, package in packages.items():
             offer.packages[name].CopyFrom(self.package(instance_uid, name, package))
@@ -48,11 +48,11 @@ class Packages(Chapter):
             capabilities, pb.AgentCapabilities_AcceptsPackages
         )
 
-    def offer_packages(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        """Offer the packages if the agent has others; say so in its record."""
-        if not plan.packages or not self.may_offer_packages(record.capabilities):
+    def offer_packages(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        """Offer the packages if the agent has different ones; return its new record."""
+        if not desired.packages or not self.may_offer_packages(record.capabilities):
             return record
-        offer = self.packages_available(record.instance_uid, plan.packages)
+        offer = self.packages_available(record.instance_uid, desired.packages)
         if offer.all_packages_hash != record.packages_hash:
             reply.packages_available.CopyFrom(offer)
         return record._replace(packages_hash=offer.all_packages_hash)

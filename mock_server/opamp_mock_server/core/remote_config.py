@@ -2,16 +2,16 @@
 
 import hashlib
 
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.chapter import Chapter, supports
-from opamp_mock_server.records import AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 
 class RemoteConfig(Chapter):
-    """How a configuration is offered."""
+    """How the server offers a configuration."""
 
     def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
-        """Make the offer of configuration files, by name."""
+        """Return an offer of configuration files, by name."""
         return pb.AgentRemoteConfig(config=files, config_hash=self.config_hash(files))
 
     def config_hash(self, files: pb.AgentConfigMap) -> bytes:
@@ -22,9 +22,9 @@ class RemoteConfig(Chapter):
             capabilities, pb.AgentCapabilities_AcceptsRemoteConfig
         )
 
-    def offer_remote_config(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        """Offer the configuration if the agent has another; say so in its record."""
-        files = plan.remote_config
+    def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        """Offer the configuration if the agent has a different one; return its new record."""
+        files = desired.remote_config
         if files is None or not self.may_offer_remote_config(record.capabilities):
             return record
         config_hash = self.config_hash(files)

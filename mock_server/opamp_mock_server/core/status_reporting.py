@@ -1,12 +1,12 @@
-"""What agents report, what the server keeps of it and what it misses (Status Reporting, Agent Status Compression)."""
+"""What agents report, and what the server keeps or requests again (Status Reporting, Agent Status Compression)."""
 
+from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.core.chapter import Chapter
-from opamp_mock_server.records import AgentRecord
 from opamp_proto import opamp_pb2 as pb
 
 _REPORT_FULL_STATE = int(pb.ServerToAgentFlags_ReportFullState)
 
-# The parts that may be left out while they do not change, each with a bit of AgentRecord.parts.
+# The parts that an agent may leave out while they do not change, each with its bit of AgentRecord.parts.
 _PARTS = (
     (0x01, "agent_description"),
     (0x02, "health"),
@@ -19,9 +19,9 @@ _PARTS = (
 )
 _DESCRIPTION = 0x01
 _REMEMBERED = 0xF8
-"""Of these, those that the record remembers something of by itself: hashes and names."""
+"""The parts of which the record has fields of its own: hashes and names."""
 
-# The part of the status that each capability obliges the agent to report (AgentCapabilities).
+# The part of the status that an agent with a capability has to report (AgentCapabilities).
 _REPORTED_WITH = (
     (int(pb.AgentCapabilities_ReportsHealth), 0x02),
     (int(pb.AgentCapabilities_ReportsEffectiveConfig), 0x04),
@@ -31,14 +31,14 @@ _REPORTED_WITH = (
 
 
 class StatusReporting(Chapter):
-    """How reports are taken."""
+    """How the server processes reports."""
 
     def announced(self) -> int:
-        """Return what the server says it can do (ServerToAgent.capabilities)."""
+        """Return the capabilities that the server announces (ServerToAgent.capabilities)."""
         return self.capabilities
 
     def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
-        """Return ReportFullState if something is missing, else 0."""
+        """Return ReportFullState if a report may be missing, otherwise 0."""
         if known is not None and message.sequence_num == known.sequence_num + 1:
             return 0
         return 0 if self.is_full_report(message) else _REPORT_FULL_STATE
@@ -51,45 +51,41 @@ class StatusReporting(Chapter):
                 due |= part
         return reported & due == due
 
-    def starts_again(self, known: AgentRecord, message: pb.AgentToServer) -> bool:
-        """Tell whether the agent has restarted, and so forgotten what the server told it."""
+    def has_restarted(self, known: AgentRecord, message: pb.AgentToServer) -> bool:
+        """Tell whether the agent has restarted, so that it does not know what the server announced."""
         return message.sequence_num <= known.sequence_num and message.HasField("agent_description")
 
     def record(self, known: AgentRecord | None, message: pb.AgentToServer) -> AgentRecord:
-        """Return what is known of an agent after one more message of it."""
+        """Return the record of an agent after a message from it."""
         if known is None:
             known = AgentRecord(message.instance_uid, 0)
         parts = _parts(message)
-        # Made in one go, and not by _replace, as it is made for each message.
-        record = AgentRecord(
-            known.instance_uid,
-            message.sequence_num,
-            True,
-            self.capabilities_of(known, message),
-            self.status(known, message, parts) if parts else known.reported,
-            known.parts | parts,
-            *known[6:],
+        record = known._replace(
+            sequence_num=message.sequence_num,
+            connected=True,
+            capabilities=self.capabilities_of(known, message),
+            reported=self.status(known, message, parts) if parts else known.reported,
+            parts=known.parts | parts,
+            reenrolled=False,
         )
-        if known.reenrolled:
-            record = record._replace(reenrolled=False)
         return self.learn(record, message, _names(parts)) if parts & _REMEMBERED else record
 
     def status(self, known: AgentRecord, message: pb.AgentToServer, parts: int) -> bytes:
-        """Return the status as it is known now; where nothing that was known is left out, it is the message's."""
+        """Return the status after a message. If the message has every known part, it replaces the status."""
         if parts & known.parts == known.parts:
             return message.SerializeToString()
         return self.merged(known.reported, message, _names(parts))
 
-    def left(self, known: AgentRecord) -> AgentRecord:
-        """Return what is known of an agent whose WebSocket has ended."""
+    def after_connection_end(self, known: AgentRecord) -> AgentRecord:
+        """Return the record of an agent whose WebSocket has ended."""
         return known._replace(connected=False)
 
     def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
-        """An agent may leave out its capabilities once it has told them."""
+        """Return the capabilities of an agent. After it has reported them, it may leave them out."""
         return message.capabilities or known.capabilities
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
-        """Return the record with what it remembers of the reported parts by itself."""
+        """Return the record with the hashes and names of the reported parts."""
         for part in reported:
             match part:
                 case "remote_config_status":
@@ -108,7 +104,7 @@ class StatusReporting(Chapter):
         return record
 
     def merged(self, known: bytes, message: pb.AgentToServer, reported: list[str]) -> bytes:
-        """Return the status as it is known after a message that left out what has not changed."""
+        """Return the status after a message that left out unchanged parts."""
         status = pb.AgentToServer.FromString(known)
         for part in reported:
             status.ClearField(part)

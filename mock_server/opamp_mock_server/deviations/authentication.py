@@ -1,7 +1,7 @@
 """Ways to break what the specification says of authentication."""
 
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import Refused, RequestHeaders
+from opamp_mock_server.transports.http_messages import RequestHeaders, RequestRefusedError
 from opamp_mock_server.transports.plain_http import HttpEndpoint
 
 
@@ -9,8 +9,8 @@ from opamp_mock_server.transports.plain_http import HttpEndpoint
 class Forbidden(HttpEndpoint):
     """A client that fails to authenticate gets a 403."""
 
-    def unauthorized(self) -> Refused:
-        return Refused(403, "an enrollment key is needed")
+    def unauthorized(self) -> RequestRefusedError:
+        return RequestRefusedError(403, "an enrollment key is needed")
 
 
 @breaks("auth.401:anyone")

@@ -1,8 +1,8 @@
 """Ways to break what the specification says of commands."""
 
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.commands import Commands
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.records import AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -18,8 +18,8 @@ class CommandBesideOffers(Commands):
 class CommandWithCustomCapabilities(Commands):
     """A command comes with empty custom_capabilities."""
 
-    def command(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> bool:
-        is_sent = super().command(record, plan, reply)
+    def command(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> bool:
+        is_sent = super().command(record, desired, reply)
         if is_sent:
             reply.custom_capabilities.SetInParent()
         return is_sent

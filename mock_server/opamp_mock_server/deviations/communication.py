@@ -1,9 +1,9 @@
 """Ways to break what the specification says of reaching a server."""
 
 from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import Refused, Request, RequestHeaders
-from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.transports.http_messages import Request, RequestHeaders, RequestRefusedError
 from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_mock_server.transports.websocket import WebSocketEndpoint
 from opamp_proto import opamp_pb2 as pb
@@ -14,7 +14,7 @@ class WebSocketAlone(HttpEndpoint):
     """Plain HTTP is not served."""
 
     def check(self, request: Request, headers: RequestHeaders) -> None:
-        raise Refused(426, "only WebSockets here", (b"upgrade", b"websocket"))
+        raise RequestRefusedError(426, "only WebSockets here", (b"upgrade", b"websocket"))
 
 
 @breaks("transport.server-accepts-ws")
@@ -22,7 +22,7 @@ class PlainHttpAlone(WebSocketEndpoint):
     """WebSockets are not served."""
 
     def check(self, path: str, headers: RequestHeaders) -> None:
-        raise Refused(400, "no WebSockets here")
+        raise RequestRefusedError(400, "no WebSockets here")
 
 
 @breaks("identification.every-message.server", also=["identification.s2a-matches", "identification.multiplex"])

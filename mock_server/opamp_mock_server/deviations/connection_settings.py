@@ -3,11 +3,11 @@
 import hashlib
 
 from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.certificates import CertificateAuthority
 from opamp_mock_server.core.connection_settings import ConnectionSettings
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.records import AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 Offers = pb.ConnectionSettingsOffers
@@ -63,32 +63,38 @@ class OthersToAll(ConnectionSettings):
 class NotAtFirst(ConnectionSettings):
     """Settings are not offered with the first answer to an agent."""
 
-    def offer_connection_settings(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        is_first = reply.capabilities and not self._has_certificate(plan)
-        return record if is_first else super().offer_connection_settings(record, plan, reply)
+    def offer_connection_settings(
+        self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent
+    ) -> AgentRecord:
+        is_first = reply.capabilities and not self._has_certificate(desired)
+        return record if is_first else super().offer_connection_settings(record, desired, reply)
 
-    def _has_certificate(self, plan: Plan) -> bool:
-        return plan.connection_settings is not None and plan.connection_settings.opamp.HasField("certificate")
+    def _has_certificate(self, desired: DesiredState) -> bool:
+        return desired.connection_settings is not None and desired.connection_settings.opamp.HasField("certificate")
 
 
 @breaks("own-telemetry.offer-on-change", also=["offers.hash-covers-all", "connection-status.server-offers-on-mismatch"])
 class OfferedOnce(ConnectionSettings):
     """An agent that has settings is not offered others, but for certificates."""
 
-    def offer_connection_settings(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        wanted = plan.connection_settings
+    def offer_connection_settings(
+        self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent
+    ) -> AgentRecord:
+        wanted = desired.connection_settings
         is_certificate = wanted is not None and wanted.opamp.HasField("certificate")
         if record.connection_settings_hash and not is_certificate:
             return record
-        return super().offer_connection_settings(record, plan, reply)
+        return super().offer_connection_settings(record, desired, reply)
 
 
 @breaks("own-telemetry.no-offer-if-unchanged")
 class OfferedEveryTime(ConnectionSettings):
     """Settings are offered again with every answer."""
 
-    def offer_connection_settings(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        return super().offer_connection_settings(record._replace(connection_settings_hash=b""), plan, reply)
+    def offer_connection_settings(
+        self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent
+    ) -> AgentRecord:
+        return super().offer_connection_settings(record._replace(connection_settings_hash=b""), desired, reply)
 
 
 @breaks("connection-status.server-offers-on-mismatch", also=["connection-status.server-compares-hash"])
@@ -250,8 +256,8 @@ class NoAuthority(ConnectionSettings):
 class RequestsIgnored(ConnectionSettings):
     """A sound request for a certificate is acknowledged, and nothing follows."""
 
-    def with_certificate(self, plan: Plan | None, message: pb.AgentToServer) -> Plan | None:
-        return plan
+    def with_certificate(self, desired: DesiredState | None, message: pb.AgentToServer) -> DesiredState | None:
+        return desired
 
 
 @breaks("csr.creates-certificate", also=["csr.offer-cert-field"])

@@ -1,9 +1,9 @@
 """Ways to break what the specification says of connections."""
 
 from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import Request, RequestHeaders
-from opamp_mock_server.records import AgentRecord
+from opamp_mock_server.transports.http_messages import Request, RequestHeaders
 from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
@@ -21,7 +21,7 @@ class DisconnectedStayConnected(Core):
 class ClosedStayConnected(Core):
     """An agent whose WebSocket has ended is still taken for connected."""
 
-    def left(self, known: AgentRecord) -> AgentRecord:
+    def after_connection_end(self, known: AgentRecord) -> AgentRecord:
         return known
 
 
@@ -40,7 +40,7 @@ class OnlyReportsCount(Core):
 class DuplicatesUnnoticed(Core):
     """Agents of one instance_uid on several WebSockets are taken for one."""
 
-    def is_to_be_renamed(self, message: pb.AgentToServer) -> bool:
+    def must_change_instance_uid(self, message: pb.AgentToServer) -> bool:
         return False
 
 
@@ -49,7 +49,7 @@ class DuplicatesTurnedAway(Core):
     """An agent whose instance_uid lives on another WebSocket is turned away."""
 
     def answer(self, known: AgentRecord | None, message: pb.AgentToServer, *others, **situation) -> Outcome:  # type: ignore[no-untyped-def]
-        if situation.get("lives_elsewhere") and not self.asks_for_instance_uid(message):
+        if situation.get("is_connected_elsewhere") and not self.asks_for_instance_uid(message):
             return Outcome(self.error(message.instance_uid, pb.ServerErrorResponseType_Unknown, "there is one already"))
         return super().answer(known, message, *others, **situation)
 

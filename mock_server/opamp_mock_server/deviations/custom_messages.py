@@ -1,9 +1,9 @@
 """Ways to break what the specification says of custom messages."""
 
+from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.core.custom_messages import CustomMessages
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.records import AgentRecord
 from opamp_proto import opamp_pb2 as pb
 
 

@@ -7,8 +7,8 @@ from uuid import UUID, uuid5
 import uuid6
 
 from opamp_mock_server.core import Core, FleetCore, Outcome
+from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.records import AgentRecord
 from opamp_proto import opamp_pb2 as pb
 
 

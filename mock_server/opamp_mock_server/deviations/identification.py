@@ -3,8 +3,8 @@
 import uuid
 
 from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.records import AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -34,8 +34,8 @@ class EchoOfAnotherOnErrors(Core):
 class PushToAnother(Core):
     """What the server says of its own accord carries the instance_uid of another agent."""
 
-    def push(self, known: AgentRecord, plan: Plan) -> Outcome | None:
-        outcome = super().push(known, plan)
+    def push(self, known: AgentRecord, desired: DesiredState) -> Outcome | None:
+        outcome = super().push(known, desired)
         if outcome is not None:
             outcome.reply.instance_uid = _another(known.instance_uid)
         return outcome

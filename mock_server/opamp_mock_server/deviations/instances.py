@@ -8,10 +8,10 @@ from functools import cached_property
 import uuid6
 
 from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.instances import Instances
-from opamp_mock_server.records import AgentRecord
-from opamp_mock_server.stores import Backend
+from opamp_mock_server.stores.store import Backend
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -31,7 +31,9 @@ class CheckInsRenamed(Instances):
         class Renaming(core):  # type: ignore[misc, valid-type]
             def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
                 is_described = message.HasField("agent_description")
-                answer: Outcome = super().check_in(known, message) if is_described else self.renamed(message)
+                answer: Outcome = (
+                    super().check_in(known, message) if is_described else self.under_new_instance_uid(message)
+                )
                 return answer
 
         return Renaming
@@ -45,12 +47,14 @@ class ReportsRenamed(Instances):
         class Renaming(core):  # type: ignore[misc, valid-type]
             def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
                 is_described = message.HasField("agent_description")
-                answer: Outcome = self.renamed(message) if is_described else super().check_in(known, message)
+                answer: Outcome = (
+                    self.under_new_instance_uid(message) if is_described else super().check_in(known, message)
+                )
                 return answer
 
             def enroll(self, message: pb.AgentToServer) -> Outcome:
-                renamed: Outcome = self.renamed(message)
-                return renamed
+                under_new_instance_uid: Outcome = self.under_new_instance_uid(message)
+                return under_new_instance_uid
 
         return Renaming
 

@@ -3,12 +3,12 @@
 import hashlib
 import zlib
 
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState, Package
 from opamp_mock_server.core.packages import Packages
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.downloads import Downloads
-from opamp_mock_server.http import Refused, Request, Response
-from opamp_mock_server.records import AgentRecord, Package, Plan
+from opamp_mock_server.transports.downloads import Downloads
+from opamp_mock_server.transports.http_messages import Request, RequestRefusedError, Response
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -16,7 +16,7 @@ from opamp_proto import opamp_pb2 as pb
 class NeverOffered(Packages):
     """The operator's packages are not offered."""
 
-    def offer_packages(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
+    def offer_packages(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
         return record
 
 
@@ -32,8 +32,8 @@ class OfferedToAll(Packages):
 class NoAllPackagesHash(Packages):
     """all_packages_hash is not set."""
 
-    def offer_packages(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        record = super().offer_packages(record, plan, reply)
+    def offer_packages(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        record = super().offer_packages(record, desired, reply)
         if reply.HasField("packages_available"):
             reply.packages_available.all_packages_hash = b""
         return record
@@ -91,7 +91,7 @@ class FilesNotThere(Downloads):
 
     async def respond(self, request: Request) -> Response:
         if b"range" not in dict(request.headers):
-            raise Refused(404, "there is no such file")
+            raise RequestRefusedError(404, "there is no such file")
         return await super().respond(request)
 
 

@@ -3,8 +3,8 @@
 import asyncio
 
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import Refused, Request, RequestHeaders, Response
-from opamp_mock_server.transports.plain_http import HttpEndpoint, Unreadable
+from opamp_mock_server.transports.http_messages import Request, RequestHeaders, RequestRefusedError, Response
+from opamp_mock_server.transports.plain_http import HttpEndpoint, UndecodableBodyError
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -14,7 +14,7 @@ class GzipRefused(HttpEndpoint):
 
     def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
         if content_encoding == b"gzip":
-            raise Unreadable("compressed bodies are not understood")
+            raise UndecodableBodyError("compressed bodies are not understood")
         return super().decode(content_encoding, body)
 
 
@@ -64,7 +64,7 @@ class CompressedForEver(HttpEndpoint):
         if content_encoding is not None:
             self._compressed |= {sender}
         elif sender in self._compressed:
-            raise Refused(415, "the message is not compressed")
+            raise RequestRefusedError(415, "the message is not compressed")
         return data
 
 

@@ -1,20 +1,22 @@
-"""How deviations are declared, found and put to work."""
+"""How deviations are declared, and how they become part of a server."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from opamp_mock_server.errors import MockServerError
+
 C = TypeVar("C", bound=type)
 T = TypeVar("T")
 
 
-class CannotDeviate(Exception):
-    """A deviation changes a part that the server does not have."""
+class DeviationError(MockServerError):
+    """A deviation breaks the rules of deviations, or changes a part that the server does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One way to break one requirement. ``also`` are requirements that say the same in another contract."""
+    """One way to break one requirement. ``also`` are equal requirements of another contract."""
 
     id: str
     also: tuple[str, ...]
@@ -22,12 +24,12 @@ class Deviation:
 
     @property
     def breaks(self) -> tuple[str, ...]:
-        """The requirements that are broken."""
+        """The ids of the requirements that it breaks."""
         return (self.id.partition(":")[0], *self.also)
 
     @property
     def needs_elasticsearch(self) -> bool:
-        """Whether it can be seen only where the server keeps agents in Elasticsearch."""
+        """Whether it is visible only if the server keeps agents in Elasticsearch."""
         return self.id.startswith("fleet.document.")
 
     @property
@@ -36,13 +38,19 @@ class Deviation:
 
 
 DEVIATIONS: dict[str, Deviation] = {}
-"""All deviations by id, in the order of their chapters."""
+"""All deviations by id, chapter by chapter."""
 
 
 def breaks(deviation: str, *, also: Sequence[str] = ()) -> Callable[[C], C]:
-    """Declare a subclass of a part of the server as a deviation."""
+    """Declare a subclass of a part of the server as a deviation. Raises DeviationError.
+
+    A deviation must not have ``__init__`` or slots: a running server changes the class of its parts, so the attributes
+    of a part have to stay the same. ``Assembled.switch`` does that.
+    """
 
     def declare(change: C) -> C:
+        if "__init__" in vars(change) or "__slots__" in vars(change):
+            raise DeviationError(f"{deviation}: a deviation must not have __init__ or __slots__")
         DEVIATIONS[deviation] = Deviation(deviation, tuple(also), change)
         return change
 
@@ -50,14 +58,14 @@ def breaks(deviation: str, *, also: Sequence[str] = ()) -> Callable[[C], C]:
 
 
 def assemble(parts: tuple[type[Any], ...], deviations: Sequence[Deviation]) -> tuple[type[Any], ...]:
-    """Return the parts of a server with the deviations that concern each; raises CannotDeviate.
+    """Return the parts of a server, each with the deviations that change it. Raises DeviationError.
 
-    A deviation concerns a class if it changes that class or one it is built on.
+    A deviation changes a part if its base class is that part, or a base class of that part.
     """
     changeable = {base for part in parts for base in part.__mro__}
     for deviation in deviations:
         if not set(deviation.change.__bases__) & changeable:
-            raise CannotDeviate(f"{deviation.id} changes what this server does not promise")
+            raise DeviationError(f"{deviation.id} changes a part that this server does not have")
     return tuple(_with(part, deviations) for part in parts)
 
 

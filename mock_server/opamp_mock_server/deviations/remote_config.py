@@ -1,10 +1,10 @@
 """Ways to break what the specification says of remote configuration."""
 
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import Response
-from opamp_mock_server.records import AgentRecord, Plan
+from opamp_mock_server.transports.http_messages import Response
 from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
@@ -13,7 +13,7 @@ from opamp_proto import opamp_pb2 as pb
 class NeverOffered(RemoteConfig):
     """The operator's configuration is not offered."""
 
-    def offer_remote_config(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
+    def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
         return record
 
 
@@ -57,8 +57,8 @@ class EmptyHashIgnored(StatusReporting):
 class OfferedEveryTime(RemoteConfig):
     """The configuration is offered again with every answer."""
 
-    def offer_remote_config(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        return super().offer_remote_config(record._replace(remote_config_hash=b""), plan, reply)
+    def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        return super().offer_remote_config(record._replace(remote_config_hash=b""), desired, reply)
 
 
 @breaks("remote-config.config-hash-set")
@@ -125,5 +125,5 @@ class ContentTypeByEnding(RemoteConfig):
 class OffersInReportsOnly(RemoteConfig):
     """A configuration is offered to agents that introduce themselves, not to those that check in."""
 
-    def offer_remote_config(self, record: AgentRecord, plan: Plan, reply: pb.ServerToAgent) -> AgentRecord:
-        return super().offer_remote_config(record, plan, reply) if reply.capabilities else record
+    def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        return super().offer_remote_config(record, desired, reply) if reply.capabilities else record

@@ -1,9 +1,9 @@
 """Ways to break what the specification says of reports and their answers."""
 
 from opamp_mock_server.core import Core, Outcome
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.records import AgentRecord, Plan
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -17,8 +17,8 @@ class SilentOnCheckIns(Core):
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         return super().check_in(known, message)._replace(reply=pb.ServerToAgent())
 
-    def fulfil(self, outcome: Outcome, plan: Plan) -> Outcome:
-        return super().fulfil(outcome, plan) if outcome.reply.instance_uid else outcome
+    def add_offers(self, outcome: Outcome, desired: DesiredState) -> Outcome:
+        return super().add_offers(outcome, desired) if outcome.reply.instance_uid else outcome
 
 
 @breaks("retry.respond-to-each-duplicate")

@@ -8,14 +8,14 @@ from google.protobuf.message import DecodeError
 from websockets.frames import Frame
 
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.http import Refused
-from opamp_mock_server.transports.protocol import WebSocketProtocol
+from opamp_mock_server.transports.http_connection import WebSocketProtocol
+from opamp_mock_server.transports.http_messages import RequestRefusedError
 from opamp_mock_server.transports.websocket import (
     HEADER,
     Receive,
     Scope,
     Send,
-    UnreadableFrame,
+    UndecodableMessageError,
     WebSocketConnection,
     WebSocketEndpoint,
 )
@@ -218,7 +218,7 @@ class OneAgentAConnection(WebSocketEndpoint):
         try:
             data = self.decode(event)
             message = pb.AgentToServer.FromString(data)
-        except (UnreadableFrame, DecodeError):
+        except (UndecodableMessageError, DecodeError):
             await super().attend(event, connection)
             return
         first = self._first.setdefault(connection, message.instance_uid)
@@ -231,8 +231,8 @@ class OneAgentAConnection(WebSocketEndpoint):
 class ForbiddenWebSocket(WebSocketEndpoint):
     """A WebSocket of a client that fails to authenticate is refused with a 403."""
 
-    def unauthorized(self) -> Refused:
-        return Refused(403, "an enrollment key is needed")
+    def unauthorized(self) -> RequestRefusedError:
+        return RequestRefusedError(403, "an enrollment key is needed")
 
 
 @breaks("auth.before-upgrade", also=["auth.401"])
@@ -241,7 +241,7 @@ class OpenToAll(WebSocketEndpoint):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         authorization = dict(scope["headers"]).get(b"authorization")
-        if self._admission.policy_of(authorization) is not None:
+        if self._authenticator.policy_of(authorization) is not None:
             await super().__call__(scope, receive, send)
             return
         await receive()

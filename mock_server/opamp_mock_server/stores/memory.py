@@ -1,19 +1,19 @@
-"""Everything in the memory of one process, and gone with it."""
+"""A store in the memory of the process."""
 
 import heapq
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from opamp_mock_server.records import AgentRecord, Plan
-from opamp_mock_server.stores import Neighbours, Plans, Store, StoreUnavailable
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
+from opamp_mock_server.stores.store import DesiredStates, Peers, Store, StoreUnavailableError
 
 
 class MemoryStore:
-    """The records in a dictionary: always certain, never in conflict."""
+    """Records in a dictionary: they are always certain, and never in conflict."""
 
     checks_versions = False
 
     def __init__(self, most: int) -> None:
-        """Keep ``most`` agents and no more: one too many is told that the store is not available."""
+        """Keep at most ``most`` agents; for one more, the store is not available."""
         self._records: dict[bytes, AgentRecord] = {}
         self._most = most
 
@@ -21,7 +21,7 @@ class MemoryStore:
         return len(self._records)
 
     def all(self) -> list[AgentRecord]:
-        """Return every record there is."""
+        """Return all records."""
         return list(self._records.values())
 
     def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
@@ -33,13 +33,13 @@ class MemoryStore:
     async def put(self, record: AgentRecord) -> None:
         records = self._records
         if len(records) >= self._most and record.instance_uid not in records:
-            raise StoreUnavailable("there are as many agents as may be kept")
+            raise StoreUnavailableError("the number of agents has reached its limit")
         records[record.instance_uid] = record
 
     async def delete(self, instance_uid: bytes) -> None:
         self._records.pop(instance_uid, None)
 
-    def disown(self, instance_uid: bytes) -> None:
+    def discard(self, instance_uid: bytes) -> None:
         self._records.pop(instance_uid, None)
 
     async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
@@ -50,27 +50,27 @@ class MemoryStore:
         self._records.clear()
 
 
-class MemoryPlans:
-    """The plans in a dictionary."""
+class MemoryDesiredStates:
+    """Desired states in a dictionary."""
 
     def __init__(self) -> None:
-        self._plans: dict[bytes, Plan] = {}
+        self._desired_states: dict[bytes, DesiredState] = {}
 
-    async def get(self, instance_uid: bytes) -> Plan | None:
-        return self._plans.get(instance_uid)
+    async def get(self, instance_uid: bytes) -> DesiredState | None:
+        return self._desired_states.get(instance_uid)
 
-    async def put(self, instance_uid: bytes, plan: Plan) -> None:
-        self._plans[instance_uid] = plan
+    async def put(self, instance_uid: bytes, desired: DesiredState) -> None:
+        self._desired_states[instance_uid] = desired
 
     async def delete(self, instance_uid: bytes) -> None:
-        self._plans.pop(instance_uid, None)
+        self._desired_states.pop(instance_uid, None)
 
     async def clear(self) -> None:
-        self._plans.clear()
+        self._desired_states.clear()
 
 
-class Alone:
-    """No neighbours."""
+class NoPeers:
+    """An instance that is alone."""
 
     name = ""
 
@@ -79,15 +79,15 @@ class Alone:
 
 
 class MemoryBackend:
-    """A backend that lives and dies with the process."""
+    """A backend in the memory of the process."""
 
     def __init__(self, most_agents: int) -> None:
         self._records = MemoryStore(most_agents)
         self.store: Store = self._records
-        self.plans: Plans = MemoryPlans()
-        self.neighbours: Neighbours = Alone()
+        self.desired_states: DesiredStates = MemoryDesiredStates()
+        self.peers: Peers = NoPeers()
 
-    async def open(self, on_wish: Callable[[bytes], Awaitable[None]], has_guests: Callable[[], bool]) -> None:
+    async def open(self, on_change: Callable[[bytes], Awaitable[None]], has_connections: Callable[[], bool]) -> None:
         """Nothing is to be done."""
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the secrets of agents out of what is stored (AgentDescription, EffectiveConfig)."""
+"""Removes the secrets of agents from what is stored (AgentDescription, EffectiveConfig)."""
 
 import base64
 import functools
@@ -12,45 +12,45 @@ from opamp_proto import opamp_pb2 as pb
 
 REDACTED: Final = "REDACTED"
 
-# Fleet Server's list; a key that contains one of these has a secret for its value.
+# The list of Fleet Server: if a key contains one of these, its value is a secret.
 _SENSITIVE: Final = ("password", "passphrase", "token", "key", "secret", "auth", "certificate")
-_UNREADABLE: Final = "REDACTED: not a mapping in YAML or JSON, so its secrets cannot be told apart"
+_UNREADABLE: Final = "REDACTED: not a mapping in YAML or JSON, so its secrets cannot be found"
 _KEPT: Final = {
     *("instance_uid", "sequence_num", "capabilities", "agent_description", "health", "effective_config"),
     *("remote_config_status", "package_statuses", "connection_settings_status"),
     *("custom_capabilities", "available_components"),
 }
-# A few lines of YAML can stand for billions of nodes (aliases of aliases).
+# A few lines of YAML can mean billions of nodes (aliases of aliases).
 _MOST_NODES: Final = 100_000
 _MOST_BYTES: Final = 256 * 1024
 _MOST_BITS: Final = 1024
 
 
 def configuration(body: bytes) -> object:
-    """Read a configuration, in YAML or JSON, and take its secrets out; a text that says why if it cannot be read."""
+    """Return a configuration (YAML or JSON) without its secrets, or a text that says why it cannot be read."""
     if len(body) > _MOST_BYTES:
         return _UNREADABLE
     try:
         parsed = _read(body)
         return _Redaction().of(parsed) if isinstance(parsed, dict) else _UNREADABLE
     except ImportError:
-        raise  # Not the agent's fault.
-    except Exception:  # Whatever a parser makes of what agents think up: it is no configuration then.
+        raise  # This is not the agent's fault.
+    except Exception:  # Agents can send anything, and a parser may raise anything for it.
         return _UNREADABLE
 
 
 def _read(body: bytes) -> object:
     try:
-        return json.loads(body)  # What was kept before, is JSON; and JSON is read faster so.
+        return json.loads(body)  # Stored configurations are JSON, and this is faster than YAML.
     except ValueError:
         return _yaml(body)
 
 
 def _yaml(body: bytes) -> object:
-    import yaml  # noqa: PLC0415 (it comes with the extra, and only a store that keeps documents needs it)
+    import yaml  # noqa: PLC0415 (part of an extra that only a store of documents needs)
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """Safe, in C where there is one, and bounded: merges of merges multiply."""
+        """A safe loader, in C if available, with a limit: merges of merges multiply."""
 
         merged = 0
 
@@ -58,20 +58,20 @@ def _yaml(body: bytes) -> object:
             super().flatten_mapping(node)
             self.merged += len(node.value)
             if self.merged > _MOST_NODES:
-                raise _TooMuch
+                raise _TooLargeError
 
     return yaml.load(body, Loader)  # noqa: S506
 
 
 def attributes(pairs: Iterable[anyvalue_pb2.KeyValue]) -> dict[str, object]:
-    """Return attributes as JSON has them, without their secrets."""
+    """Return attributes as JSON values, without secrets."""
     return {pair.key: REDACTED if _is_sensitive(pair.key) else _value(pair.value) for pair in pairs}
 
 
 def cleaned(status: pb.AgentToServer) -> dict[str, object]:
-    """Take the secrets out of a status, in place; returns its configurations, by file, as they are now.
+    """Remove the secrets from a status, in place; return its configurations by file, without secrets.
 
-    What is no status, as a message to others or a request, does not stay at all.
+    Fields that are not part of the status, such as requests, are removed, too.
     """
     for field, _ in status.ListFields():
         if field.name not in _KEPT:
@@ -88,8 +88,8 @@ def cleaned(status: pb.AgentToServer) -> dict[str, object]:
     return configurations
 
 
-class _TooMuch(Exception):
-    """A configuration with more nodes than anybody writes, or longer numbers."""
+class _TooLargeError(Exception):
+    """A configuration has more nodes or longer numbers than people write."""
 
 
 class _Redaction:
@@ -99,7 +99,7 @@ class _Redaction:
     def of(self, node: object) -> object:
         self._nodes += 1
         if self._nodes > _MOST_NODES:
-            raise _TooMuch
+            raise _TooLargeError
         match node:
             case dict():
                 return {str(key): self._entry(str(key), value) for key, value in node.items()}
@@ -112,7 +112,7 @@ class _Redaction:
         return REDACTED if value is not None and _is_sensitive(key) else self.of(value)
 
 
-@functools.lru_cache(maxsize=4096)  # Agents of a fleet have the same keys.
+@functools.lru_cache(maxsize=4096)  # The agents of a fleet have the same keys.
 def _is_sensitive(key: str) -> bool:
     lower = key.lower()
     return any(word in lower for word in _SENSITIVE)
@@ -152,11 +152,11 @@ def _value(value: anyvalue_pb2.AnyValue) -> object:
 
 
 def _scalar(value: object) -> object:
-    """Return a value as JSON can have it."""
+    """Return a value that JSON can represent."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        raise _TooMuch
+        raise _TooLargeError
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,1 +1,1 @@
-"""How messages travel (Communication Model): plain HTTP, WebSocket, and the connections below both."""
+"""The transports: plain HTTP, WebSocket, and the connections below both (Communication Model)."""

@@ -1,4 +1,4 @@
-"""Coroutines that are run at once, as far as they go."""
+"""Coroutines that run at once, until they have to wait."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Generator
@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 def begin(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> "T | asyncio.Task[T]":
-    """Run a coroutine until it has to wait: return its result, or the task that goes on with it.
+    """Run a coroutine until it has to wait; return its result, or the task that continues it.
 
-    Most that answer from memory never wait, and need no task. From Python 3.12 on asyncio has the same as eager tasks.
-    Until it waits, a coroutine has no task of its own, and so cannot use asyncio.timeout.
+    Most answers from memory never wait, so they need no task. Python 3.12 has eager tasks for the same purpose. Until
+    it waits, a coroutine has no task of its own, so it cannot use asyncio.timeout.
     """
     try:
         awaited = coroutine.send(None)
@@ -26,7 +26,7 @@ async def _go_on(begun: Awaitable[T]) -> T:
 
 
 class _Begun(Awaitable[T]):
-    """A coroutine that waits for something already."""
+    """A coroutine that already waits for something."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], awaited: Any) -> None:
         self._coroutine = coroutine

@@ -4,58 +4,63 @@ import gzip
 import zlib
 from functools import partial
 
-from opamp_mock_server.admission import Admission
-from opamp_mock_server.http import (
-    PROTOBUF,
-    Answer,
-    Refused,
+from opamp_mock_server.core.agent_state import DEFAULT_POLICY
+from opamp_mock_server.errors import MockServerError
+from opamp_mock_server.limits.authentication import Authenticator
+from opamp_mock_server.limits.limits import OverloadedError
+from opamp_mock_server.limits.rate import RateLimits
+from opamp_mock_server.service.service import Service
+from opamp_mock_server.transports.http_messages import (
+    PROTOBUF_TYPE,
     Request,
     RequestHeaders,
+    RequestRefusedError,
+    Responder,
     Response,
     check_path,
-    come_later,
+    retry_later,
     too_large,
     unauthorized,
 )
-from opamp_mock_server.overload import Overloaded, RateLimits
-from opamp_mock_server.records import DEFAULT_POLICY
-from opamp_mock_server.service import Service
 from opamp_proto import CONTENT_TYPE
 
 
-class Unreadable(Exception):
-    """A body that does not decompress: a malformed message."""
+class UndecodableBodyError(MockServerError):
+    """The body cannot be decompressed, so the message is malformed."""
 
 
 class HttpEndpoint:
-    """Answers one AgentToServer a request. ``max_body_bytes`` bounds a body, also once decompressed."""
+    """Answers one AgentToServer for each request. ``max_body_bytes`` bounds a body, also after decompression."""
 
-    def __init__(self, service: Service, admission: Admission, max_body_bytes: int, rates: RateLimits) -> None:
+    def __init__(self, service: Service, authenticator: Authenticator, max_body_bytes: int, rates: RateLimits) -> None:
         self._service = service
-        self._admission = admission
+        self._authenticator = authenticator
         self._max_body_bytes = max_body_bytes
         self._rates = rates
 
-    def open(self, request: Request) -> Answer:
-        """Return what answers the body of a request; raises Refused for one whose body does not matter."""
-        headers = RequestHeaders.of(request.headers, self._admission)
+    def open(self, request: Request) -> Responder:
+        """Return what will answer the request when its body has arrived.
+
+        Raises RequestRefusedError for a request that is refused whatever its body is.
+        """
+        headers = RequestHeaders.of(request.headers, self._authenticator)
         self.check(request, headers)
         try:
             self._rates.take(headers.authorization)
-        except Overloaded as overloaded:
-            raise come_later(429, overloaded) from None
+        except OverloadedError as overloaded:
+            raise retry_later(429, overloaded) from None
         return partial(self._answer, headers)
 
     async def _answer(self, headers: RequestHeaders, body: bytes) -> Response:
         try:
             return await self.respond(headers, body)
-        except Refused as refused:
+        except RequestRefusedError as refused:
             return refused.response
-        except Overloaded as overloaded:
-            return come_later(503, overloaded).response
+        except OverloadedError as overloaded:
+            return retry_later(503, overloaded).response
 
     def check(self, request: Request, headers: RequestHeaders) -> None:
-        """Raise Refused unless this is a plain HTTP request of an admitted client to the endpoint."""
+        """Raise RequestRefusedError unless this is a plain HTTP request of an authenticated client to the endpoint."""
         check_path(request.path)
         self.require_admission(headers)
         self.require_plain_http(request.method, headers)
@@ -66,35 +71,38 @@ class HttpEndpoint:
 
     def require_plain_http(self, method: str, headers: RequestHeaders) -> None:
         if method != "POST":
-            raise Refused(405, "OpAMP over plain HTTP is spoken by POST", (b"allow", b"POST"))
+            raise RequestRefusedError(405, "OpAMP over plain HTTP needs the method POST", (b"allow", b"POST"))
         if headers.content_type is None or not self.is_plain_http(headers.content_type):
-            raise Refused(415, f"OpAMP over plain HTTP has the content type {CONTENT_TYPE}")
+            raise RequestRefusedError(415, f"OpAMP over plain HTTP needs the content type {CONTENT_TYPE}")
 
-    def unauthorized(self) -> Refused:
+    def unauthorized(self) -> RequestRefusedError:
         return unauthorized()
 
     def is_plain_http(self, content_type: bytes) -> bool:
-        return content_type == PROTOBUF or content_type.partition(b";")[0].strip().lower() == PROTOBUF
+        return content_type == PROTOBUF_TYPE or content_type.partition(b";")[0].strip().lower() == PROTOBUF_TYPE
 
     async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
-        """Answer the body of a checked request."""
+        """Answer a checked request."""
         try:
             data = self.decode(headers.content_encoding, body)
-        except Unreadable as unreadable:
+        except UndecodableBodyError as unreadable:
             return self.encode(headers.accept_encoding, self._service.malformed(str(unreadable)))
         answer = await self._service.answer(data, policy_id=headers.policy_id or DEFAULT_POLICY)
         return self.encode(headers.accept_encoding, answer)
 
     def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
-        """Undo the content encoding; raise Unreadable for a broken one, Refused for an unknown one."""
+        """Return the body without its content encoding.
+
+        Raises UndecodableBodyError for a broken encoding, RequestRefusedError for an unknown one.
+        """
         if content_encoding is None or content_encoding == b"identity":
             return body
         if content_encoding.lower() != b"gzip":
-            raise Refused(415, "content encodings are gzip and identity", (b"accept-encoding", b"gzip"))
+            raise RequestRefusedError(415, "the content encoding has to be gzip", (b"accept-encoding", b"gzip"))
         return self._gunzip(body)
 
     def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
-        """Make the response that carries a ServerToAgent, compressed if the client takes it."""
+        """Return the response with a ServerToAgent, compressed if the client accepts that."""
         if accept_encoding is not None and _takes_gzip(accept_encoding):
             return Response(200, gzip.compress(data, compresslevel=1), ((b"content-encoding", b"gzip"),))
         return Response(200, data)
@@ -104,11 +112,11 @@ class HttpEndpoint:
         try:
             data = stream.decompress(body, self._max_body_bytes + 1)
         except zlib.error as error:
-            raise Unreadable("the body is not the gzip that its Content-Encoding says") from error
+            raise UndecodableBodyError("Content-Encoding is gzip, but the body is not gzip") from error
         if len(data) > self._max_body_bytes:
             raise too_large(self._max_body_bytes)
         if not stream.eof:
-            raise Unreadable("the gzip body is cut short")
+            raise UndecodableBodyError("the gzip body is incomplete")
         return data
 
 

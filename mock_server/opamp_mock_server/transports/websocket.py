@@ -5,11 +5,13 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from opamp_mock_server.admission import Admission
-from opamp_mock_server.http import Refused, RequestHeaders, check_path, unauthorized
-from opamp_mock_server.overload import Overloaded, RateLimits
-from opamp_mock_server.records import DEFAULT_POLICY
-from opamp_mock_server.service import Service
+from opamp_mock_server.core.agent_state import DEFAULT_POLICY
+from opamp_mock_server.errors import MockServerError
+from opamp_mock_server.limits.authentication import Authenticator
+from opamp_mock_server.limits.limits import OverloadedError
+from opamp_mock_server.limits.rate import RateLimits
+from opamp_mock_server.service.service import Service
+from opamp_mock_server.transports.http_messages import RequestHeaders, RequestRefusedError, check_path, unauthorized
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -23,31 +25,31 @@ _POLICY_VIOLATION: Final = 1008
 _MAX_VARINT_BYTES: Final = 10
 
 
-class UnreadableFrame(Exception):
-    """A WebSocket message that is no OpAMP message."""
+class UndecodableMessageError(MockServerError):
+    """A WebSocket message is not an OpAMP message."""
 
 
 class WebSocketEndpoint:
-    """Answers one AgentToServer a WebSocket message, and lets the service push between answers."""
+    """Answers one AgentToServer for each WebSocket message; the service may push messages between the replies."""
 
-    def __init__(self, service: Service, admission: Admission, rates: RateLimits) -> None:
+    def __init__(self, service: Service, authenticator: Authenticator, rates: RateLimits) -> None:
         self._service = service
-        self._admission = admission
+        self._authenticator = authenticator
         self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
-        headers = RequestHeaders.of(scope["headers"], self._admission)
+        headers = RequestHeaders.of(scope["headers"], self._authenticator)
         try:
             self.check(scope["path"], headers)
-        except Refused as refused:
+        except RequestRefusedError as refused:
             await _refuse(refused, send)
             return
         await send({"type": "websocket.accept"})
         connection = self.connection(send)
         connection.authorization = headers.authorization
         connection.policy_id = headers.policy_id or DEFAULT_POLICY
-        connection.is_admitted = lambda: self._admission.policy_of(headers.authorization) == headers.policy_id
+        connection.is_admitted = lambda: self._authenticator.policy_of(headers.authorization) == headers.policy_id
         try:
             while (event := await receive())["type"] == "websocket.receive":
                 if not connection.is_admitted():
@@ -55,10 +57,10 @@ class WebSocketEndpoint:
                     break
                 await self.attend(event, connection)
         finally:
-            await self._service.ended(connection)
+            await self._service.connection_ended(connection)
 
     def check(self, path: str, headers: RequestHeaders) -> None:
-        """Raise Refused unless an admitted client asks for the endpoint."""
+        """Raise RequestRefusedError unless an authenticated client opens a WebSocket to the endpoint."""
         check_path(path)
         self.require_admission(headers)
 
@@ -66,7 +68,7 @@ class WebSocketEndpoint:
         if headers.policy_id is None:
             raise self.unauthorized()
 
-    def unauthorized(self) -> Refused:
+    def unauthorized(self) -> RequestRefusedError:
         return unauthorized()
 
     def connection(self, send: Send) -> "WebSocketConnection":
@@ -76,44 +78,44 @@ class WebSocketEndpoint:
         """Answer one WebSocket message."""
         try:
             data = self.decode(event)
-        except UnreadableFrame as unreadable:
+        except UndecodableMessageError as unreadable:
             await connection.send(self._service.malformed(str(unreadable)))
             return
         try:
             self._rates.take(connection.authorization)
             answer = await self._service.answer(data, connection)
-        except Overloaded as overloaded:
+        except OverloadedError as overloaded:
             answer = self._service.overloaded(data, overloaded)
         await connection.send(answer)
 
     def decode(self, event: dict[str, Any]) -> bytes:
-        """Return the protobuf in a WebSocket message; raises UnreadableFrame."""
+        """Return the protobuf in a WebSocket message. Raises UndecodableMessageError."""
         payload: bytes | None = event.get("bytes")
         if payload is None:
-            raise UnreadableFrame("OpAMP messages are binary WebSocket messages, this is a text")
+            raise UndecodableMessageError("OpAMP needs binary WebSocket messages, but this is a text message")
         header, size = self.header(payload)
         if header != 0:
-            raise UnreadableFrame(f"the header is {header} instead of 0")
+            raise UndecodableMessageError(f"the header is {header} instead of 0")
         return payload[size:]
 
     def header(self, payload: bytes) -> tuple[int, int]:
-        """Return the number in the header and its size in bytes; raises UnreadableFrame."""
+        """Return the number in the header and its size in bytes. Raises UndecodableMessageError."""
         number = 0
         for index, byte in enumerate(payload[:_MAX_VARINT_BYTES]):
             number |= (byte & 0x7F) << (7 * index)
             if byte < 0x80:
                 return number, index + 1
-        raise UnreadableFrame("the header is no varint of at most 10 bytes")
+        raise UndecodableMessageError("the header is not a varint of at most 10 bytes")
 
 
 class WebSocketConnection:
-    """One WebSocket, from the server's side. Once closed it takes nothing more."""
+    """One WebSocket, as the server sees it. After it is closed, it ignores messages."""
 
     def __init__(self, send: Send) -> None:
         self.policy_id = DEFAULT_POLICY
         self.authorization: bytes | None = None
         self.is_admitted: Callable[[], bool] = lambda: True
-        """Whether the key it was opened with is still good for that policy."""
+        """Whether the key it was opened with is still valid for that policy."""
         self.lock = asyncio.Lock()
         self._send = send
         self._is_closed = False
@@ -122,11 +124,11 @@ class WebSocketConnection:
         if not self.is_admitted():
             await self.close(_POLICY_VIOLATION)
         if not self._is_closed:
-            with contextlib.suppress(OSError):  # A peer that has gone needs no answer.
+            with contextlib.suppress(OSError):  # The agent may have gone.
                 await self._send(self.event(data))
 
     def event(self, data: bytes) -> dict[str, Any]:
-        """Make the WebSocket message that carries a ServerToAgent."""
+        """Return the WebSocket message with a ServerToAgent."""
         return {"type": "websocket.send", "bytes": HEADER + data}
 
     async def close(self, code: int = _GOING_AWAY) -> None:
@@ -136,7 +138,7 @@ class WebSocketConnection:
                 await self._send({"type": "websocket.close", "code": code})
 
 
-async def _refuse(refused: Refused, send: Send) -> None:
+async def _refuse(refused: RequestRefusedError, send: Send) -> None:
     response = refused.response
     headers = [(b"content-type", response.content_type), (b"content-length", b"%d" % len(response.body))]
     await send(

@@ -6,32 +6,32 @@ from typing import Final, TextIO
 
 import click
 
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 
 FILE: Final = click.Path(path_type=Path)
 
 
-def require_there(*paths: Path | None) -> None:
-    """Raise CannotTell for a file that is to be read and is not there."""
+def require_files(*paths: Path | None) -> None:
+    """Raise InconclusiveError for a file that does not exist."""
     for path in paths:
         if path is not None and not path.is_file():
-            raise CannotTell(f"cannot read {path}: there is no such file")
+            raise InconclusiveError(f"cannot read {path}: there is no such file")
 
 
 def require_different(files: Mapping[str, Path | None]) -> None:
-    """Raise CannotTell if two options name the same file."""
+    """Raise InconclusiveError if two options name the same file."""
     seen: dict[Path, str] = {}
     for option, path in files.items():
         if path is None:
             continue
         if path.resolve() in seen:
-            raise CannotTell(f"{seen[path.resolve()]} and {option} name the same file")
+            raise InconclusiveError(f"{seen[path.resolve()]} and {option} name the same file")
         seen[path.resolve()] = option
 
 
 def writable(path: Path) -> TextIO:
-    """Open a file to write; raises CannotTell."""
+    """Open a file for writing; raises InconclusiveError."""
     try:
         return path.open("w", encoding="utf-8")
     except OSError as error:
-        raise CannotTell(f"cannot write {path}: {error.strerror}") from error
+        raise InconclusiveError(f"cannot write {path}: {error.strerror}") from error

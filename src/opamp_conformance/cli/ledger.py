@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from opamp_conformance.catalogue import Catalogue, load_catalogue
 from opamp_conformance.cli.files import FILE
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger import Contract, Requirement, Subject, load
 from opamp_conformance.ledger.sentences import compare, sentences
-from opamp_conformance.verdicts import ExitCode
+from opamp_conformance.results.verdicts import ExitCode
+from opamp_conformance.suite.catalogue import Catalogue, load_catalogue
 from opamp_proto import SPECIFICATION_VERSION
 
 
@@ -25,12 +25,12 @@ def ledger_group() -> None:
 def check_command(specification: Path, protos: tuple[Path, ...]) -> ExitCode:
     """Compare the ledger with the text of a specification, and with its .proto files if they are given.
 
-    Tells which sentences are new, gone or changed; then the exit code is 1. What stands in .proto files only
-    is left out without them.
+    Lists the sentences that are new, gone or changed; then the exit code is 1. Without .proto files, their sentences
+    are ignored.
     """
     ledger, text = load(), _text(specification)
     if not any(sentence.is_normative for sentence in sentences(text)):
-        raise CannotTell(f"{specification} is no text of the specification: it has no sentence with MUST or SHOULD")
+        raise InconclusiveError(f"{specification} is not the text of a specification: no sentence has MUST or SHOULD")
     differences = compare(ledger, text, [_text(path) for path in protos])
     for difference in differences:
         click.echo(str(difference))
@@ -43,7 +43,7 @@ def check_command(specification: Path, protos: tuple[Path, ...]) -> ExitCode:
 
 @ledger_group.command("summary")
 def summary_command() -> None:
-    """Count what is checked, what cannot be, and what is the agents' side."""
+    """Count the statements that are checked, that cannot be checked, and that are about agents."""
     ledger, catalogue = load(), load_catalogue()
     specified = [r for r in ledger.values() if r.contract is Contract.OPAMP]
     released = [r for r in specified if not r.is_of_main_only]
@@ -55,7 +55,7 @@ def summary_command() -> None:
 
 
 def _counts(requirements: Iterable[Requirement], catalogue: Catalogue) -> dict[str, int]:
-    counts = {"checked by scenarios": 0, "not to be seen from outside, with the reason": 0, "the agents' side": 0}
+    counts = {"checked by scenarios": 0, "not observable from outside, with the reason": 0, "about agents": 0}
     checked, unseen, agents = counts
     for requirement in requirements:
         if catalogue.checking(requirement.id):
@@ -69,6 +69,6 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise CannotTell(f"cannot read {path}: {error.strerror}") from error
+        raise InconclusiveError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise CannotTell(f"cannot read {path}: it is no text in UTF-8") from error
+        raise InconclusiveError(f"cannot read {path}: it is not UTF-8 text") from error

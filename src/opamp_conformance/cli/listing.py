@@ -5,21 +5,21 @@ import json
 
 import click
 
-from opamp_conformance.catalogue import Catalogue, load_catalogue
 from opamp_conformance.cli import completion
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger import Ledger, load
-from opamp_conformance.selection import nearest
+from opamp_conformance.suite.catalogue import Catalogue, load_catalogue
+from opamp_conformance.text import nearest
 
 
 @click.command("list")
 @click.argument("patterns", metavar="[PATTERN]...", nargs=-1, shell_complete=completion.requirements)
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_command(patterns: tuple[str, ...], as_json: bool) -> None:
     """List requirements and scenarios.
 
-    Each with its level, contract and place in the specification. PATTERN is a glob over the ids of requirements;
-    without any, all are listed.
+    Each has its level, its contract and its place in the specification. PATTERN is a glob over requirement ids; without
+    a pattern, all requirements are listed.
 
     \b
     opamp-conformance list 'fleet.request-uid.*'
@@ -34,8 +34,8 @@ def list_command(patterns: tuple[str, ...], as_json: bool) -> None:
         where = f"{requirement.contract}, {requirement.link}"
         click.echo(f"{click.style(requirement.id, bold=True)}  {level}{status}, {where}")
         click.echo(f"  {requirement.statement}")
-        for name in catalogue.checking(requirement.id):
-            click.echo(f"  - {name}")
+        for scenario in catalogue.checking(requirement.id):
+            click.echo(f"  - {scenario.key}: {scenario.title}")
         if requirement.unchecked:
             click.echo(f"  not checked: {requirement.unchecked}")
 
@@ -47,7 +47,7 @@ def _matching(ledger: Ledger, patterns: tuple[str, ...]) -> Ledger:
     for pattern in patterns:
         found = fnmatch.filter(ledger, pattern)
         if not found:
-            raise CannotTell(f"{pattern!r} matches no requirement{nearest(pattern, ledger)}")
+            raise InconclusiveError(f"{pattern!r} matches no requirement{nearest(pattern, ledger)}")
         meant.update(found)
     return Ledger({name: requirement for name, requirement in ledger.items() if name in meant})
 
@@ -66,13 +66,14 @@ def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
                 "statement": requirement.statement,
                 "specification": requirement.link,
                 "line": requirement.line,
-                "scenarios": catalogue.checking(requirement.id),
+                "scenarios": [scenario.key for scenario in catalogue.checking(requirement.id)],
             }
             for requirement in ledger.values()
         ],
         "scenarios": [
             {
-                "name": scenario.name,
+                "key": scenario.key,
+                "title": scenario.title,
                 "chapter": scenario.chapter,
                 "feature": scenario.feature,
                 "contract": scenario.contract,

@@ -4,68 +4,58 @@ import importlib.util
 import os
 import socket
 import sys
-from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 import click
 
 from opamp_conformance import resources
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.tasks import CommandByTask, together
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.cli.help import CommandWithSections, click_option, together
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.load import conditions
-from opamp_conformance.load.options import OPTIONS, Option
-from opamp_conformance.selection import nearest
+from opamp_conformance.load.options import OPTIONS
+from opamp_conformance.targets.options import ACCESS_OPTIONS, Option
+from opamp_conformance.text import nearest
 
 _DURATION: Final = "60s"
-_NAMES: Final = {"--summary-json": "--json", "--summary-html": "--html"}
-"""Options that Locust has for its own files."""
+_NAMES: Final = {"--summary-json": ("--json",), "--summary-html": ("--html",)}
+"""Shorter names of options: Locust uses these names for its own files."""
 
 
-def _option(option: Option) -> Callable[[Any], Any]:
-    settings: dict[str, Any] = {"help": option.help, "metavar": option.metavar}
-    if option.default is False:
-        settings = {"is_flag": True, "help": option.help}
-    elif option.choices:
-        settings["type"] = click.Choice(option.choices)
-    elif isinstance(option.default, int):
-        settings["type"] = click.IntRange(min=1)
-    if option.default:
-        settings |= {"default": option.default, "show_default": True}
-    return click.option(_NAMES.get(option.name, option.name), option.dest, multiple=option.is_repeatable, **settings)
-
-
-_TASKS: Final = {
-    "What to load": ("--url", "--header", "--header-env", "--ca", "--cert", "--key", "--i-may-load-this-host"),
-    "What the fleet does": ("--agents", "--ramp", "--interval", "--duration", "--transport", "--mix", "--seed"),
-    "How it is played": ("--users", "--processes", "--timeout"),
+_SECTIONS: Final = {
+    "What to load": ("--url", *(option.name for option in ACCESS_OPTIONS), "--i-may-load-this-host"),
+    "The fleet": ("--agents", "--ramp", "--interval", "--duration", "--transport", "--mix", "--seed"),
+    "Load generator": ("--users", "--processes", "--timeout"),
     "What to check": ("--contract", "--fail-if"),
     "What to write": ("--json", "--html"),
 }
 
 
 @click.command(
-    "load", cls=CommandByTask, tasks=_TASKS, epilog="Measures for --fail-if: " + ", ".join(conditions.MEASURES) + "."
+    "load",
+    cls=CommandWithSections,
+    sections=_SECTIONS,
+    epilog="Measures for --fail-if: " + ", ".join(conditions.MEASURES) + ".",
 )
 @click.argument("scenario", metavar="SCENARIO", shell_complete=completion.load_scenarios)
 @click.option("--url", metavar="URL", required=True, help="The server's endpoint, as http://HOST:PORT/v1/opamp.")
 @click.option(
     "--duration",
     metavar="TIME",
-    help=f"How long the test goes on.  [default: enrollment ends with the last agent, others after {_DURATION}]",
+    help=f"Duration of the test.  [default: enrollment ends with the last agent, others after {_DURATION}]",
 )
-@click.option("--users", type=click.IntRange(min=1), help="Connections that play the fleet.  [default: 32]")
-@click.option("--processes", type=click.IntRange(1, 256), help="Play it from so many processes.")
-@together(*map(_option, OPTIONS))
+@click.option("--users", type=click.IntRange(min=1), help="Connections that the fleet shares.  [default: 32]")
+@click.option("--processes", type=click.IntRange(1, 256), help="Number of processes.")
+@together(*(click_option(option, *_NAMES.get(option.name, ())) for option in OPTIONS))
 def load_command(
     scenario: str, url: str, duration: str | None, users: int | None, processes: int | None, **given: Any
 ) -> NoReturn:
-    """Put a fleet of agents on a server, and measure.
+    """Load a server with a fleet of agents, and measure.
 
     SCENARIO is one of enrollment, steady, restart_storm, churn, mixed.
 
-    Exit code 0 if it passed, 1 if a condition of --fail-if holds (without any: violations>0, failures>0 or
-    not_enrolled>0), 2 if nothing can be said.
+    Exit code 0 if it passed, 1 if a condition of --fail-if holds (by default: violations>0, failures>0 or
+    not_enrolled>0), 2 if the test could not tell.
 
     \b
     opamp-conformance load enrollment --url http://127.0.0.1:4320 --agents 100000
@@ -74,11 +64,13 @@ def load_command(
     """
     scenarios = sorted(path.stem for path in resources.folder("loadtests").glob("*.py"))
     if scenario not in scenarios:
-        raise CannotTell(f"there is no scenario {scenario!r}{nearest(scenario, scenarios)} ({', '.join(scenarios)})")
+        raise InconclusiveError(
+            f"there is no scenario {scenario!r}{nearest(scenario, scenarios)} ({', '.join(scenarios)})"
+        )
     if importlib.util.find_spec("locust") is None:
-        raise CannotTell("load tests need Locust: pip install 'opamp-conformance[load]'")
+        raise InconclusiveError("load tests need Locust: pip install 'opamp-conformance[load]'")
     if processes is not None and users is not None and users < processes:
-        raise CannotTell(f"{users} users cannot play from {processes} processes: give as many --users at least")
+        raise InconclusiveError(f"{users} users are too few for {processes} processes: give at least as many --users")
     if duration is not None:
         duration = f"{max(1, round(conditions.seconds(duration)))}s"
     elif scenario != "enrollment":
@@ -91,12 +83,12 @@ def load_command(
     for option in OPTIONS:
         command += _words(option, given[option.dest])
     sys.stdout.flush()
-    # In the place of this process: signals and the exit code are Locust's, which would not work after other imports.
-    os.execv(command[0], command)  # noqa: S606 - no shell, and words of our own making
+    # It replaces this process: Locust does not work after other imports, and handles signals and the exit code itself.
+    os.execv(command[0], command)  # noqa: S606 - no shell, and only our own words
 
 
 def _processes(number: int) -> list[str]:
-    """Have Locust's master listen to its workers on a free port of this machine, and nowhere else."""
+    """Let Locust's master listen to its workers on a free port of this machine only."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
     words = ["--processes", str(number), "--master-bind-host", "127.0.0.1", "--master-bind-port", port]

@@ -1,4 +1,4 @@
-"""``opamp-conformance report``, ``diff``, ``matrix`` and ``book``: what is made of runs that were written down."""
+"""``opamp-conformance report``, ``diff``, ``matrix`` and ``book``: commands that read the files of earlier runs."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,30 +6,30 @@ from pathlib import Path
 import click
 
 from opamp_conformance.cli.files import FILE, require_different, writable
-from opamp_conformance.cli.outputs import opened, output_options
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.cli.output_options import opened, output_options
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.reports.book import write_book
 from opamp_conformance.reports.comparison import Change, Table, changes
 from opamp_conformance.reports.html import rendered
-from opamp_conformance.reports.recording import read_events, read_recording, read_whole, recording_of
+from opamp_conformance.reports.run_record import read_events, read_run_record, read_whole, run_record_of
 from opamp_conformance.reports.terminal import Terminal
-from opamp_conformance.verdicts import ExitCode, Verdict
+from opamp_conformance.results.verdicts import ExitCode, Verdict
 
 
 @click.command("report")
 @click.argument("stream", type=FILE)
 @output_options
 def report_command(stream: Path, html: Path | None, junit: Path | None, badge: Path | None) -> None:
-    """Make reports of a run that --jsonl has written.
+    """Make reports from the file of a run, written by --jsonl.
 
-    Without options, print it.
+    Without options, print the run.
 
     \b
     opamp-conformance run --jsonl run.jsonl
     opamp-conformance report run.jsonl --html run.html
     """
     events = read_events(stream)
-    recording = recording_of(events, stream)
+    record = run_record_of(events, stream)
     with opened(html, junit, badge, STREAM=stream) as outputs:
         listeners = outputs or [Terminal(is_terminal=False)]
         for event in events:
@@ -37,19 +37,19 @@ def report_command(stream: Path, html: Path | None, junit: Path | None, badge: P
                 try:
                     listener.handle(event)
                 except OSError as error:
-                    raise CannotTell(f"cannot write a report: {error.strerror or error}") from error
+                    raise InconclusiveError(f"cannot write a report: {error.strerror or error}") from error
     if outputs:
-        click.echo(f"{recording.started.target}: {recording.verdict}")
+        click.echo(f"{record.started.target}: {record.verdict}")
 
 
 @click.command("diff")
 @click.argument("old", type=FILE)
 @click.argument("new", type=FILE)
 def diff_command(old: Path, new: Path) -> ExitCode:
-    """Show what changed between two runs, or two servers.
+    """Show the differences between two runs, or two servers.
 
-    OLD and NEW are streams that --jsonl has written. Exit code 1 if anything became worse; what only one of them has
-    run is shown, and is no regression.
+    OLD and NEW are files written by --jsonl. Exit code 1 if a verdict became worse; a scenario that ran in only one of
+    them is shown, and is no regression.
 
     \b
     opamp-conformance diff yesterday.jsonl today.jsonl
@@ -60,40 +60,42 @@ def diff_command(old: Path, new: Path) -> ExitCode:
         click.echo(_line(change))
     regressions = sum(change.is_regression for change in found)
     if before.started.contracts != after.started.contracts or before.started.only != after.started.only:
-        click.echo("the two runs were not asked for the same")
+        click.echo("the two runs selected different scenarios")
     click.echo(f"{len(found)} changed, {regressions} for the worse; {before.verdict} before, {after.verdict} after")
     return ExitCode.NOT_CONFORMANT if regressions else ExitCode.CONFORMANT
 
 
 @click.command("matrix")
 @click.argument("streams", type=FILE, nargs=-1, required=True)
-@click.option("--name", multiple=True, help="What to call each server, in their order; default: the files' names.")
+@click.option("--name", multiple=True, help="Name of each server, in order; default: the names of the files.")
 @click.option("--html", type=FILE, help="Write the whole table to this file.")
 def matrix_command(streams: tuple[Path, ...], name: tuple[str, ...], html: Path | None) -> None:
-    """Compare servers side by side.
+    """Compare servers in a table.
 
-    Each by a stream that --jsonl has written.
+    Each server is given by the file of a run, written by --jsonl.
 
     \b
     opamp-conformance matrix mock.jsonl other.jsonl --html servers.html
     """
     if name and len(name) != len(streams):
-        raise CannotTell(f"--name is given {len(name)} times for {len(streams)} servers: name each, or none")
+        raise InconclusiveError(
+            f"--name is given {len(name)} times for {len(streams)} servers: give a name to each, or to none"
+        )
     require_different({**{str(stream): stream for stream in dict.fromkeys(streams)}, "--html": html})
     table = Table(name or [stream.stem for stream in streams], [read_whole(stream) for stream in streams])
     if html is not None:
         with writable(html) as file:
             file.write(rendered("matrix.html", table=table))
     width = max(map(len, table.names))
-    for column, (called, recording) in enumerate(zip(table.names, table.recordings, strict=True)):
+    for column, (name_, record) in enumerate(zip(table.names, table.records, strict=True)):
         counts = Counter(row[column] for _, row in table.rows())
-        told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-        click.echo(f"{called:<{width}}  {recording.verdict}: {told}")
+        text = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+        click.echo(f"{name_:<{width}}  {record.verdict}: {text}")
     differing = [(key, row) for key, row in table.rows() if len(set(row)) > 1]
     for key, row in differing:
         click.echo(f"\n{key.level} {key}")
-        for called, verdict in zip(table.names, row, strict=True):
-            click.echo(f"  {called:<{width}}  {verdict or 'not run'}")
+        for name_, verdict in zip(table.names, row, strict=True):
+            click.echo(f"  {name_:<{width}}  {verdict or 'not run'}")
 
 
 @click.command("book")
@@ -102,17 +104,17 @@ def matrix_command(streams: tuple[Path, ...], name: tuple[str, ...], html: Path 
 def book_command(html: Path, stream: Path | None) -> None:
     """Write all features as a book for reviewers.
 
-    A page a chapter; given the STREAM of a run, with its verdicts.
+    Each chapter is a page. With the file of a run (STREAM), the book shows its verdicts.
 
     \b
     opamp-conformance book --html book
     opamp-conformance book --html book run.jsonl
     """
-    recording = None if stream is None else read_recording(stream)
+    record = None if stream is None else read_run_record(stream)
     try:
-        first, *_ = write_book(html, recording)
+        first, *_ = write_book(html, record)
     except OSError as error:
-        raise CannotTell(f"cannot write {html}: {error.strerror}") from error
+        raise InconclusiveError(f"cannot write {html}: {error.strerror}") from error
     click.echo(str(first))
 
 

@@ -2,9 +2,8 @@
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,31 +12,32 @@ import click
 from opamp_conformance.cli import completion
 from opamp_conformance.cli.files import FILE, writable
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
-from opamp_conformance.cli.outputs import on_github, opened, output_options
-from opamp_conformance.cli.tasks import CommandByTask
-from opamp_conformance.errors import CannotTell
-from opamp_conformance.events import Listener
+from opamp_conformance.cli.help import CommandWithSections, click_option, together
+from opamp_conformance.cli.output_options import on_github, opened, output_options
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger import Contract
-from opamp_conformance.options import headers_from_environment, merged, parse_headers
-from opamp_conformance.profiles import NO_PROFILE, Profile, load_profile
+from opamp_conformance.profiles.loading import load_profile
+from opamp_conformance.profiles.profile import NO_PROFILE, Profile
 from opamp_conformance.redaction import REDACTED
 from opamp_conformance.reports.jsonl import JsonLines
 from opamp_conformance.reports.terminal import Terminal
-from opamp_conformance.run import examine
-from opamp_conformance.selection import Selection
+from opamp_conformance.results.events import Listener
+from opamp_conformance.results.verdicts import ExitCode
+from opamp_conformance.runner.run import grade
+from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.mock import MockTarget
+from opamp_conformance.targets.options import ACCESS_OPTIONS, Access
 from opamp_conformance.targets.url import UrlTarget
-from opamp_conformance.transports import Transport
-from opamp_conformance.verdicts import ExitCode
+from opamp_conformance.wire.transport import Transport
 
-_MOST_INSTANCES = 2
-_CONTRACTS = [*(contract.value for contract in Contract), "all"]
+_MOST_INSTANCES: Final = 2
+"""The scenarios about instances use two."""
+_CONTRACTS: Final = [*(contract.value for contract in Contract), "all"]
 
-
-_TASKS: Final = {
+_SECTIONS: Final = {
     "What to grade": ("--target", "--url", "--control", "--profile", "--server-version"),
-    "How to get in": ("--header", "--header-env", "--ca", "--cert", "--key"),
+    "Access to the server": tuple(option.name for option in ACCESS_OPTIONS),
     "What to check": ("--contract", "--transport", "--only", "--skip", "--disruptive", "--strict"),
     "What to write": ("--html", "--junit", "--badge", "--jsonl"),
     "How long to wait": ("--timeout", "--workers"),
@@ -48,67 +48,61 @@ _TASKS: Final = {
 }
 
 
-@click.command("run", cls=CommandByTask, tasks=_TASKS)
+@click.command("run", cls=CommandWithSections, sections=_SECTIONS)
 @click.option(
     "--target",
     metavar="mock|fleet-server|URL",
-    help="What to grade: the bundled mock server (the default), Fleet Server with Elasticsearch, or a URL.",
+    help="The bundled mock server (the default), Fleet Server with Elasticsearch, or a URL.",
 )
 @click.option(
-    "--url", metavar="URL", multiple=True, help="The same as --target URL; a second one is another instance of it."
+    "--url", metavar="URL", multiple=True, help="Same as --target URL; a second URL is another instance of the server."
 )
 @click.option(
     "--profile",
     metavar="NAME|FILE",
     shell_complete=completion.profile_names,
-    help="What is known of the server: built in, or see docs/profiles.md.",
+    help="Known properties of the server: built in, or see docs/profiles.md.",
 )
-@click.option("--server-version", metavar="VERSION", help="For a profile that differs by it; default: its newest.")
+@click.option("--server-version", metavar="VERSION", help="For a profile that differs by version; default: the newest.")
 @click.option(
     "--contract",
     type=click.Choice(_CONTRACTS),
-    help="Default: the profile's; without one all for the mock, opamp for a URL.",
+    help="Default: the profile's; without a profile, all for the mock server and opamp for a URL.",
 )
 @click.option(
     "--transport",
     type=click.Choice([*(transport.value for transport in Transport), "all"]),
     default="all",
     show_default=True,
-    help="all: whatever the server serves.",
+    help="all: every transport that the server serves.",
 )
 @click.option("--control", metavar="URL", help="The server's control plane: see docs/control-plane.md.")
-@click.option("--header", metavar="'NAME: VALUE'", multiple=True, help="A header of each request; repeatable.")
-@click.option(
-    "--header-env", metavar="NAME=VARIABLE", multiple=True, help="A header whose value is in the environment."
-)
-@click.option("--ca", type=FILE, help="PEM file of the authorities that vouch for the server.")
-@click.option("--cert", type=FILE, help="PEM file of a client certificate.")
-@click.option("--key", type=FILE, help="PEM file of its key, if --cert does not hold it.")
+@together(*map(click_option, ACCESS_OPTIONS))
 @click.option(
     "--only",
     metavar="PATTERN",
     multiple=True,
     shell_complete=completion.requirements,
-    help="Glob over requirement ids and scenario names.",
+    help="Glob over requirement ids and scenario keys.",
 )
 @click.option(
     "--skip",
     metavar="PATTERN",
     multiple=True,
     shell_complete=completion.requirements,
-    help="Glob of what to leave out.",
+    help="Glob over what to leave out.",
 )
-@click.option("--disruptive", is_flag=True, help="Also what could hurt a shared server; the mock is spared nothing.")
-@click.option("--strict", is_flag=True, help="A broken SHOULD fails, too.")
+@click.option("--disruptive", is_flag=True, help="Also run what could hurt a shared server; always on for the mock.")
+@click.option("--strict", is_flag=True, help="A broken SHOULD is a failure, too.")
 @click.option(
     "--timeout", type=click.FloatRange(0.01, 3600), default=10.0, show_default=True, help="Seconds for each exchange."
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 64), help="Scenarios side by side; default: by how slow the server is."
+    "--workers", type=click.IntRange(1, 64), help="Scenarios in parallel; default: by how slow the server is."
 )
 @fleet_server_options
 @output_options
-@click.option("--jsonl", type=FILE, help="Write the stream of events to this file, as JSON Lines.")
+@click.option("--jsonl", type=FILE, help="Write the events of the run to this file, as JSON Lines.")
 def run_command(
     target: str | None,
     url: tuple[str, ...],
@@ -117,11 +111,6 @@ def run_command(
     contract: str | None,
     transport: str,
     control: str | None,
-    header: tuple[str, ...],
-    header_env: tuple[str, ...],
-    ca: Path | None,
-    cert: Path | None,
-    key: Path | None,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     disruptive: bool,
@@ -132,11 +121,11 @@ def run_command(
     junit: Path | None,
     badge: Path | None,
     jsonl: Path | None,
-    **fleet_server: Any,
+    **others: Any,
 ) -> ExitCode:
     """Grade a server.
 
-    Exit code 0 if it conforms, 1 if it does not, 2 if that cannot be told.
+    Exit code 0 if it conforms, 1 if it does not, 2 if the run could not tell.
 
     \b
     opamp-conformance run
@@ -145,16 +134,16 @@ def run_command(
     opamp-conformance run --target fleet-server
     """
     if math.isnan(timeout):
-        raise CannotTell("--timeout is a number of seconds")
-    chosen = _target(
-        target, url, _headers(header, header_env), Tls(ca, cert, key), control, FleetServerOptions(**fleet_server)
-    )
+        raise InconclusiveError("--timeout is a number of seconds")
+    given = {option.dest: others.pop(option.dest) for option in ACCESS_OPTIONS}
+    access, again = Access.of(given), _access_again(given)
+    chosen = _target(target, url, access, again, control, FleetServerOptions(**others))
     known = _profile(profile, chosen)
     known.at(server_version)
     transports = tuple(Transport) if transport == "all" else (Transport(transport),)
-    with opened(html, junit, badge, **{"--jsonl": jsonl}) as outputs, _stream(jsonl) as stream:
+    with opened(html, junit, badge, **{"--jsonl": jsonl}) as outputs, _event_file(jsonl) as event_file:
         terminal = Terminal(is_terminal=sys.stdout.isatty())
-        return examine(
+        return grade(
             chosen,
             Selection(
                 _contracts(contract, known.contracts or chosen.contracts),
@@ -168,51 +157,42 @@ def run_command(
             workers=workers,
             profile=known,
             version=server_version,
-            listeners=[terminal, *stream, *outputs, *on_github()],
+            listeners=[terminal, *event_file, *outputs, *on_github()],
         )
 
 
-@dataclass(frozen=True)
-class _Headers:
-    """Headers, and the options that give them again without their values."""
-
-    values: Mapping[str, str]
-    again: Sequence[str]
-
-
-def _headers(header: tuple[str, ...], header_env: tuple[str, ...]) -> _Headers:
-    names = [option.partition(":")[0].strip() for option in header]
-    again = [f"--header '{name}: {REDACTED}'" for name in names] + [f"--header-env {option}" for option in header_env]
-    return _Headers(merged(parse_headers(header), headers_from_environment(header_env)), again)
+def _access_again(given: dict[str, Any]) -> list[str]:
+    """Return the access options that choose the same again, without secrets."""
+    names = [option.partition(":")[0].strip() for option in given["header"]]
+    again = [f"--header '{name}: {REDACTED}'" for name in names]
+    again += [f"--header-env {option}" for option in given["header_env"]]
+    return again + [f"--{name} {given[name]}" for name in ("ca", "cert", "key") if given[name]]
 
 
 def _target(
     target: str | None,
     urls: tuple[str, ...],
-    headers: _Headers,
-    tls: Tls,
+    access: Access,
+    again: Sequence[str],
     control: str | None,
     fleet_server: FleetServerOptions,
 ) -> Target:
     if target is not None and urls:
-        raise CannotTell("--target and --url name two targets: give one")
+        raise InconclusiveError("--target and --url name two targets: give one of them")
     if len(urls) > _MOST_INSTANCES:
-        raise CannotTell("two instances of a server are enough: give --url twice at most")
+        raise InconclusiveError("two instances of a server are enough: give --url at most twice")
     if target not in (None, "mock", "fleet-server"):
         urls = (target,)
     if fleet_server.are_meant and target != "fleet-server":
-        raise CannotTell("Elasticsearch and containers are for --target fleet-server: add that")
-    if not urls and (headers.values or control is not None or (tls != Tls() and target != "fleet-server")):
-        raise CannotTell(
-            "headers, certificates and a control plane are for a server at a URL: the others have their own; add --url"
-        )
-    if target == "fleet-server":
-        return fleet_server_target(fleet_server, tls)
+        raise InconclusiveError("Elasticsearch and containers are for --target fleet-server: add it")
+    is_fleet_server = target == "fleet-server"
+    if not urls and (access.headers or control is not None or (access.tls != Tls() and not is_fleet_server)):
+        raise InconclusiveError("headers, certificates and a control plane need a server at a URL: add --url")
+    if is_fleet_server:
+        return fleet_server_target(fleet_server, access.tls)
     if not urls:
         return MockTarget()
-    files = {"--ca": tls.ca, "--cert": tls.cert, "--key": tls.key}
-    again = [*headers.again, *(f"{option} {path}" for option, path in files.items() if path is not None)]
-    return UrlTarget(urls[0], headers.values, tls, again, control, others=urls[1:])
+    return UrlTarget(urls[0], access.headers, access.tls, again, control, others=urls[1:])
 
 
 def _profile(name: str | None, target: Target) -> Profile:
@@ -228,10 +208,10 @@ def _contracts(contract: str | None, default: Sequence[Contract]) -> Sequence[Co
 
 
 @contextmanager
-def _stream(path: Path | None) -> Iterator[list[Listener]]:
-    """Open the stream of events, if it is asked for."""
+def _event_file(path: Path | None) -> Iterator[list[Listener]]:
+    """Open the file for events, if the user asked for it."""
     if path is None:
         yield []
         return
-    with writable(path) as stream:
-        yield [JsonLines(stream)]
+    with writable(path) as file:
+        yield [JsonLines(file)]

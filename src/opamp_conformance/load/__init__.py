@@ -1,4 +1,4 @@
-"""Load tests: a fleet of agents that are played by Locust's users, many by each.
+"""Load tests: a fleet of agents, driven by the users of Locust. Each user drives many agents.
 
-Nothing but ``user`` and ``session`` imports Locust, as that changes the standard library of the process that does.
+Only ``locust_user`` and ``locust_session`` import Locust, because that changes the standard library of the process.
 """

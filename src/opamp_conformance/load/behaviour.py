@@ -1,23 +1,24 @@
-"""What the agents of a fleet do."""
+"""The behaviour of the agents of a fleet."""
 
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """The habits of a fleet; shares are between 0 and 1.
+    """What agents do, and how often; shares are between 0 and 1.
 
-    ``asks`` is the share of agents that ask for an instance_uid when they enroll; the others bring their own.
-    Without ``polls`` an agent is done once it is enrolled, and the test ends with the last. Of the check-ins, the
-    share ``changes`` reports another health or configuration, ``restarts`` comes from an agent that begins anew with a
-    full report, and ``churn`` takes leave, to enroll again under the flag. Of the enrollments, the share ``duplicates``
-    is sent twice, as by an agent that missed the answer. Every ``outage_every`` intervals the whole fleet loses its
-    connections, and comes back at once.
+    ``asks`` is the share of agents that ask for an instance_uid when they enroll; the others use their own. Without
+    ``polls``, an agent is done once it is enrolled, and the test ends with the last agent.
+
+    These are shares of the check-ins: ``changes`` report another health or configuration, ``restarts`` are full reports
+    of restarted agents, and in ``churn`` the agent disconnects and enrolls again with the flag. ``duplicates`` is the
+    share of the enrollments that is sent twice, as by an agent that missed the answer. Every ``outage_every``
+    intervals, the whole fleet loses its connections and comes back at once.
     """
 
     asks: float = 0.0
@@ -30,17 +31,19 @@ class Behaviour:
 
     @classmethod
     def read(cls, path: Path) -> "Behaviour":
-        """Read the shares of a TOML file; raises CannotTell."""
+        """Read the shares of a TOML file; raises InconclusiveError."""
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise CannotTell(f"cannot read the mix {path}: {error.strerror}") from error
+            raise InconclusiveError(f"cannot read the mix {path}: {error.strerror}") from error
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise CannotTell(f"the mix {path} is no TOML: {error}") from error
+            raise InconclusiveError(f"the mix {path} is not TOML: {error}") from error
         known = {field.name for field in fields(cls)} - {"polls"}
         for name, value in given.items():
             if name not in known:
-                raise CannotTell(f"the mix {path} has {name!r}, and knows only {', '.join(sorted(known))}")
+                raise InconclusiveError(
+                    f"the mix {path} has the unknown key {name!r}; it knows {', '.join(sorted(known))}"
+                )
             _check(path, name, value)
         return cls(**given)
 
@@ -50,4 +53,4 @@ def _check(path: Path, name: str, value: Any) -> None:
     most = float("inf") if name == "outage_every" else 1
     if not is_number or not 0 <= value <= most:
         what = "a number of intervals" if name == "outage_every" else "a share between 0 and 1"
-        raise CannotTell(f"the mix {path} says {name} = {value!r}: it is {what}")
+        raise InconclusiveError(f"the mix {path} has {name} = {value!r}, which is not {what}")

@@ -1,4 +1,4 @@
-"""What is counted of a load test: each process has its own, and they add up."""
+"""The counts of a load test: each process has its own, and they are added up."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -7,16 +7,17 @@ from math import log2
 from typing import Any, Final
 
 _STEPS: Final = 8
-"""How many buckets a histogram has for each doubling: a value is off by a twelfth at most."""
+"""How many buckets a histogram has for each doubling: the error of a value is at most a twelfth."""
 _SMALLEST: Final = 1e-6
 
 
-_MOST_REASONS: Final = 50
+# Reasons contain texts of the server, so their number needs a bound.
+_MAX_REASONS: Final = 50
 _OTHERS: Final = "other reasons"
 
 
 class Histogram:
-    """How often which times were seen, in seconds."""
+    """A histogram of times, in seconds."""
 
     def __init__(self, buckets: Mapping[int, int] | None = None, longest: float = 0.0) -> None:
         self.buckets: Counter[int] = Counter(buckets or {})
@@ -34,7 +35,7 @@ class Histogram:
         return self.buckets.total()
 
     def percentile(self, percent: float) -> float | None:
-        """Return what so many percent were below, None if there are none."""
+        """Return the value below which ``percent`` of the values are, None without values."""
         rank, total = self.buckets.total() * percent / 100, 0
         for bucket, count in sorted(self.buckets.items()):
             total += count
@@ -52,7 +53,7 @@ class Histogram:
 
 @dataclass
 class Second:
-    """One second of the test: what was answered in it."""
+    """The messages that were answered in one second of the test."""
 
     messages: int = 0
     enrollments: int = 0
@@ -81,8 +82,8 @@ class Second:
 
 
 @dataclass
-class Violation:
-    """Breaches of one requirement: how many, and the first of them as text for people."""
+class Finding:
+    """Violations of one requirement: their number, and the first of them as text for people."""
 
     count: int
     sample: str
@@ -90,11 +91,11 @@ class Violation:
 
 @dataclass
 class Counts:
-    """All that is counted. ``seconds`` are by the time of day, so that those of several machines fall together.
+    """All counts. ``seconds`` are by the time of day, so that those of several machines match.
 
-    ``arrived`` are agents that were enrolled for the first time; ``whole_at`` is when the last of this process was.
-    ``handed_out`` are the instance_uids that the server chose, 16 bytes each. ``recoveries`` are the seconds that the
-    fleet took to come back from each outage. ``answered`` counts OpAMP messages from the server, errors too.
+    ``arrived`` counts agents that were enrolled for the first time; ``whole_at`` is the time of the last of them.
+    ``handed_out`` has the instance_uids that the server chose, 16 bytes each. ``recoveries`` are the seconds until the
+    fleet was back after each outage. ``answered`` counts OpAMP messages of the server, including errors.
     """
 
     arrived: int = 0
@@ -104,7 +105,7 @@ class Counts:
     throttled: int = 0
     waited: float = 0.0
     failures: Counter[str] = field(default_factory=Counter)
-    violations: dict[str, Violation] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
     seconds: dict[int, Second] = field(default_factory=dict)
     handed_out: bytearray = field(default_factory=bytearray)
     recoveries: list[float] = field(default_factory=list)
@@ -113,7 +114,7 @@ class Counts:
     last_at: float | None = None
 
     def second(self, now: float) -> Second:
-        """Return the second that a time of day falls into."""
+        """Return the second of a time of day."""
         number = int(now)
         second = self.seconds.get(number)
         if second is None:
@@ -121,21 +122,21 @@ class Counts:
         return second
 
     def fail(self, reason: str, now: float) -> None:
-        self.failures[reason if reason in self.failures or len(self.failures) < _MOST_REASONS else _OTHERS] += 1
+        self.failures[reason if reason in self.failures or len(self.failures) < _MAX_REASONS else _OTHERS] += 1
         self.second(now).failures += 1
 
     def violate(self, requirement: str, sample: str, count: int = 1) -> None:
-        """Count breaches of a requirement; the first sample is kept."""
-        known = self.violations.setdefault(requirement, Violation(0, sample))
+        """Count violations of a requirement, and keep the first sample."""
+        known = self.findings.setdefault(requirement, Finding(0, sample))
         known.count += count
 
     def merge(self, other: "Counts") -> None:
-        """Add what another process has counted."""
+        """Add the counts of another process."""
         for name in ("arrived", "enrollments", "messages", "answered", "throttled", "waited"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures
-        for requirement, violation in other.violations.items():
-            self.violate(requirement, violation.sample, violation.count)
+        for requirement, finding in other.findings.items():
+            self.violate(requirement, finding.sample, finding.count)
         for number, second in other.seconds.items():
             self.second(number).merge(second)
         self.handed_out += other.handed_out
@@ -145,12 +146,12 @@ class Counts:
         self.last_at = _last(self.last_at, other.last_at)
 
     def wire(self) -> dict[str, Any]:
-        """Return it as what msgpack, which Locust's processes speak, can carry."""
+        """Return the counts in types of msgpack, which Locust's processes use between them."""
         plain = {name: getattr(self, name) for name in _PLAIN}
         return {
             **plain,
             "failures": dict(self.failures),
-            "violations": {name: [violation.count, violation.sample] for name, violation in self.violations.items()},
+            "findings": {name: [finding.count, finding.sample] for name, finding in self.findings.items()},
             "seconds": [[number, second.wire()] for number, second in self.seconds.items()],
             "handed_out": bytes(self.handed_out),
         }
@@ -160,7 +161,7 @@ class Counts:
         return cls(
             **{name: wire[name] for name in _PLAIN},
             failures=Counter(wire["failures"]),
-            violations={name: Violation(*violation) for name, violation in wire["violations"].items()},
+            findings={name: Finding(*finding) for name, finding in wire["findings"].items()},
             seconds={number: Second.unwire(second) for number, second in wire["seconds"]},
             handed_out=bytearray(wire["handed_out"]),
         )
@@ -173,7 +174,7 @@ _PLAIN: Final = (
 
 
 def uids_in(handed_out: bytes | bytearray) -> Iterator[bytes]:
-    """Take instance_uids apart that were put together."""
+    """Split joined instance_uids."""
     for first in range(0, len(handed_out), 16):
         yield bytes(handed_out[first : first + 16])
 

@@ -9,72 +9,54 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger import Contract
 from opamp_conformance.load import conditions
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.conditions import Condition, seconds
-from opamp_conformance.options import headers_from_environment, merged, parse_headers
-from opamp_conformance.targets import Tls
+from opamp_conformance.targets.options import ACCESS_OPTIONS, Access, Option
 from opamp_conformance.targets.url import UrlTarget
-from opamp_conformance.transports import Transport
+from opamp_conformance.wire.transport import Transport
 
 PERMISSION: Final = "OPAMP_I_MAY_LOAD_THIS_HOST"
 """The environment variable that stands for ``--i-may-load-this-host``."""
 
 MODEST_RATE: Final = 20.0
-"""Messages per second that nobody needs leave for."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option. ``default`` is as it would be written; None if it has none, False for a switch."""
-
-    name: str
-    help: str
-    default: str | int | bool | None = None
-    metavar: str | None = None
-    choices: Sequence[str] = ()
-    is_repeatable: bool = False
-    is_for_people: bool = True
-    """Whether Locust's page is to ask for it."""
-
-    @property
-    def dest(self) -> str:
-        return self.name.removeprefix("--").replace("-", "_")
+"""Messages per second that need no permission: a server barely notices them."""
 
 
 OPTIONS: Final = (
-    Option("--agents", "How many agents the fleet has.", 1000),
+    Option("--agents", "Number of agents in the fleet.", 1000),
+    Option("--ramp", "Time until all agents have started; 0s: all at once.  [default: the scenario's]", None, "TIME"),
+    Option("--interval", "Time between two check-ins of an agent, plus or minus a tenth.", "30s", "TIME"),
+    Option("--transport", "The transport of the agents.", "http", choices=[transport.value for transport in Transport]),
     Option(
-        "--ramp", "How long it takes until all have come; 0s: all at once.  [default: the scenario's]", None, "TIME"
+        "--contract",
+        "The contract that answers are checked for.",
+        "fleet",
+        choices=[contract.value for contract in Contract],
     ),
-    Option("--interval", "How long an agent waits between check-ins, give or take a tenth.", "30s", "TIME"),
-    Option("--transport", "What they speak.", "http", choices=[transport.value for transport in Transport]),
-    Option("--contract", "What answers are held to.", "fleet", choices=[contract.value for contract in Contract]),
-    Option("--timeout", "The limit of one exchange.", "10s", "TIME"),
-    Option("--mix", "Shares of what agents do, for the scenario mixed: a TOML file.", None, "FILE"),
-    Option("--seed", "Have the same agents do the same again.", None, "TEXT"),
-    Option("--header", "A header of each request; repeatable.", None, "'NAME: VALUE'", (), True, False),
-    Option("--header-env", "A header whose value is in the environment.", None, "NAME=VARIABLE", (), True, False),
-    Option("--ca", "PEM file of the authorities that vouch for the server.", None, "FILE", (), False, False),
-    Option("--cert", "PEM file of a client certificate.", None, "FILE", (), False, False),
-    Option("--key", "PEM file of its key, if --cert does not hold it.", None, "FILE", (), False, False),
-    Option("--fail-if", "What fails the test, as 'p99>500ms'; repeatable.", None, "CONDITION", (), True, False),
+    Option("--timeout", "Limit of one exchange.", "10s", "TIME"),
+    Option("--mix", "TOML file with the shares of actions, for the scenario mixed.", None, "FILE"),
+    Option("--seed", "Repeat the same actions of the same agents.", None, "TEXT"),
+    *ACCESS_OPTIONS,
+    Option(
+        "--fail-if", "A condition that fails the test, as 'p99>500ms'; repeatable.", None, "CONDITION", (), True, False
+    ),
     Option("--summary-json", "Write the results to this file.", None, "FILE", (), False, False),
-    Option("--summary-html", "Write them as a page with charts.", None, "FILE", (), False, False),
+    Option("--summary-html", "Write the results as a page with charts.", None, "FILE", (), False, False),
     Option(
         "--i-may-load-this-host",
-        f"Load a host that is not this machine; or set {PERMISSION}.",
+        f"Allow load on another host than this machine; or set {PERMISSION}.",
         False,
-        is_for_people=False,
+        is_on_web_page=False,
     ),
 )
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What was asked for. Times are in seconds; header values are secrets."""
+    """The values of the options. Times are in seconds."""
 
     agents: int
     ramp: float | None
@@ -84,8 +66,7 @@ class LoadOptions:
     timeout: float
     mix: Path | None
     seed: str | None
-    headers: Mapping[str, str]
-    tls: Tls
+    access: Access
     fail_if: Sequence[Condition]
     json: Path | None
     html: Path | None
@@ -93,11 +74,11 @@ class LoadOptions:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "LoadOptions":
-        """Read the options by their names, with underscores; raises CannotTell."""
+        """Read the options by their parameters; raises InconclusiveError."""
         interval, timeout = seconds(given["interval"]), seconds(given["timeout"])
         agents = int(given["agents"])
         if agents < 1 or interval <= 0 or timeout <= 0:
-            raise CannotTell("--agents, --interval and --timeout are more than nothing")
+            raise InconclusiveError("--agents, --interval and --timeout must be greater than 0")
         return cls(
             agents=agents,
             ramp=None if given["ramp"] in (None, "") else seconds(given["ramp"]),
@@ -107,8 +88,7 @@ class LoadOptions:
             timeout=timeout,
             mix=_path(given["mix"]),
             seed=given["seed"] or None,
-            headers=merged(parse_headers(given["header"] or ()), headers_from_environment(given["header_env"] or ())),
-            tls=Tls(_path(given["ca"]), _path(given["cert"]), _path(given["key"])),
+            access=Access.of(given),
             fail_if=tuple(map(Condition.parse, given["fail_if"] or ())) or conditions.DEFAULT,
             json=_path(given["summary_json"]),
             html=_path(given["summary_html"]),
@@ -116,45 +96,45 @@ class LoadOptions:
         )
 
     def require_writable(self) -> None:
-        """Find out before anything is sent, so that no result is lost to a path; raises CannotTell."""
+        """Check the paths before anything is sent, so that no result is lost; raises InconclusiveError."""
         for path in (self.json, self.html):
             try:
                 if path is not None:
                     path.open("a").close()
             except OSError as error:
-                raise CannotTell(f"cannot write {path}: {error.strerror}") from error
+                raise InconclusiveError(f"cannot write {path}: {error.strerror}") from error
 
     def behaviour(self, scenario: Behaviour, name: str) -> Behaviour:
-        """Return what agents do: as the scenario has it, unless it is the mixed one; raises CannotTell."""
+        """Return the behaviour of the agents: the scenario's, or that of --mix; raises InconclusiveError."""
         if self.mix is None:
             return scenario
         if name != "mixed":
-            raise CannotTell(f"--mix is for the scenario mixed; {name} has its own shares")
+            raise InconclusiveError(f"--mix is for the scenario mixed; {name} has its own shares")
         return Behaviour.read(self.mix)
 
     def ramp_of(self, behaviour: Behaviour) -> float:
-        """Return how long the fleet takes to come: who polls is spread over an interval, unless told otherwise."""
+        """Return the seconds until all agents have started: by default, agents that poll start within one interval."""
         if self.ramp is not None:
             return self.ramp
         return self.interval if behaviour.polls else 0.0
 
     def require_permission(self, url: str, behaviour: Behaviour) -> str:
-        """Return the URL of the endpoint; raises CannotTell for a host that may not be loaded like that."""
+        """Return the URL of the endpoint; raises InconclusiveError for a host that may not be loaded."""
         endpoint = UrlTarget(url).name
         rate = self.agents / max(1.0, self.ramp_of(behaviour))
         if behaviour.polls:
             rate = max(rate, self.agents / (self.interval if not behaviour.outage_every else 1.0))
         host = urlsplit(endpoint).hostname or ""
         if rate > MODEST_RATE and not self.may_load and not is_loopback(host):
-            raise CannotTell(
+            raise InconclusiveError(
                 f"{self.agents:,} agents would send up to {rate:,.0f} messages per second to {host}, which is not this "
-                f"machine: if you may do that, add --i-may-load-this-host (or set {PERMISSION}=1)"
+                f"machine: if you have permission, add --i-may-load-this-host (or set {PERMISSION}=1)"
             )
         return endpoint
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a name or an address is this machine; one that cannot be found out is not."""
+    """Tell whether a name or an address is this machine; an unknown name is not."""
     try:
         addresses = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):

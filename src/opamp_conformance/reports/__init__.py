@@ -1,1 +1,1 @@
-"""Outputs made from the stream of events: terminal, JUnit, JSON Lines."""
+"""Outputs made from the stream of events: terminal, JUnit, JSON Lines, pages."""

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Final
 
-from opamp_conformance.events import Event, RunFinished, RunStarted
-from opamp_conformance.reports.recording import SUMMARIES
-from opamp_conformance.verdicts import ExitCode, Verdict
+from opamp_conformance.reports.run_record import SUMMARIES
+from opamp_conformance.results.events import Event, RunFinished, RunStarted
+from opamp_conformance.results.verdicts import ExitCode, Verdict
 
 _COLOURS: Final = {
     ExitCode.CONFORMANT: "brightgreen",

@@ -1,4 +1,4 @@
-"""The features as a book for reviewers: a page a chapter, and beside each scenario how a server fared."""
+"""The features as a book for reviewers: one page per chapter, with the verdicts of a run next to the scenarios."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,19 @@ from pytest_bdd.feature import get_features
 from pytest_bdd.parser import Examples, Feature, ScenarioTemplate, Step
 
 from opamp_conformance import resources
-from opamp_conformance.catalogue import Scenario, load_catalogue
 from opamp_conformance.ledger import load
 from opamp_conformance.reports.html import rendered
-from opamp_conformance.reports.recording import Recording
-from opamp_conformance.verdicts import Verdict
+from opamp_conformance.reports.run_record import RunRecord
+from opamp_conformance.results.verdicts import Verdict
+from opamp_conformance.suite.catalogue import Scenario, Tags, load_catalogue
+
+Verdicts = Mapping[tuple[str, str], Verdict]
+"""The verdicts of a run, by the key and transport of a case."""
 
 
 @dataclass(frozen=True)
-class Promise:
-    """One scenario as it is read: its own steps, its examples, and the verdicts of a run by case and transport."""
+class Entry:
+    """One scenario for readers: its own steps, its examples, and the verdicts of a run by title and transport."""
 
     scenario: Scenario
     steps: Sequence[str]
@@ -28,23 +31,23 @@ class Promise:
 
 @dataclass(frozen=True)
 class Part:
-    """A feature: why it is there, what comes before each scenario, and the scenarios of each rule."""
+    """A feature: its description, its background, and the scenarios of each rule."""
 
     name: str
     description: str
     background: Sequence[str]
-    rules: Sequence[tuple[str, Sequence[Promise]]]
+    rules: Sequence[tuple[str, Sequence[Entry]]]
 
     @property
-    def promises(self) -> list[Promise]:
-        return [promise for _, promises in self.rules for promise in promises]
+    def entries(self) -> list[Entry]:
+        return [entry for _, entries in self.rules for entry in entries]
 
 
-def write_book(folder: Path, recording: Recording | None) -> list[Path]:
-    """Write the pages into a folder, which is made; returns them, the first one first. Raises OSError."""
+def write_book(folder: Path, record: RunRecord | None) -> list[Path]:
+    """Write the pages into a folder, and create the folder; returns the paths, the start page first. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    chapters = dict(_chapters(_verdicts(recording)))
-    values = {"chapters": chapters, "run": recording, "requirements": len(load())}
+    chapters = dict(_chapters(_verdicts(record)))
+    values = {"chapters": chapters, "run": record, "requirements": len(load())}
     pages = {"index.html": rendered("book.html", **values)}
     names = list(chapters)
     for number, name in enumerate(names):
@@ -55,35 +58,37 @@ def write_book(folder: Path, recording: Recording | None) -> list[Path]:
     return [folder / path for path in pages]
 
 
-def _chapters(verdicts: Mapping[str, list[tuple[str, Verdict]]]) -> Iterator[tuple[str, list[Part]]]:
+def _chapters(verdicts: Verdicts) -> Iterator[tuple[str, list[Part]]]:
     features = sorted(get_features([str(resources.folder("features"))]), key=lambda feature: feature.filename)
     for chapter, found in groupby(features, key=lambda feature: Path(feature.filename).parent.name):
         yield chapter, [_part(feature, verdicts) for feature in found]
 
 
-def _part(feature: Feature, verdicts: Mapping[str, list[tuple[str, Verdict]]]) -> Part:
+def _part(feature: Feature, verdicts: Verdicts) -> Part:
     templates = feature.scenarios.values()
     rules = [
-        (rule, [_promise(template, verdicts) for template in found])
+        (rule, [_entry(feature, template, verdicts) for template in found])
         for rule, found in groupby(templates, key=lambda template: template.rule.name if template.rule else "")
     ]
     background = feature.background.steps if feature.background else []
     return Part(feature.name or "", feature.description or "", _lines(background), rules)
 
 
-def _promise(template: ScenarioTemplate, verdicts: Mapping[str, list[tuple[str, Verdict]]]) -> Promise:
-    scenario = load_catalogue()[template.name]
-    seen = [(name, transport, verdict) for name in scenario.names for transport, verdict in verdicts.get(name, [])]
+def _entry(feature: Feature, template: ScenarioTemplate, verdicts: Verdicts) -> Entry:
+    [key] = Tags.of(feature, template, load()).keys
+    scenario = load_catalogue()[key]
+    seen = [
+        (case.title, case.transport, verdicts[case.key, case.transport])
+        for case in scenario.cases()
+        if (case.key, case.transport) in verdicts
+    ]
     own = [step for step in template.steps if step.background is None]
-    return Promise(scenario, _lines(own), template.examples, seen)
+    return Entry(scenario, _lines(own), template.examples, seen)
 
 
 def _lines(steps: Sequence[Step]) -> list[str]:
     return [f"{step.keyword} {step.name}" for step in steps]
 
 
-def _verdicts(recording: Recording | None) -> dict[str, list[tuple[str, Verdict]]]:
-    found: dict[str, list[tuple[str, Verdict]]] = {}
-    for event in recording.scenarios if recording else ():
-        found.setdefault(event.name, []).append((event.transport, event.verdict))
-    return found
+def _verdicts(record: RunRecord | None) -> Verdicts:
+    return {(event.key, event.transport): event.verdict for event in (record.scenarios if record else ())}

@@ -1,11 +1,11 @@
-"""Runs side by side: what changed between two, and how several servers fare."""
+"""Comparisons of runs: what changed between two, and the verdicts on several servers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from opamp_conformance.reports.recording import Recording
-from opamp_conformance.verdicts import Verdict
+from opamp_conformance.reports.run_record import RunRecord
+from opamp_conformance.results.verdicts import Verdict
 
 _RANKS: Final = {
     Verdict.PASSED: 0,
@@ -16,30 +16,30 @@ _RANKS: Final = {
     Verdict.BLOCKED: 2,
     Verdict.ERROR: 2,
 }
-"""How bad a verdict is. A failure that becomes known, or not to be reached, is no better and no worse."""
+"""How bad a verdict is. A failure that becomes known or blocked is neither better nor worse."""
 
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """What is compared: a scenario over a transport, or a requirement that every reply is checked against."""
+    """What is compared: a scenario over a transport, or a requirement that every message is checked for."""
 
     chapter: str
-    name: str
+    key: str
     transport: str = ""
     level: str = ""
 
     def __str__(self) -> str:
         over = f" ({self.transport})" if self.transport else ""
-        return f"{self.chapter}: {self.name}{over}"
+        return f"{self.chapter}: {self.key}{over}"
 
 
-EVERY_REPLY: Final = "every reply"
+EVERY_MESSAGE: Final = "every message"
 """The chapter of findings."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing whose verdict differs; None where it was not run."""
+    """A verdict that differs; None where the scenario did not run."""
 
     key: Key
     before: Verdict | None
@@ -47,21 +47,19 @@ class Change:
 
     @property
     def is_regression(self) -> bool:
-        """Whether it was better before. What was not run in one of the runs says nothing."""
+        """Whether it was better before. A scenario that ran in only one of the runs is no regression."""
         before, after = self.before, self.after
         return before is not None and after is not None and _RANKS[after] > _RANKS[before]
 
 
-def verdicts_of(recording: Recording) -> dict[Key, Verdict]:
-    """Return the verdicts of a run by what they are about."""
-    found = {
-        Key(event.chapter, event.name, event.transport, event.level): event.verdict for event in recording.scenarios
-    }
-    findings = {Key(EVERY_REPLY, event.requirement, "", event.level): event.verdict for event in recording.findings}
+def verdicts_of(record: RunRecord) -> dict[Key, Verdict]:
+    """Return the verdicts of a run by their keys."""
+    found = {Key(event.chapter, event.key, event.transport, event.level): event.verdict for event in record.scenarios}
+    findings = {Key(EVERY_MESSAGE, event.requirement, "", event.level): event.verdict for event in record.findings}
     return {**found, **findings}
 
 
-def changes(before: Recording, after: Recording) -> list[Change]:
+def changes(before: RunRecord, after: RunRecord) -> list[Change]:
     """Return what differs, regressions first."""
     old, new = verdicts_of(before), verdicts_of(after)
     found = [Change(key, _verdict(key, old), _verdict(key, new)) for key in sorted({*old, *new})]
@@ -69,19 +67,19 @@ def changes(before: Recording, after: Recording) -> list[Change]:
 
 
 def _verdict(key: Key, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
-    """Return a verdict, None if that was not run. Without a finding, no reply was at fault."""
-    return verdicts.get(key, Verdict.PASSED if key.chapter == EVERY_REPLY else None)
+    """Return a verdict, None if the scenario did not run. Without a finding, every message was right."""
+    return verdicts.get(key, Verdict.PASSED if key.chapter == EVERY_MESSAGE else None)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Verdicts of several servers: a column each, by the name it was given, and a row for each thing compared."""
+    """Verdicts on several servers: a column for each server, with its name, and a row for each key."""
 
     names: Sequence[str]
-    recordings: Sequence[Recording]
+    records: Sequence[RunRecord]
 
     def rows(self) -> Iterator[tuple[Key, Sequence[Verdict | None]]]:
-        """Yield what is compared, with its verdict of each server, None where it was not run."""
-        columns: list[Mapping[Key, Verdict]] = [verdicts_of(recording) for recording in self.recordings]
+        """Yield each key with its verdict on each server, None where it did not run."""
+        columns: list[Mapping[Key, Verdict]] = [verdicts_of(record) for record in self.records]
         for key in sorted({key for column in columns for key in column}):
             yield key, [_verdict(key, column) for column in columns]

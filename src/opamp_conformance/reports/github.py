@@ -1,12 +1,12 @@
-"""The run on GitHub Actions: failures as annotations, and a table in the summary of the job."""
+"""The run on GitHub Actions: failures as annotations, and a table in the job summary."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from opamp_conformance.events import Event, FindingBooked, RunFinished, ScenarioFinished
-from opamp_conformance.reports.recording import Recording
-from opamp_conformance.verdicts import Verdict
+from opamp_conformance.reports.run_record import RunRecord
+from opamp_conformance.results.events import Event, FindingBooked, RunFinished, ScenarioFinished
+from opamp_conformance.results.verdicts import Verdict
 
 _KINDS: Final = {
     Verdict.FAILED: "error",
@@ -15,11 +15,11 @@ _KINDS: Final = {
     Verdict.WARNED: "warning",
 }
 _MOST: Final = 10
-"""GitHub shows no more annotations of one kind and step."""
+"""GitHub shows no more annotations of one kind per step."""
 
 
 class GitHub:
-    """Writes workflow commands by ``say``, and appends Markdown to the summary's file, if there is one."""
+    """Writes workflow commands with ``say``, and appends Markdown to the file of the summary, if there is one."""
 
     def __init__(self, say: Callable[[str], None], summary: Path | None) -> None:
         self._say = say
@@ -35,7 +35,7 @@ class GitHub:
                 self._annotate(event)
             case RunFinished() if self._summary is not None:
                 with self._summary.open("a", encoding="utf-8") as file:
-                    file.write(_markdown(Recording.of(self._events)))
+                    file.write(_markdown(RunRecord.of(self._events)))
 
     def _annotate(self, event: ScenarioFinished | FindingBooked) -> None:
         kind = _KINDS[event.verdict]
@@ -48,23 +48,23 @@ class GitHub:
 
 def _name(event: ScenarioFinished | FindingBooked) -> str:
     if isinstance(event, FindingBooked):
-        return f"{event.requirement}, in {event.count} replies"
-    return f"{event.chapter}: {event.name} ({event.transport})"
+        return f"{event.requirement}, in {event.count} messages"
+    return f"{event.key} ({event.transport}): {event.title}"
 
 
-def _markdown(recording: Recording) -> str:
-    started = recording.started
-    lines = [f"## OpAMP {started.specification}: {recording.verdict}", ""]
+def _markdown(record: RunRecord) -> str:
+    started = record.started
+    lines = [f"## OpAMP {started.specification}: {record.verdict}", ""]
     lines += [f"{_cell(started.target)}, contracts {', '.join(started.contracts)}", ""]
-    shown = [verdict for verdict in Verdict if recording.finished.verdicts.get(verdict)]
+    shown = [verdict for verdict in Verdict if record.finished.verdicts.get(verdict)]
     lines += [f"| chapter | {' | '.join(shown)} |", f"|---|{'---|' * len(shown)}"]
-    for chapter, counts in recording.counts("chapter").items():
+    for chapter, counts in record.counts("chapter").items():
         lines.append(f"| {chapter} | {' | '.join(str(counts[verdict] or '') for verdict in shown)} |")
-    judged: list[ScenarioFinished | FindingBooked] = [*recording.scenarios, *recording.findings]
-    trouble = [event for event in judged if event.verdict in _KINDS]
-    if trouble:
+    judged: list[ScenarioFinished | FindingBooked] = [*record.scenarios, *record.findings]
+    problems = [event for event in judged if event.verdict in _KINDS]
+    if problems:
         lines += ["", "| verdict | level | what | expected | actual |", "|---|---|---|---|---|"]
-    for event in trouble:
+    for event in problems:
         cells = (event.verdict, event.level, _name(event), event.expected, event.actual)
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join([*lines, "", ""])

@@ -1,4 +1,4 @@
-"""The run as one page: nothing from the network, readable without scripts, printable."""
+"""The run as one HTML page, which loads nothing from the network, and is readable without scripts."""
 
 from functools import cache
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 import jinja2
 
-from opamp_conformance.events import Event, RunFinished
-from opamp_conformance.reports.recording import Recording
-from opamp_conformance.verdicts import Verdict
+from opamp_conformance.reports.run_record import RunRecord
+from opamp_conformance.results.events import Event, RunFinished
+from opamp_conformance.results.verdicts import Verdict
 
-TROUBLE = (Verdict.FAILED, Verdict.BLOCKED, Verdict.ERROR, Verdict.WARNED)
+PROBLEMS = (Verdict.FAILED, Verdict.BLOCKED, Verdict.ERROR, Verdict.WARNED)
 """The verdicts that a reader looks for first."""
 
 
@@ -25,12 +25,12 @@ class Html:
         """Take one event; the last one writes the file."""
         self._events.append(event)
         if isinstance(event, RunFinished):
-            self._path.write_text(page(Recording.of(self._events)), encoding="utf-8")
+            self._path.write_text(page(RunRecord.of(self._events)), encoding="utf-8")
 
 
-def page(recording: Recording) -> str:
+def page(record: RunRecord) -> str:
     """Make the page of a run."""
-    return rendered("report.html", run=recording, trouble=TROUBLE)
+    return rendered("report.html", run=record, problems=PROBLEMS)
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -54,5 +54,5 @@ def _environment() -> jinja2.Environment:
 
 
 def titled(chapter: str) -> str:
-    """Name a chapter as a heading does."""
+    """Write the name of a chapter as a heading."""
     return chapter.replace("_", " ").capitalize()

@@ -1,8 +1,8 @@
-"""The stream of events as JSON Lines: one object an event."""
+"""The stream of events as JSON Lines: one object per event."""
 
 from typing import TextIO
 
-from opamp_conformance.events import Event, as_json
+from opamp_conformance.results.events import Event, as_json
 
 
 class JsonLines:

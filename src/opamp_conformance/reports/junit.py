@@ -1,12 +1,15 @@
-"""JUnit XML, as CI servers read it: a suite a chapter and transport, a case a scenario."""
+"""JUnit XML, as CI servers read it: one suite per chapter and transport, one case per scenario.
+
+The name of a case is its key, which is stable; its title is a property.
+"""
 
 import re
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from opamp_conformance.events import Event, FindingBooked, RunFinished, RunStarted, ScenarioFinished
-from opamp_conformance.verdicts import Verdict
+from opamp_conformance.results.events import Event, FindingBooked, RunFinished, RunStarted, ScenarioFinished
+from opamp_conformance.results.verdicts import Verdict
 
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -25,18 +28,23 @@ class JUnit:
             case RunStarted():
                 self._root.set("name", f"opamp-conformance {event.target}")
             case ScenarioFinished():
-                case = self._case(f"{event.chapter}.{event.transport}", event.name, event.seconds)
-                properties = {"level": event.level, "contract": event.contract, "transport": event.transport}
+                case = self._case(f"{event.chapter}.{event.transport}", event.key, event.seconds)
+                properties = {
+                    "title": event.title,
+                    "level": event.level,
+                    "contract": event.contract,
+                    "transport": event.transport,
+                }
                 self._properties(case, {**properties, "verdict": event.verdict, **_maturity(event)})
                 for requirement, link in zip(event.requirements, event.links, strict=True):
                     self._properties(case, {"requirement": requirement, "specification": link})
                 details = f"{event.step}\n{event.reproduce}"
                 self._outcome(case, event.verdict, event.known_because or event.because, details)
             case FindingBooked():
-                case = self._case("every reply", event.requirement, 0)
+                case = self._case("every message", event.requirement, 0)
                 properties = {"level": event.level, "requirement": event.requirement, "verdict": event.verdict}
                 self._properties(case, {**properties, "specification": event.link})
-                because = f"{event.because}, in {event.count} replies"
+                because = f"{event.because}, in {event.count} messages"
                 self._outcome(case, event.verdict, event.known_because or because, "")
             case RunFinished():
                 self._write()
@@ -81,5 +89,5 @@ def _maturity(event: ScenarioFinished) -> dict[str, str]:
 
 
 def _clean(text: str) -> str:
-    """Leave out what XML cannot hold."""
+    """Replace characters that XML cannot contain."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

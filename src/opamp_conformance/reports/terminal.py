@@ -1,4 +1,4 @@
-"""The run as people watch it: a line a scenario, and in full what went wrong."""
+"""The run on a terminal: one line per scenario, and all details of a failure."""
 
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -6,9 +6,16 @@ from typing import Final
 
 import click
 
-from opamp_conformance.events import Event, FindingBooked, RunFinished, RunStarted, ScenarioFinished, Traffic
-from opamp_conformance.reports.recording import SUMMARIES
-from opamp_conformance.verdicts import ExitCode, Verdict
+from opamp_conformance.reports.run_record import SUMMARIES
+from opamp_conformance.results.events import (
+    Event,
+    FindingBooked,
+    RunFinished,
+    RunStarted,
+    ScenarioFinished,
+    TranscriptEntry,
+)
+from opamp_conformance.results.verdicts import ExitCode, Verdict
 
 _COLOURS: Final = {
     Verdict.PASSED: "green",
@@ -29,7 +36,7 @@ _WIDTH: Final = max(len(verdict) for verdict in Verdict)
 
 
 class Terminal:
-    """Prints to standard output: with a line of progress on a terminal, in plain lines elsewhere."""
+    """Prints to standard output: plain lines, and on a terminal a line of progress."""
 
     def __init__(self, *, is_terminal: bool) -> None:
         self._is_terminal = is_terminal
@@ -46,7 +53,7 @@ class Terminal:
                 click.echo(f"target {event.target}{at}; contracts: {', '.join(event.contracts)}")
                 workers = f" in {event.workers} workers" if event.workers > 1 else ""
                 click.echo(
-                    f"{event.scenarios} scenarios over {' and '.join(event.transports)}{workers}; run {event.run}\n"
+                    f"{event.scenarios} scenarios over {' and '.join(event.transports)}{workers}; run {event.run_id}\n"
                 )
             case ScenarioFinished():
                 self._scenario(event)
@@ -60,7 +67,7 @@ class Terminal:
         self._clear_progress()
         if event.verdict is not Verdict.PASSED or not self._is_terminal:
             click.echo(
-                f"{_coloured(event.verdict)}  {event.level:<10}  {event.transport:<9}  {event.chapter}: {event.name}"
+                f"{_coloured(event.verdict)}  {event.level:<10}  {event.transport:<9}  {event.key}: {event.title}"
             )
         if event.verdict is Verdict.NOT_APPLICABLE:
             click.echo(_indented([event.actual]))
@@ -69,16 +76,16 @@ class Terminal:
         elif event.verdict is not Verdict.PASSED:
             click.echo(_indented(_explained(event)))
         if self._is_terminal:
-            click.echo(f"[{self._finished}/{self._scenarios}] {event.name}"[:79], nl=False)
+            click.echo(f"[{self._finished}/{self._scenarios}] {event.key}"[:79], nl=False)
 
     def _finding(self, event: FindingBooked) -> None:
         self._clear_progress()
-        click.echo(f"{_coloured(event.verdict)}  {event.level:<10}  in {event.count} replies: {event.requirement}")
+        click.echo(f"{_coloured(event.verdict)}  {event.level:<10}  in {event.count} messages: {event.requirement}")
         if event.verdict is Verdict.KNOWN:
             click.echo(_indented([event.known_because]))
             return
         lines = [f"expected  {event.expected}", f"actual    {event.actual}", f"see       {event.link}"]
-        click.echo(_indented([*lines, *_conversation(event.traffic)]))
+        click.echo(_indented([*lines, *_conversation(event.transcript)]))
 
     def _finish(self, event: RunFinished) -> None:
         self._clear_progress()
@@ -86,17 +93,10 @@ class Terminal:
         word, colour = SUMMARIES[event.exit_code], _SUMMARY_COLOURS[event.exit_code]
         click.echo(f"\n{click.style(word, fg=colour, bold=True)}: {counts or 'nothing ran'} in {event.seconds:.1f} s")
         if event.in_development:
-            click.echo(
-                f"of these, on parts that the specification marks [Development]: {_counted(event.in_development)}"
-            )
-        click.echo(
-            f"left behind on the target: {event.agents} agents"
-            + (
-                f", of which {event.still_connected} could not be disconnected"
-                if event.still_connected
-                else ", all disconnected"
-            )
-        )
+            click.echo(f"about parts that the specification marks as [Development]: {_counted(event.in_development)}")
+        disconnected = event.agents - event.still_connected
+        ended = "all of them" if not event.still_connected else f"{disconnected} of them"
+        click.echo(f"The run created {event.agents} agents on the target and disconnected {ended}.")
 
     def _clear_progress(self) -> None:
         if self._is_terminal:
@@ -115,14 +115,14 @@ def _explained(event: ScenarioFinished) -> Iterable[str]:
     if event.expected:
         yield f"expected  {event.expected}"
     yield f"actual    {event.actual}"
-    yield from _conversation(event.traffic)
+    yield from _conversation(event.transcript)
     yield f"again     {event.reproduce}"
 
 
-def _conversation(traffic: tuple[Traffic, ...]) -> Iterable[str]:
-    if len(traffic) > _MAX_EXCHANGES:
-        yield f"… {len(traffic) - _MAX_EXCHANGES} exchanges before these"
-    for exchange in traffic[-_MAX_EXCHANGES:]:
+def _conversation(transcript: tuple[TranscriptEntry, ...]) -> Iterable[str]:
+    if len(transcript) > _MAX_EXCHANGES:
+        yield f"… {len(transcript) - _MAX_EXCHANGES} earlier exchanges are not shown"
+    for exchange in transcript[-_MAX_EXCHANGES:]:
         yield f"at {exchange.sent_at:.3f} s  {exchange.method}{_headers(exchange.request_headers)}"
         yield from _message("-->", exchange.request_message, exchange.request_bytes)
         yield f"after {exchange.seconds * 1000:.1f} ms  {exchange.outcome}{_headers(exchange.response_headers)}"

@@ -1,4 +1,4 @@
-"""Servers that can be graded: the bundled mock, or any URL."""
+"""The servers that can be graded: the bundled mock server, Fleet Server, or any URL."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 from opamp_conformance.ledger import Contract
-from opamp_conformance.targets.elasticsearch import Access
+from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 
 
 @dataclass(frozen=True)
 class Tls:
-    """PEM files for TLS: who vouches for the server, and what the client shows."""
+    """PEM files for TLS: the authorities to trust, and the client's certificate and key."""
 
     ca: Path | None = None
     cert: Path | None = None
@@ -23,10 +23,10 @@ class Tls:
 class FleetAgents:
     """Where a target keeps documents like Fleet Server's ``.fleet-agents``, and the policy of the run's key.
 
-    ``patience`` is how many seconds a document may lag behind what was said on the wire.
+    ``patience`` is how many seconds a document may lag behind the messages.
     """
 
-    access: Access
+    access: ElasticsearchAccess
     index: str
     policy_id: str
     patience: float
@@ -34,7 +34,7 @@ class FleetAgents:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server that can be spoken to. Header values are secrets.
+    """A server that can be reached. Header values are secrets.
 
     ``control`` is the URL of its control plane (docs/control-plane.md), None if it has none. ``others`` are the URLs of
     other instances of it, ``version`` is its own version, if it is known.
@@ -50,7 +50,7 @@ class Endpoint:
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """What must not be shown: headers, and the credentials for what is behind the server."""
+        """What must not be shown: headers, and the credentials for Elasticsearch."""
         behind = {} if self.fleet_agents is None else self.fleet_agents.access.secrets
         return {**behind, **self.headers}
 
@@ -60,19 +60,19 @@ class Target(Protocol):
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
 
     @property
     def contracts(self) -> Sequence[Contract]:
-        """What it is graded by unless told otherwise."""
+        """The contracts that it is graded by, without other options."""
 
     @property
     def is_shared(self) -> bool:
-        """Whether others may depend on it, so that scenarios which could hurt it need leave."""
+        """Whether others may depend on it, so that disruptive scenarios need an option."""
 
     @property
     def arguments(self) -> Sequence[str]:
-        """The options of ``run`` that choose it again; a secret stands in none."""
+        """The options of ``run`` that choose it again, without secrets."""
 
     def start(self) -> AbstractContextManager[Endpoint]:
-        """Make the server reachable while in the ``with`` block."""
+        """Make the server reachable in the ``with`` block."""

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 
 @dataclass(frozen=True)
-class Access:
+class ElasticsearchAccess:
     """An Elasticsearch and who speaks to it; the URL may hold a user and password. All of these are secrets."""
 
     url: str
@@ -38,7 +38,10 @@ class Access:
         return {name: secret for name, secret in found.items() if secret}
 
     def client(self, *, timeout: float = 10) -> "Elasticsearch":
-        """Make a client, as Elastic's own products are: only those may touch Fleet's indices. Raises CannotTell."""
+        """Make a client. It says that it is a product of Elastic, because only those may use the indices of Fleet.
+
+        Raises InconclusiveError for a URL that is none.
+        """
         from elasticsearch import Elasticsearch  # noqa: PLC0415 (an extra)
 
         options: dict[str, Any] = {"api_key": self.api_key} if self.api_key else {}
@@ -49,18 +52,20 @@ class Access:
             return Elasticsearch(self.url, request_timeout=timeout, max_retries=0, **options)
         except ValueError as error:
             # What is wrong with it must not be repeated: it may hold a password.
-            raise CannotTell("the URL of Elasticsearch is not one: give it as https://HOST:PORT") from error
+            raise InconclusiveError("the URL of Elasticsearch is not one: give it as https://HOST:PORT") from error
 
 
 def require_extra() -> None:
-    """Raise CannotTell unless what is needed to speak to Elasticsearch, and to start containers, is installed."""
+    """Raise InconclusiveError unless the extra that speaks to Elasticsearch and starts containers is installed."""
     try:
         import docker  # type: ignore[import-untyped]  # noqa: F401, PLC0415
         import elasticsearch  # noqa: F401, PLC0415
         import testcontainers  # noqa: F401, PLC0415
     except ImportError as error:
         extra = "pip install 'opamp-conformance[fleet-server]'"
-        raise CannotTell(f"the fleet-server target needs more ({error.name} is not installed): {extra}") from error
+        raise InconclusiveError(
+            f"the fleet-server target needs more ({error.name} is not installed): {extra}"
+        ) from error
 
 
 def explain(error: Exception) -> str:

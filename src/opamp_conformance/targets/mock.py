@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from opamp_conformance.ledger import Contract
 from opamp_conformance.targets import Endpoint, FleetAgents
-from opamp_conformance.targets.elasticsearch import Access
+from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 from opamp_mock_server import DEFAULT_POLICY, MockServer, Settings
 
 
@@ -42,5 +42,5 @@ class MockTarget:
         store = self._settings.store
         if store is None:
             return None
-        access = Access(store.url, store.api_key, store.service_token, store.ca)
+        access = ElasticsearchAccess(store.url, store.api_key, store.service_token, store.ca)
         return FleetAgents(access, store.index, DEFAULT_POLICY, patience=2)

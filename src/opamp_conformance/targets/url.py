@@ -1,17 +1,17 @@
-"""Any server that is running already, by its URL."""
+"""Any server that is already running, by its URL."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger import Contract
 from opamp_conformance.targets import Endpoint, Tls
 
 
 class UrlTarget:
-    """A server at a URL, and ``others`` of its instances.
+    """A server at a URL, and the URLs of ``others`` of its instances.
 
     ``arguments`` are the options that describe its headers, without secrets.
     """
@@ -28,13 +28,13 @@ class UrlTarget:
         control: str | None = None,
         others: Sequence[str] = (),
     ) -> None:
-        """Check the URLs; raises CannotTell."""
+        """Check the URLs; raises InconclusiveError."""
         self._endpoint = Endpoint(
-            _checked(url, "/v1/opamp"),
+            _with_path(url, "/v1/opamp"),
             headers or {},
             tls,
-            None if control is None else _checked(control, "/control"),
-            tuple(_checked(other, "/v1/opamp") for other in others),
+            None if control is None else _with_path(control, "/control"),
+            tuple(_with_path(other, "/v1/opamp") for other in others),
         )
         self.name = self._endpoint.url
         urls = (self.name, *self._endpoint.others)
@@ -47,17 +47,25 @@ class UrlTarget:
         yield self._endpoint
 
 
-def _checked(url: str, default_path: str) -> str:
-    """Return a URL with its path; raises CannotTell."""
-    if not url.isprintable() or " " in url:
-        raise CannotTell(f"{url!r} is not a URL: it has characters that no URL has")
+def _with_path(url: str, default_path: str) -> str:
+    """Return a URL without credentials, with its path or the default one; raises InconclusiveError."""
+    checked_url(url, f"{url!r}", f"http://HOST:PORT{default_path}, or https://…")
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise InconclusiveError("a URL must not hold credentials: give them with --header-env 'Authorization=VARIABLE'")
+    return parts.geturl() if parts.path else parts._replace(path=default_path).geturl()
+
+
+def checked_url(url: str, name: str, form: str = "http://HOST:PORT") -> str:
+    """Return the URL of a server, http or https; raises InconclusiveError, which calls it ``name``.
+
+    A URL that may hold a password must not be shown: its ``name`` is the option that it came from.
+    """
     try:
         parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise CannotTell(f"{url!r} is not a URL: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise CannotTell(f"{url!r} is not a URL of a server: give it as http://HOST:PORT/v1/opamp, or https://…")
-    if parts.username or parts.password:
-        raise CannotTell("a URL must not hold credentials: give them with --header-env 'Authorization=VARIABLE'")
-    return parts.geturl() if parts.path else parts._replace(path=default_path).geturl()
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or not url.isprintable() or " " in url:
+        raise InconclusiveError(f"{name} is not the URL of a server: give it as {form}")
+    return url

@@ -11,20 +11,20 @@ from typing import Any, Final, NamedTuple
 
 from elasticsearch import AsyncElasticsearch
 
-from opamp_mock_server.records import AgentRecord
-from opamp_mock_server.stores import Conflict, StoreRefused, StoreUnavailable
-from opamp_mock_server.stores.documents import Documents, Stored, document_id, instance_uid_of, timestamp
-from opamp_mock_server.stores.elasticsearch.breaker import CircuitBreaker
+from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.stores.elasticsearch.batching import Batcher
+from opamp_mock_server.stores.elasticsearch.circuit_breaker import CircuitBreaker
 from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, delete_all, refusal, unavailable
-from opamp_mock_server.stores.elasticsearch.gathering import Gatherer
+from opamp_mock_server.stores.fleet_documents import FleetDocuments, Stored, document_id, instance_uid_of, timestamp
+from opamp_mock_server.stores.store import ConflictError, StoreRefusedError, StoreUnavailableError
 from opamp_proto import INSTANCE_UID_BYTES
 
 _log = logging.getLogger("opamp_mock_server.store")
 
 _MOST_RECALLED: Final = 50_000
 _SWEEP_SECONDS: Final = 1.0
-_DISOWNED_SECONDS: Final = 30.0
-"""How long a write that got no answer may still take effect."""
+_DISCARD_SECONDS: Final = 30.0
+"""How long a write without an answer may still take effect."""
 _TOLD: Final = "items.*.status,items.*._seq_no,items.*._primary_term,items.*.error.type,items.*.error.reason"
 
 
@@ -37,26 +37,28 @@ class Write(NamedTuple):
 
 
 class ElasticsearchStore:
-    """Acknowledges what Elasticsearch has acknowledged; remembers what it has seen last, and never trusts it.
+    """Acknowledges what Elasticsearch has acknowledged. It remembers records, but does not trust its memory.
 
-    Every put names the version it replaces, so that what was decided on an old one fails.
+    Every write names the version that it replaces, so a decision that is based on an old version fails.
     """
 
     checks_versions = True
 
-    def __init__(self, client: AsyncElasticsearch, index: str, documents: Documents, breaker: CircuitBreaker) -> None:
+    def __init__(
+        self, client: AsyncElasticsearch, index: str, documents: FleetDocuments, breaker: CircuitBreaker
+    ) -> None:
         self._client = client
         self._index = index
         self._documents = documents
         self._recalled: OrderedDict[bytes, AgentRecord] = OrderedDict()
-        self._reads = Gatherer(self._read, breaker)
-        self._writes = Gatherer(self._write, breaker, lambda write: len(write.document or ""))
-        self._disowned: dict[bytes, float] = {}
+        self._reads = Batcher(self._read, breaker)
+        self._writes = Batcher(self._write, breaker, lambda write: len(write.document or ""))
+        self._discarded: dict[bytes, float] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         if len(instance_uid) != INSTANCE_UID_BYTES:
-            return None, True  # No agent is called that.
+            return None, True  # No agent has such an instance_uid.
         return self._recalled.get(instance_uid), False
 
     async def get(self, instance_uid: bytes) -> AgentRecord | None:
@@ -76,7 +78,7 @@ class ElasticsearchStore:
         document = self._documents.document(kept, enrolled_at, description)
         try:
             version = await self._writes(_write(self._index, record.instance_uid, stored, document))
-        except (Conflict, StoreUnavailable):
+        except (ConflictError, StoreUnavailableError):
             self._recalled.pop(record.instance_uid, None)
             raise
         assert version is not None
@@ -87,8 +89,8 @@ class ElasticsearchStore:
         self._recalled.pop(instance_uid, None)
         await self._delete(instance_uid)
 
-    def disown(self, instance_uid: bytes) -> None:
-        self._disowned[instance_uid] = time.monotonic()
+    def discard(self, instance_uid: bytes) -> None:
+        self._discarded[instance_uid] = time.monotonic()
         if self._sweeper is None or self._sweeper.done():
             self._sweeper = asyncio.create_task(self._sweep())
 
@@ -108,7 +110,7 @@ class ElasticsearchStore:
             raise self._failed(error) from error
         records = []
         for hit in answer["hits"]["hits"]:
-            with contextlib.suppress(ValueError):  # Whatever else is in the index is nobody's record.
+            with contextlib.suppress(ValueError):  # Other documents in the index are not records.
                 found = self._found(instance_uid_of(hit["_id"]), {"found": True, **hit})
                 records += [found] if isinstance(found, AgentRecord) else []
         return records, answer["hits"]["total"]["value"]
@@ -122,7 +124,7 @@ class ElasticsearchStore:
         self._recalled.clear()
 
     async def close(self) -> None:
-        """Finish what is under way."""
+        """Finish the work in progress."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._sweep_once()
@@ -143,19 +145,19 @@ class ElasticsearchStore:
         return await self._writes(Write("delete", json.dumps(action))) is not None
 
     async def _sweep(self) -> None:
-        """Remove what was disowned; what is not there may still be under way."""
-        while self._disowned:
+        """Delete discarded records; if one is not there, its write may still take effect."""
+        while self._discarded:
             await asyncio.sleep(_SWEEP_SECONDS)
             await self._sweep_once()
 
     async def _sweep_once(self) -> None:
-        for instance_uid, since in list(self._disowned.items()):
+        for instance_uid, since in list(self._discarded.items()):
             try:
                 was_there = await self._delete(instance_uid)
-            except (StoreUnavailable, StoreRefused):
+            except (StoreUnavailableError, StoreRefusedError):
                 break
-            if was_there or time.monotonic() - since > _DISOWNED_SECONDS:
-                self._disowned.pop(instance_uid, None)
+            if was_there or time.monotonic() - since > _DISCARD_SECONDS:
+                self._discarded.pop(instance_uid, None)
 
     async def _read(self, instance_uids: Sequence[bytes]) -> Sequence[AgentRecord | Exception | None]:
         ids = [document_id(instance_uid) for instance_uid in instance_uids]
@@ -169,13 +171,13 @@ class ElasticsearchStore:
     def _found(self, instance_uid: bytes, answer: dict[str, Any]) -> AgentRecord | Exception | None:
         if "error" in answer:
             is_new_index = answer["error"]["type"] == "index_not_found_exception"
-            return None if is_new_index else StoreUnavailable(answer["error"]["reason"])
+            return None if is_new_index else StoreUnavailableError(answer["error"]["reason"])
         if not answer["found"]:
             return None
         try:
             return self._documents.record(instance_uid, answer["_seq_no"], answer["_primary_term"], answer["_source"])
         except (KeyError, TypeError, ValueError) as error:
-            return StoreRefused(f"the index holds a document that this server has not written: {error!r}")
+            return StoreRefusedError(f"the index has a document that this server has not written: {error!r}")
 
     async def _write(self, writes: Sequence[Write]) -> Sequence[Version | Exception | None]:
         lines: list[Any] = [line for write in writes for line in (write.action, write.document) if line is not None]
@@ -191,20 +193,20 @@ class ElasticsearchStore:
             return None
         if status >= 300:
             problem = refusal(status, item["error"])
-            if not isinstance(problem, Conflict):
-                _log.warning("Elasticsearch does not take a document: %s", problem)
+            if not isinstance(problem, ConflictError):
+                _log.warning("Elasticsearch rejects a document: %s", problem)
             return problem
         return Version(item["_seq_no"], item["_primary_term"])
 
-    def _failed(self, error: Exception) -> StoreUnavailable:
+    def _failed(self, error: Exception) -> StoreUnavailableError:
         problem = unavailable(error)
         _log.warning("Elasticsearch is not available: %s", problem)
         return problem
 
 
 def _write(index: str, instance_uid: bytes, replaced: Stored | None, document: str) -> Write:
-    """Make the operation that creates a document, or replaces the version that is named."""
-    # Nothing in it needs to be escaped: the name of an index has no characters that would.
+    """Return the operation that creates a document, or replaces a version of it."""
+    # Nothing needs to be escaped: the name of an index cannot have such characters.
     target = f'"_index":"{index}","_id":"{document_id(instance_uid)}"'
     if replaced is None:
         return Write("create", f'{{"create":{{{target}}}}}', document)

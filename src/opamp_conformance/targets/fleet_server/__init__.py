@@ -9,10 +9,10 @@ from typing import Final
 import requests
 import uuid6
 
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger import Contract
 from opamp_conformance.targets import Endpoint, FleetAgents, Tls
-from opamp_conformance.targets.elasticsearch import Access
+from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 from opamp_conformance.targets.fleet_server.containers import Containers, Images, Say, is_healthy, status
 from opamp_conformance.targets.fleet_server.preparation import Prepared, prepared
 
@@ -28,7 +28,7 @@ _PATIENCE_SECONDS: Final = 25.0
 class Services:
     """A Fleet Server that runs already, and its Elasticsearch with an administrator's credentials."""
 
-    elasticsearch: Access
+    elasticsearch: ElasticsearchAccess
     fleet_server_url: str
     tls: Tls = Tls()
 
@@ -80,7 +80,7 @@ def _require_healthy(url: str, tls: Tls) -> None:
     end = time.monotonic() + _HEALTHY_SECONDS
     while not is_healthy(url, tls):
         if time.monotonic() > end:
-            raise CannotTell(f"Fleet Server at {url} is not HEALTHY (GET /api/status)")
+            raise InconclusiveError(f"Fleet Server at {url} is not HEALTHY (GET /api/status)")
         time.sleep(0.2)
 
 

@@ -20,10 +20,10 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
-from opamp_conformance.errors import CannotTell
+from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.redaction import REDACTED
 from opamp_conformance.targets import Tls
-from opamp_conformance.targets.elasticsearch import Access
+from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 from opamp_conformance.targets.fleet_server.preparation import Prepared, configuration
 
 Say = Callable[[str], None]
@@ -52,10 +52,10 @@ class Images:
 
 
 class Containers:
-    """Starts containers on one network; raises CannotTell with the end of a container's log if one fails."""
+    """Starts containers on one network; raises InconclusiveError with the end of a container's log if one fails."""
 
     def __init__(self, images: Images, say: Say, *, keep: bool) -> None:
-        """Look for an engine, and remove what killed runs have left; raises CannotTell."""
+        """Look for an engine, and remove what killed runs have left; raises InconclusiveError."""
         self._images = images
         self._say = say
         self._keep = keep
@@ -65,7 +65,7 @@ class Containers:
             self._docker = docker.from_env()
             self._docker.ping()
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-            raise CannotTell(
+            raise InconclusiveError(
                 "no container engine answers: start one, or give --elasticsearch-url and --fleet-server-url"
             ) from error
         _remove_leftovers(self._docker, say)
@@ -85,7 +85,7 @@ class Containers:
                 self._say(f"their network is left: docker network rm {network.name}")
 
     @contextmanager
-    def elasticsearch(self, network: Network) -> Iterator[tuple[Access, str]]:
+    def elasticsearch(self, network: Network) -> Iterator[tuple[ElasticsearchAccess, str]]:
         """Start Elasticsearch with security on; returns how to reach it from here, and its URL in the network."""
         container = DockerContainer(self._images.elasticsearch)
         container.with_env("discovery.type", "single-node")
@@ -94,7 +94,7 @@ class Containers:
         container.with_exposed_ports(_ELASTICSEARCH_PORT)
         with self._started("Elasticsearch", "elasticsearch", container, network):
             address = self._address("Elasticsearch", container, _ELASTICSEARCH_PORT)
-            access = Access(f"http://elastic:{self._password}@{address}")
+            access = ElasticsearchAccess(f"http://elastic:{self._password}@{address}")
             self._wait("Elasticsearch", container, lambda: _is_up(access))
             yield access, f"http://elasticsearch:{_ELASTICSEARCH_PORT}"
 
@@ -140,7 +140,7 @@ class Containers:
         try:
             for progress in self._docker.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                 if "error" in progress:
-                    raise CannotTell(f"the image {image} cannot be pulled: {progress['error']}")
+                    raise InconclusiveError(f"the image {image} cannot be pulled: {progress['error']}")
                 layers[progress.get("id", "")] = progress.get("status", "")
                 if time.monotonic() - told > _PROGRESS_SECONDS:
                     told = time.monotonic()
@@ -148,7 +148,7 @@ class Containers:
                     self._say(f"pulling {image}: {done} of {len(layers)} layers")
         except (docker.errors.APIError, requests.exceptions.RequestException) as error:
             reason = getattr(error, "explanation", None) or type(error).__name__
-            raise CannotTell(f"the image {image} cannot be pulled: {reason}") from error
+            raise InconclusiveError(f"the image {image} cannot be pulled: {reason}") from error
 
     def _choose_reaper(self) -> None:
         config = testcontainers_config
@@ -159,7 +159,7 @@ class Containers:
         config.ryuk_image = self._images.reaper or config.ryuk_image
         try:
             self._pull(config.ryuk_image)
-        except CannotTell as error:
+        except InconclusiveError as error:
             self._say(f"{error}; what this run leaves if it is killed, the next one removes")
             config.ryuk_disabled = True
 
@@ -174,20 +174,20 @@ class Containers:
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError, RuntimeError) as error:
             reason = getattr(error, "explanation", None) or str(error)
             log = self._log_of(container) if container is not None else ""
-            raise CannotTell(
+            raise InconclusiveError(
                 f"{name} does not start: {reason}" + (f"; its log ends with\n{log}" if log else "")
             ) from error
 
     def _wait(self, name: str, container: DockerContainer, is_ready: Callable[[], bool]) -> None:
-        """Wait until a service is ready; raises CannotTell if it ends before that, or takes too long."""
+        """Wait until a service is ready; raises InconclusiveError if it ends before that, or takes too long."""
         began = told = time.monotonic()
         while not is_ready():
             container.reload()
             if container.status != "running":
-                raise CannotTell(f"{name} ended while it started; its log ends with\n{self._log_of(container)}")
+                raise InconclusiveError(f"{name} ended while it started; its log ends with\n{self._log_of(container)}")
             now = time.monotonic()
             if now - began > _START_SECONDS:
-                raise CannotTell(
+                raise InconclusiveError(
                     f"{name} is not ready after {_START_SECONDS:.0f} s; its log ends with\n{self._log_of(container)}"
                 )
             if now - told > _PROGRESS_SECONDS:
@@ -229,7 +229,7 @@ def is_healthy(url: str, tls: Tls = Tls()) -> bool:
         return False
 
 
-def _is_up(access: Access) -> bool:
+def _is_up(access: ElasticsearchAccess) -> bool:
     with access.client(timeout=5) as client:
         return client.ping()
 

@@ -11,8 +11,8 @@ import elastic_transport
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from opamp_conformance.errors import CannotTell
-from opamp_conformance.targets.elasticsearch import Access, explain
+from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.targets.elasticsearch import ElasticsearchAccess, explain
 
 KEYS: Final = ".fleet-enrollment-api-keys"
 POLICIES: Final = ".fleet-policies"
@@ -35,17 +35,17 @@ class Prepared:
     ``enrollment_key`` is what agents show. All but the policy's id are secrets.
     """
 
-    fleet: Access
+    fleet: ElasticsearchAccess
     enrollment_key: str
     api_key: str
     policy_id: str
 
 
 @contextmanager
-def prepared(admin: Access, run: str, *, keep: bool = False) -> Iterator[Prepared]:
+def prepared(admin: ElasticsearchAccess, run: str, *, keep: bool = False) -> Iterator[Prepared]:
     """Prepare an Elasticsearch for a run, and remove at its end what was made, unless it is to be kept.
 
-    Raises CannotTell.
+    Raises InconclusiveError.
 
     Fleet's indices are written as Fleet Server: a distribution lets nobody else do that.
     """
@@ -69,7 +69,7 @@ def prepared(admin: Access, run: str, *, keep: bool = False) -> Iterator[Prepare
 
 @contextmanager
 def _enrollment(
-    elastic: Elasticsearch, client: Elasticsearch, fleet: Access, name: str, keep: bool
+    elastic: Elasticsearch, client: Elasticsearch, fleet: ElasticsearchAccess, name: str, keep: bool
 ) -> Iterator[Prepared]:
     metadata = {"managed_by": "fleet", "managed": True, "type": "enroll", "policy_id": name}
     key_id, is_prepared = "", False
@@ -151,5 +151,5 @@ def configuration(made: Prepared, elasticsearch_url: str, port: int) -> str:
     )
 
 
-def _failed(error: Exception) -> CannotTell:
-    return CannotTell(f"Elasticsearch cannot be prepared for Fleet Server: {explain(error)}")
+def _failed(error: Exception) -> InconclusiveError:
+    return InconclusiveError(f"Elasticsearch cannot be prepared for Fleet Server: {explain(error)}")

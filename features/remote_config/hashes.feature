@@ -1,0 +1,35 @@
+Feature: The hash of a remote configuration
+  An agent reports the hash of the last configuration it received. The server compares it, and offers the
+  configuration again only if the hash differs.
+
+  Background:
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has applied a configuration
+
+  @MUST @remote-config.server-offers-on-mismatch
+  Scenario: An agent with another configuration is offered the right one
+    When the agent reports that it has applied another configuration
+    Then the agent is offered a configuration
+
+  @SHOULD @remote-config.server-compares-hash
+  Scenario: An agent that has lost its configuration is offered it again
+    When the agent reports that it has no configuration
+    Then the agent is offered a configuration
+
+  @SHOULD-NOT @remote-config.config-unset-if-unchanged.applied
+  Scenario: A configuration that the agent has applied is not sent again
+    When the agent reports that it has applied the configuration
+    Then no configuration files are sent
+
+  @SHOULD-NOT @remote-config.config-unset-if-unchanged.failed
+  Scenario: A configuration that the agent has failed to apply is not sent again
+    When the agent reports that it has failed to apply the configuration
+    Then no configuration files are sent
+
+  @implied @remote-config.hash-function
+  Scenario: Another configuration has another hash
+    When the operator offers the agent another configuration
+    And the agent receives the next message
+    Then the configuration has another hash than before

@@ -1,0 +1,66 @@
+Feature: Offers of a remote configuration
+  The operator defines a configuration for an agent. The server offers it to the agent if the agent accepts remote
+  configuration.
+
+  Background:
+    Given a server that offers remote configuration
+
+  Rule: An offer reaches its agent
+
+    @implied @remote-config.offer-field.connected
+    Scenario: A connected agent is offered a configuration
+      Given an agent with every capability
+      And the agent has reported its full status
+      When the operator offers the agent a configuration
+      And the agent receives the next message
+      Then the agent is offered a configuration
+
+    @implied @remote-config.offer-field.first-answer
+    Scenario: A configuration that was defined before the agent reports is in the first answer
+      Given an agent with every capability
+      And the operator has offered the agent a configuration
+      When the agent reports its full status
+      Then the agent is offered a configuration
+
+    @MUST-NOT @remote-config.not-offered-if-unsupported
+    Scenario: An agent that does not accept remote configuration is offered none
+      Given an agent with every capability but AcceptsRemoteConfig
+      And the agent has reported its full status
+      When the operator offers the agent a configuration
+      And the agent checks in
+      Then no configuration is offered
+
+    @transport.http @implied @retry.server-one-message
+    Scenario: If the operator offers two configurations, the agent receives the newer one
+      Given an agent with every capability
+      And the agent has reported its full status
+      And the operator has offered the agent a configuration
+      And the operator has offered the agent another configuration
+      When the agent checks in
+      Then the agent is offered the other configuration
+
+  Rule: An offer is well-formed
+
+    Background:
+      Given an agent with every capability
+      And the agent has received a configuration
+
+    @MUST @remote-config.config-hash-set
+    Scenario: A configuration has a hash
+      Then the configuration has a hash
+
+    @MUST @config-files.unique-names
+    Scenario: The names of configuration files are unique
+      Then no two configuration files have the same name
+
+    @implied @config-files.keys-are-names
+    Scenario: A configuration file has the name that the operator gave it
+      Then the configuration file has the name that the operator gave it
+
+    @SHOULD @config-files.single-entry
+    Scenario: A configuration of one file has one entry
+      Then the configuration has one file
+
+    @implied @config-files.content-type-mime
+    Scenario: The content type of a configuration file is a MIME type
+      Then the content type of the configuration file is a MIME type

@@ -1,0 +1,1 @@
+"""Who may send messages, and how many."""

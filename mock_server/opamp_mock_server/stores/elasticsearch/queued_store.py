@@ -1,0 +1,100 @@
+"""A store that acknowledges records before they are written. It is faster, but loses them if the process ends."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.stores.store import ConflictError, Store, StoreRefusedError, StoreUnavailableError
+
+_MOST_QUEUED: Final = 10_000
+_AT_ONCE: Final = 500
+_PAUSE_SECONDS: Final = 0.5
+_DRAIN_SECONDS: Final = 10
+
+
+_log = logging.getLogger("opamp_mock_server.store")
+
+
+class QueuedStore:
+    """Writes the last record of each agent later. If another writer was faster, it overwrites that record."""
+
+    checks_versions = False
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._queued: dict[bytes, AgentRecord] = {}
+        self._under_way: dict[bytes, AgentRecord] = {}
+        self._worker: asyncio.Task[None] | None = None
+
+    def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
+        queued = self._queued.get(instance_uid) or self._under_way.get(instance_uid)
+        return self._store.recall(instance_uid) if queued is None else (queued, True)
+
+    async def get(self, instance_uid: bytes) -> AgentRecord | None:
+        queued = self._queued.get(instance_uid) or self._under_way.get(instance_uid)
+        return await self._store.get(instance_uid) if queued is None else queued
+
+    async def put(self, record: AgentRecord) -> None:
+        if len(self._queued) >= _MOST_QUEUED:
+            raise StoreUnavailableError("the queue is full")
+        self._queued[record.instance_uid] = record
+        self._start()
+
+    async def delete(self, instance_uid: bytes) -> None:
+        self._queued.pop(instance_uid, None)
+        await self._store.delete(instance_uid)
+
+    def discard(self, instance_uid: bytes) -> None:
+        self._queued.pop(instance_uid, None)
+
+    async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
+        """Return records that were written, without those in the queue."""
+        return await self._store.listed(after, most)
+
+    async def clear(self) -> None:
+        self._queued.clear()
+        await self.drain()
+        await self._store.clear()
+
+    async def drain(self) -> None:
+        """Write the queued records, within a time limit."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while self._queued or self._under_way:
+                    await asyncio.wait([self._start()])
+
+    def _start(self) -> "asyncio.Task[None]":
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return self._worker
+
+    async def _work(self) -> None:
+        while self._queued:
+            for instance_uid in list(self._queued)[:_AT_ONCE]:
+                self._under_way[instance_uid] = self._queued.pop(instance_uid)
+            await asyncio.gather(*(self._put(record) for record in list(self._under_way.values())))
+
+    async def _put(self, record: AgentRecord) -> None:
+        try:
+            await self._put_at_last(record)
+        except Exception as error:
+            _log.warning("a queued record cannot be written: %r", error)
+        finally:
+            self._under_way.pop(record.instance_uid, None)
+
+    async def _put_at_last(self, record: AgentRecord) -> None:
+        now, _ = self._store.recall(record.instance_uid)
+        while True:
+            try:
+                return await self._store.put(record._replace(stored=None if now is None else now.stored))
+            except StoreUnavailableError:
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except ConflictError:
+                pass
+            with contextlib.suppress(StoreUnavailableError):
+                now = await self._store.get(record.instance_uid)
+            if now is not None and now.policy_id != record.policy_id:
+                raise StoreRefusedError("the agent was enrolled under another policy meanwhile")

@@ -1,0 +1,64 @@
+"""The agents of a scenario, and their ordinary reports."""
+
+from opamp_conformance.actions.preconditions import require_accepted
+from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent, capability
+from opamp_conformance.client.client import Client
+from opamp_conformance.errors import NotApplicableError
+from opamp_conformance.wire.exchange import Exchange
+from opamp_proto import opamp_pb2 as pb
+
+
+class Agents:
+    """Makes agents, and lets them report. A Given that the target breaks raises PreconditionFailedError."""
+
+    def __init__(self, client: Client, run_id: str) -> None:
+        self._client = client
+        self._run_id = run_id
+
+    def unknown(self) -> Agent:
+        """Make an agent that the target has never seen."""
+        return Agent(self._run_id)
+
+    def several(self, count: int) -> list[Agent]:
+        return [self.unknown() for _ in range(count)]
+
+    def with_every_capability(self, *without: str) -> Agent:
+        """Make an agent with every capability that the specification defines, except for some."""
+        missing = sum(capability(name) for name in without)
+        return Agent(self._run_id, capabilities=EVERY_CAPABILITY & ~missing)
+
+    def with_custom_capability(self, name: str) -> Agent:
+        agent = self.with_every_capability()
+        agent.custom_capabilities = (name,)
+        return agent
+
+    def only_reporting_status(self) -> Agent:
+        """Make an agent with no capability but the one that every agent must have."""
+        return Agent(self._run_id, capabilities=capability("ReportsStatus"))
+
+    def reported(self) -> Agent:
+        """Make an agent that has reported its full status (the specification has no notion of enrollment)."""
+        agent = self.unknown()
+        self.report(agent)
+        return agent
+
+    def report(self, agent: Agent) -> Exchange:
+        """Report the full status of an agent."""
+        return require_accepted(self._client.send(agent.full_status()))
+
+    def check_in(self, agent: Agent, times: int = 1) -> None:
+        for _ in range(times):
+            require_accepted(self._client.send(agent.check_in()))
+
+    def check_in_without_gap(self, agent: Agent) -> None:
+        """Check in where nothing is missing.
+
+        A server that asks for the full state even so asks for it on any connection, so it proves nothing there.
+        """
+        exchange = require_accepted(self._client.send(agent.check_in()))
+        if exchange.reply.flags & pb.ServerToAgentFlags_ReportFullState:
+            raise NotApplicableError("the server asks for the full state even if nothing is missing")
+
+    def disconnect(self, agent: Agent) -> None:
+        """Send agent_disconnect, and leave the connection open."""
+        require_accepted(self._client.send(agent.disconnect()))

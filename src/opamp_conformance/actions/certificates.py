@@ -1,0 +1,43 @@
+"""Client certificates on request (Agent-initiated CSR Flow)."""
+
+from opamp_conformance.client import certificates
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.client import Client
+from opamp_conformance.errors import PreconditionFailedError
+from opamp_conformance.wire.exchange import Exchange
+
+
+class CertificateRequests:
+    """Asks for certificates; ``last_request`` is the last CSR that was sent, in PEM."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.last_request = b""
+
+    def ask(self, agent: Agent) -> Exchange:
+        return self._send(agent, certificates.signing_request(agent.instance_uid))
+
+    def ask_with_garbage(self, agent: Agent) -> Exchange:
+        """Send PEM that is no request."""
+        return self._send(agent, b"-----BEGIN CERTIFICATE REQUEST-----\nnothing\n-----END CERTIFICATE REQUEST-----\n")
+
+    def ask_with_forged_request(self, agent: Agent) -> Exchange:
+        """Send a request that is not signed with the key it holds."""
+        return self._send(agent, certificates.forged_request(agent.instance_uid))
+
+    def ask_for_nothing(self, agent: Agent) -> Exchange:
+        """Send a request that has neither ``opamp`` nor anything else (ConnectionSettingsRequest)."""
+        message = agent.full_status()
+        message.connection_settings_request.SetInParent()
+        return self._client.send(message)
+
+    def issued(self, agent: Agent) -> Exchange:
+        """Ask, and require a certificate; a server that leaves it to people need not issue one at once."""
+        exchange = self.ask(agent)
+        if not exchange.reply.connection_settings.opamp.certificate.cert:
+            raise PreconditionFailedError("csr.server-responds", "the request is not answered with a certificate")
+        return exchange
+
+    def _send(self, agent: Agent, csr: bytes) -> Exchange:
+        self.last_request = csr
+        return self._client.send(agent.certificate_request(csr))

@@ -1,0 +1,56 @@
+"""What a scenario can use: the actions, each by what its words are about."""
+
+from dataclasses import dataclass
+
+from opamp_conformance.actions.agents import Agents
+from opamp_conformance.actions.bad_request import MalformedMessages
+from opamp_conformance.actions.certificates import CertificateRequests
+from opamp_conformance.actions.control_plane import ControlPlaneClient
+from opamp_conformance.actions.enrollment import Enrollment
+from opamp_conformance.actions.fleet_documents import FleetDocuments
+from opamp_conformance.actions.instance_uid import InstanceUidRequests
+from opamp_conformance.actions.instances import OtherInstance
+from opamp_conformance.actions.offers import OfferFlow
+from opamp_conformance.actions.plain_http import PlainHttpActions
+from opamp_conformance.actions.server_capabilities import ServerCapabilities
+from opamp_conformance.actions.websocket import WebSocketActions
+from opamp_conformance.client.client import Client
+
+
+@dataclass(frozen=True)
+class ScenarioContext:
+    """The client of one transport, and the actions on it, for one scenario after the other."""
+
+    client: Client
+    agents: Agents
+    enrollment: Enrollment
+    instance_uid: InstanceUidRequests
+    server: ServerCapabilities
+    control_plane: ControlPlaneClient
+    offers: OfferFlow
+    malformed: MalformedMessages
+    http: PlainHttpActions
+    websocket: WebSocketActions
+    certificates: CertificateRequests
+    other_instance: OtherInstance
+    documents: FleetDocuments
+
+    @classmethod
+    def of(cls, client: Client, run_id: str, documents: FleetDocuments, other: Client | None) -> "ScenarioContext":
+        """Put the actions together; ``other`` is the client of another instance, if there is one."""
+        server, control_plane = ServerCapabilities(client, run_id), ControlPlaneClient(client)
+        return cls(
+            client,
+            Agents(client, run_id),
+            Enrollment(client, run_id, documents),
+            InstanceUidRequests(client, run_id),
+            server,
+            control_plane,
+            OfferFlow(client, control_plane, server),
+            MalformedMessages(client),
+            PlainHttpActions(client),
+            WebSocketActions(client),
+            CertificateRequests(client),
+            OtherInstance(client, other),
+            documents,
+        )

@@ -1,0 +1,149 @@
+"""Offers, from both sides: the operator makes the server offer something, and an agent receives and applies it."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from opamp_conformance.actions.control_plane import ControlPlaneClient, Package
+from opamp_conformance.actions.server_capabilities import ServerCapabilities
+from opamp_conformance.client.agent import Agent, configuration
+from opamp_conformance.client.client import Client
+from opamp_conformance.errors import PreconditionFailedError
+from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.http import HttpResponse
+from opamp_proto import opamp_pb2 as pb
+
+FILE: Final = "collector.yaml"
+"""The name of the configuration file that is offered."""
+PACKAGE: Final = "collector"
+"""The name of the package that is offered."""
+CONNECTION: Final = "backend"
+"""The name of the other connection that is offered."""
+SETTINGS: Final = {
+    "OpAMP": "opamp",
+    "own metrics": "own_metrics",
+    "own traces": "own_traces",
+    "own logs": "own_logs",
+    "another connection": "other_connections",
+}
+"""The fields of ConnectionSettingsOffers, by the names that scenarios use."""
+
+
+class OfferFlow:
+    """Makes the server offer, and lets an agent receive and apply.
+
+    ``offer_`` is the operator's part, ``receive_`` adds the agent's, and ``apply_`` adds the agent's report that it
+    applied the offer. An offer that does not arrive raises PreconditionFailedError.
+    """
+
+    def __init__(self, client: Client, control_plane: ControlPlaneClient, server: ServerCapabilities) -> None:
+        self._client = client
+        self._control_plane = control_plane
+        self._server = server
+
+    def require(self, capability: str) -> None:
+        """Raise NotApplicableError unless the server announces a capability and can be made to use it."""
+        self._server.require(capability)
+        self._control_plane.require()
+
+    def offer_everything(self, agent: Agent) -> None:
+        """Offer everything that the specification defines."""
+        self.offer_configuration(agent, "receivers: {}")
+        self.offer_settings(agent, *SETTINGS.values())
+        self.offer_package(agent)
+
+    # ---- remote configuration
+
+    def offer_configuration(self, agent: Agent, text: str) -> None:
+        files = pb.AgentConfigMap()
+        files.config_map[FILE].CopyFrom(configuration(text))
+        self._control_plane.offer_remote_config(agent, files)
+
+    def receive_configuration(self, agent: Agent, text: str) -> Exchange:
+        self.offer_configuration(agent, text)
+        return self._receive(agent, lambda reply: reply.HasField("remote_config"), "remote-config.offer-field")
+
+    def apply_configuration(self, agent: Agent, text: str) -> None:
+        offer = self.receive_configuration(agent, text).reply.remote_config
+        if not offer.config_hash:
+            raise PreconditionFailedError("remote-config.config-hash-set", "the configuration has no hash")
+        agent.remote_config_hash = offer.config_hash
+        self._client.send(agent.remote_config_status(pb.RemoteConfigStatuses_APPLIED))
+
+    # ---- connection settings
+
+    def offer_settings(self, agent: Agent, *fields: str, host: str = "first.example") -> None:
+        """Offer settings in these fields of ConnectionSettingsOffers, for connections to a host."""
+        self._control_plane.offer_connection_settings(agent, settings(fields, host))
+
+    def receive_settings(self, agent: Agent, field: str) -> Exchange:
+        self.offer_settings(agent, field)
+        broken = "opamp-offer.sent-in-opamp" if field == "opamp" else "own-telemetry.offer-shape"
+        return self._receive(agent, lambda reply: reply.connection_settings.HasField(field), broken)
+
+    def apply_settings(self, agent: Agent, field: str) -> None:
+        agent.connection_settings_hash = self.receive_settings(agent, field).reply.connection_settings.hash
+        self._client.send(agent.connection_settings_status(pb.ConnectionSettingsStatuses_APPLIED))
+
+    def receive_proxy(self, agent: Agent) -> Exchange:
+        offer = settings(["opamp"], "first.example")
+        offer.opamp.proxy.url = "http://proxy.example:3128"
+        return self._receive_opamp_settings(agent, offer)
+
+    def receive_certificate(self, agent: Agent) -> Exchange:
+        """Offer a certificate that an authority has signed, with its private key."""
+        from opamp_conformance.client.certificates import signed_certificate  # noqa: PLC0415 - few runs need it
+
+        offer = settings(["opamp"], "first.example")
+        offer.opamp.certificate.CopyFrom(signed_certificate())
+        return self._receive_opamp_settings(agent, offer)
+
+    # ---- packages
+
+    def offer_package(
+        self, agent: Agent, *, version: str = "1.0.0", content: bytes = b"content", kind: str = "PackageType_TopLevel"
+    ) -> None:
+        self._control_plane.offer_packages(agent, {PACKAGE: Package(kind, version, content)})
+
+    def receive_package(self, agent: Agent, content: bytes) -> Exchange:
+        self.offer_package(agent, content=content)
+        return self._receive(agent, lambda reply: PACKAGE in reply.packages_available.packages, "packages.offer-field")
+
+    def apply_package(self, agent: Agent, content: bytes) -> Exchange:
+        exchange = self.receive_package(agent, content)
+        agent.packages_hash = exchange.reply.packages_available.all_packages_hash
+        if not agent.packages_hash:
+            raise PreconditionFailedError("packages.all-hash-set", "the offer has no all_packages_hash")
+        self._client.send(agent.package_statuses())
+        return exchange
+
+    def download(self, exchange: Exchange, *, first_byte: int = 0) -> HttpResponse:
+        """Download the file of the package that was offered, from its beginning or from a later byte."""
+        file = exchange.reply.packages_available.packages[PACKAGE].file
+        headers = {header.key: header.value for header in file.headers.headers}
+        part = {"Range": f"bytes={first_byte}-"} if first_byte else {}
+        return self._client.fetch(file.download_url, {**headers, **part})
+
+    def _receive_opamp_settings(self, agent: Agent, offer: pb.ConnectionSettingsOffers) -> Exchange:
+        self._control_plane.offer_connection_settings(agent, offer)
+        return self._receive(
+            agent, lambda reply: reply.connection_settings.HasField("opamp"), "opamp-offer.sent-in-opamp"
+        )
+
+    def _receive(self, agent: Agent, has_arrived: Callable[[pb.ServerToAgent], bool], requirement: str) -> Exchange:
+        exchange = self._client.receive_next(agent.check_in, agent.instance_uid)
+        if not has_arrived(exchange.reply):
+            raise PreconditionFailedError(requirement, "the operator's offer does not reach the agent")
+        return exchange
+
+
+def settings(fields: Sequence[str], host: str) -> pb.ConnectionSettingsOffers:
+    """Make settings in these fields of ConnectionSettingsOffers, for connections to a host."""
+    offer = pb.ConnectionSettingsOffers()
+    for field in fields:
+        if field == "opamp":
+            offer.opamp.destination_endpoint = f"wss://{host}:4320/v1/opamp"
+        elif field == "other_connections":
+            offer.other_connections[CONNECTION].destination_endpoint = f"https://{host}/other"
+        else:
+            getattr(offer, field).destination_endpoint = f"https://{host}/v1/{field.removeprefix('own_')}"
+    return offer

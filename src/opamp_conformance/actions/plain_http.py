@@ -1,0 +1,50 @@
+"""Requests of plain HTTP that differ from the ordinary one: headers, credentials, compression, connections."""
+
+import secrets
+from collections.abc import Mapping
+
+from opamp_conformance.actions.preconditions import require_accepted
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.client import Client
+from opamp_conformance.errors import NotApplicableError
+from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.http import HttpRequest
+
+
+class PlainHttpActions:
+    """Sends an agent's reports as HTTP requests of any form."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def require_credentials(self) -> None:
+        """Raise NotApplicableError if no credentials were given, as then none can be left out."""
+        if not self._client.has_credentials:
+            raise NotApplicableError("no Authorization header was given for this target, so none can be left out")
+
+    def report(self, agent: Agent, headers: Mapping[str, str | None], *, with_credentials: bool = True) -> Exchange:
+        """Report the full status with HTTP headers that differ from the ordinary ones; None removes a header."""
+        request = HttpRequest.of(agent.full_status()).with_headers(headers, with_credentials=with_credentials)
+        return self._client.deliver(request)
+
+    def report_with_wrong_credentials(self, agent: Agent) -> Exchange:
+        return self.report(agent, wrong_credentials(), with_credentials=False)
+
+    def report_compressed(self, agent: Agent) -> Exchange:
+        return self._client.deliver(HttpRequest.of(agent.full_status()).compressed())
+
+    def accepted_compressed_report(self, agent: Agent) -> Exchange:
+        return require_accepted(self.report_compressed(agent))
+
+    def check_in_and_close(self, agent: Agent) -> Exchange:
+        """Check in over an HTTP connection that ends with the response (RFC 9112, section 9.6)."""
+        return self._client.deliver(HttpRequest.of(agent.check_in()).with_headers({"Connection": "close"}))
+
+    def get(self) -> Exchange:
+        """Send a GET to the endpoint."""
+        return self._client.deliver(HttpRequest(b"", method="GET", headers={}))
+
+
+def wrong_credentials() -> dict[str, str]:
+    """Make an Authorization header with a key that no server knows."""
+    return {"Authorization": f"ApiKey {secrets.token_urlsafe(16)}"}

@@ -1,0 +1,68 @@
+"""Messages and connections of WebSocket that differ from the ordinary ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.client import Client
+from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.websocket import HEADER, WebSocketMessage
+
+ZERO_IN_TWO_BYTES: Final = b"\x80\x00"
+"""The header 0 as a varint that is longer than necessary."""
+
+
+class WebSocketActions:
+    """Sends WebSocket messages of any form, and opens and closes connections."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def report_in_fragments(self, agent: Agent, count: int) -> Exchange:
+        """Report in one WebSocket message of several frames (RFC 6455, section 5.4)."""
+        message = WebSocketMessage.of(agent.full_status())
+        size = len(message.body) // count + 1
+        parts = tuple(message.body[start : start + size] for start in range(0, len(message.body), size))
+        return self._client.deliver(replace(message, payload=parts))
+
+    def send_header_only(self, agent: Agent) -> Exchange:
+        return self._client.deliver(WebSocketMessage(HEADER, None, agent.instance_uid))
+
+    def report_with_header(self, agent: Agent, header: bytes) -> Exchange:
+        """Report after a header of any form; 0 is the only right one (WebSocket Message Format)."""
+        payload = header + agent.full_status().SerializeToString()
+        return self._client.deliver(WebSocketMessage(payload, None, agent.instance_uid))
+
+    def send_text_and_check_in(self, agent: Agent) -> Exchange:
+        """Send a text, then a check-in as a fence: a server that ignores texts answers the check-in first."""
+        text = WebSocketMessage("hello", None, agent.instance_uid)
+        return self._client.deliver_in_a_row([text, WebSocketMessage.of(agent.check_in())])[0]
+
+    def check_in_without_waiting(self, agent: Agent, count: int) -> list[Exchange]:
+        return self._client.deliver_in_a_row([WebSocketMessage.of(agent.check_in()) for _ in range(count)])
+
+    def report_on_connection_of(self, agent: Agent, others: Sequence[Agent]) -> list[Exchange]:
+        """Let other agents report on the connection of one agent."""
+        return [self._client.send(other.full_status(), connection_id=agent.instance_uid) for other in others]
+
+    def report_on_separate_connection(self, agent: Agent) -> Exchange:
+        """Report on a connection that no other agent uses, not even one with the same instance_uid."""
+        return self._client.send(agent.full_status(), connection_id=agent.instance_uid + b"separate")
+
+    def open_and_report(self, agent: Agent, headers: Mapping[str, str], *, with_credentials: bool = True) -> Exchange:
+        """Open a connection with these headers besides the ordinary ones, and report on it."""
+        message = replace(WebSocketMessage.of(agent.full_status()), headers=headers, with_credentials=with_credentials)
+        return self._client.deliver(message)
+
+    def ping(self, agent: Agent) -> str | None:
+        """Return why no pong came, None if it did."""
+        return self._client.ping(agent.instance_uid)
+
+    def close(self, agent: Agent) -> int | None:
+        """Return the code of the server's Close frame, None if it sent none."""
+        return self._client.close(agent.instance_uid)
+
+    def receive(self, agent: Agent) -> Exchange:
+        """Wait for one more message on the agent's connection, or for its end."""
+        return self._client.receive(agent.instance_uid)

@@ -1,0 +1,1 @@
+"""What a Then asserts, in one module per chapter. Each function returns, or raises a ViolationError."""

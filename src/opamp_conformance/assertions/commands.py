@@ -1,0 +1,15 @@
+"""Commands (ServerToAgentCommand)."""
+
+from opamp_conformance.assertions.common import satisfies, that
+from opamp_conformance.errors import NotApplicableError
+from opamp_conformance.wire.exchange import Exchange
+
+
+def sent_alone(exchange: Exchange) -> None:
+    if not exchange.reply.HasField("command"):
+        raise NotApplicableError("the server sends no command, and need not send one")
+    satisfies("command.alone", exchange)
+
+
+def none_sent(exchange: Exchange) -> None:
+    that(not exchange.reply.HasField("command"), "no command", "a command")

@@ -1,0 +1,24 @@
+"""Peers with fewer capabilities, or more (Interoperability)."""
+
+from typing import Final
+
+from opamp_conformance.assertions.common import processed, that
+from opamp_conformance.checks.server_messages import undeclared_use
+from opamp_conformance.errors import PreconditionFailedError, ViolationError
+from opamp_conformance.wire.exchange import Exchange
+
+_OFFERS: Final = ("remote_config", "connection_settings", "packages_available", "command", "custom_message")
+
+
+def nothing_offered(exchange: Exchange) -> None:
+    offered = [name for name in _OFFERS if exchange.reply.HasField(name)]
+    that(not offered, "no offer, command or custom message", ", ".join(offered))
+
+
+def only_announced(exchange: Exchange, announced: int) -> None:
+    """Assert that the reply uses only capabilities that the server ``announced`` (a bit set)."""
+    if not announced:
+        raise PreconditionFailedError("capabilities.server.first-message", "the first response carries no capabilities")
+    violation = undeclared_use(announced, processed(exchange))
+    if violation is not None:
+        raise ViolationError(violation)

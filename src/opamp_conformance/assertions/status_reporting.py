@@ -1,0 +1,82 @@
+"""Replies to reports (Status Reporting), and what the server's record shows."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opamp_conformance.assertions.common import described, processed, that
+from opamp_conformance.errors import PreconditionFailedError, ViolationError
+from opamp_conformance.wire.exchange import Exchange, fields_beyond_acknowledgement
+from opamp_proto import opamp_pb2 as pb
+
+_TOO_LARGE_STATUS: Final = 413  # RFC 9110, section 15.5.14
+_TOO_LARGE_CODE: Final = 1009  # RFC 6455, section 7.4.1
+
+
+def answered(exchange: Exchange) -> None:
+    """Assert that an answer came; one that is no ServerToAgent breaks another requirement."""
+    if exchange.problem is not None:
+        if exchange.is_answered:
+            raise PreconditionFailedError(exchange.broken_by_no_message, exchange.problem)
+        raise ViolationError(exchange.problem)
+
+
+def answered_unless_too_large(exchange: Exchange) -> None:
+    """By HTTP's 413, or WebSocket's 1009; v0.18.0 defines no limits, and forbids none."""
+    if exchange.status != _TOO_LARGE_STATUS and exchange.close_code != _TOO_LARGE_CODE:
+        answered(exchange)
+
+
+def reachable(exchange: Exchange) -> None:
+    if exchange.problem is not None:
+        raise ViolationError(exchange.problem)
+
+
+def is_server_to_agent(exchange: Exchange) -> None:
+    """Assert that the answer is a ServerToAgent; that an answer comes at all is another requirement."""
+    if exchange.problem is not None:
+        if not exchange.is_answered:
+            raise PreconditionFailedError("response.must-respond", exchange.problem)
+        raise ViolationError(exchange.problem)
+
+
+def accepted(exchange: Exchange) -> None:
+    that(not exchange.reply.HasField("error_response"), "no error_response", described(exchange))
+
+
+def understood(exchange: Exchange) -> None:
+    """Assert that the server answers without an error; an answer in the wrong form breaks another requirement."""
+    if exchange.problem is not None and (exchange.is_answered or exchange.is_silent):
+        raise PreconditionFailedError(exchange.broken_by_no_message, exchange.problem)
+    is_understood = exchange.problem is None and not exchange.is_error
+    that(is_understood, "a ServerToAgent without error_response", described(exchange))
+
+
+def bare_acknowledgement(exchange: Exchange) -> None:
+    extra = sorted(fields_beyond_acknowledgement(processed(exchange)))
+    that(not extra, "only instance_uid, as there is nothing to say", f"also {', '.join(extra)}")
+
+
+def full_state_requested(exchange: Exchange) -> None:
+    flags = processed(exchange).flags
+    that(flags & pb.ServerToAgentFlags_ReportFullState, "the flag ReportFullState", f"flags {flags:#x}")
+
+
+def no_full_state_requested(exchange: Exchange) -> None:
+    flags = processed(exchange).flags
+    that(not flags & pb.ServerToAgentFlags_ReportFullState, "no flag ReportFullState", f"flags {flags:#x}")
+
+
+def capabilities_announced(exchange: Exchange) -> None:
+    that(processed(exchange).capabilities, "capabilities", "capabilities 0")
+
+
+def accepts_status(exchange: Exchange) -> None:
+    bits = exchange.reply.capabilities
+    that(bits & pb.ServerCapabilities_AcceptsStatus, "AcceptsStatus among the capabilities", f"capabilities {bits:#x}")
+
+
+def reported_value_known(record: Mapping[str, Any], part: str, field: str, value: object = None) -> None:
+    """Assert that the server's record of an agent has a reported value; None stands for any value."""
+    reported = record.get("status", {}).get(part, {})
+    got = reported.get(field)
+    that(got == value if value is not None else got, f"{part}.{field} as it was reported", repr(reported) or "nothing")

@@ -1,0 +1,1 @@
+"""What every message must satisfy, whatever the scenario. Both directions: the target's messages, and our own."""

@@ -1,0 +1,48 @@
+"""The options for files that are made of a run, or of the file of an earlier run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from opamp_conformance.cli.files import FILE, require_different, writable
+from opamp_conformance.cli.help import together
+from opamp_conformance.reports.badge import Badge
+from opamp_conformance.reports.github import GitHub
+from opamp_conformance.reports.html import Html
+from opamp_conformance.reports.junit import JUnit
+from opamp_conformance.results.events import Listener
+
+output_options = together(
+    click.option("--html", type=FILE, help="Write the run as one page to this file."),
+    click.option("--junit", type=FILE, help="Write JUnit XML to this file."),
+    click.option("--badge", type=FILE, help="Write the verdict to this file, as shields.io reads it."),
+)
+"""The options of every command that writes reports."""
+
+
+@contextmanager
+def opened(
+    html: Path | None, junit: Path | None, badge: Path | None, **others: Path | None
+) -> Iterator[list[Listener]]:
+    """Open the files to write before anything is sent, so that a run's outcome is never lost to a path.
+
+    ``others`` are files that other code writes. Raises InconclusiveError.
+    """
+    require_different({"--html": html, "--junit": junit, "--badge": badge, **others})
+    outputs: list[Listener] = []
+    for path, output in ((html, Html), (junit, JUnit), (badge, Badge)):
+        if path is not None:
+            writable(path).close()
+            outputs.append(output(path))
+    yield outputs
+
+
+def on_github() -> list[Listener]:
+    """Return the output for GitHub Actions, if this runs there."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return []
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    return [GitHub(click.echo, Path(summary) if summary else None)]

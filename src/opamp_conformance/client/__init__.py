@@ -1,0 +1,1 @@
+"""The tester's agents: what they send, and the client that sends it."""

@@ -1,0 +1,187 @@
+"""The tester's agent: it composes AgentToServer messages and owns its sequence numbers."""
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from typing import Final
+
+import uuid6
+
+from opamp_proto import anyvalue_pb2
+from opamp_proto import opamp_pb2 as pb
+
+REQUEST_INSTANCE_UID: Final = int(pb.AgentToServerFlags_RequestInstanceUid)
+"""The flag by which an agent asks for a new instance_uid (AgentToServer.flags)."""
+UNKNOWN_FLAG: Final = 0x2
+"""A bit of AgentToServer.flags that v0.18.0 does not define."""
+
+SERVICE_NAME: Final = "opamp-conformance"
+"""The service.name by which the suite's agents can be told from others on a shared server."""
+
+ORDINARY_CAPABILITIES: Final = int(pb.AgentCapabilities_ReportsStatus | pb.AgentCapabilities_ReportsHealth)
+EVERY_CAPABILITY: Final = sum(pb.AgentCapabilities.values())
+"""All bits of AgentCapabilities that v0.18.0 defines."""
+
+
+def capability(name: str) -> int:
+    """Return a bit of AgentCapabilities by its name in the specification, as AcceptsRemoteConfig."""
+    return int(pb.AgentCapabilities.Value(f"AgentCapabilities_{name}"))
+
+
+class Agent:
+    """An agent as the specification wants it; knows nothing of transports.
+
+    ``run_id`` names the run it belongs to. Sequence numbers start at 1 and count every message composed.
+    The hashes are those of the last offers it has taken; ``custom_capabilities`` is None if it has nothing
+    to say of them.
+    """
+
+    def __init__(
+        self, run_id: str, instance_uid: bytes | None = None, capabilities: int = ORDINARY_CAPABILITIES
+    ) -> None:
+        self.run_id = run_id
+        self.instance_uid = instance_uid if instance_uid is not None else uuid6.uuid7().bytes
+        self.sequence_num = 0
+        self.capabilities = capabilities
+        self.remote_config_hash = b""
+        self.connection_settings_hash = b""
+        self.packages_hash = b""
+        self.custom_capabilities: Sequence[str] | None = None
+
+    def clone(self) -> "Agent":
+        """Return a twin, as of a cloned machine: the same instance_uid, and counting on by itself."""
+        twin = Agent(self.run_id, self.instance_uid, self.capabilities)
+        twin.sequence_num = self.sequence_num
+        return twin
+
+    def adopt(self, new_instance_uid: bytes) -> None:
+        """Use an instance_uid from the server from now on (ServerToAgent.agent_identification)."""
+        self.instance_uid = new_instance_uid
+
+    def can(self, bit: int) -> bool:
+        return bool(self.capabilities & bit)
+
+    def check_in(self, *, flags: int = 0) -> pb.AgentToServer:
+        """Compose a message that reports no change (Agent Status Compression)."""
+        self.sequence_num += 1
+        return pb.AgentToServer(
+            instance_uid=self.instance_uid,
+            sequence_num=self.sequence_num,
+            capabilities=self.capabilities,
+            flags=flags,
+        )
+
+    def full_status(self, *, flags: int = 0) -> pb.AgentToServer:
+        """Compose a status report that leaves nothing out (Status Reporting)."""
+        message = self.check_in(flags=flags)
+        self._describe(message.agent_description)
+        if self.can(pb.AgentCapabilities_ReportsHealth):
+            message.health.CopyFrom(healthy())
+        if self.can(pb.AgentCapabilities_ReportsEffectiveConfig):
+            message.effective_config.config_map.config_map[""].CopyFrom(configuration("receivers: {}"))
+        if self.can(pb.AgentCapabilities_ReportsRemoteConfig):
+            self._report_remote_config(message, pb.RemoteConfigStatuses_APPLIED)
+        if self.can(pb.AgentCapabilities_ReportsPackageStatuses):
+            message.package_statuses.server_provided_all_packages_hash = self.packages_hash
+        if self.can(pb.AgentCapabilities_ReportsConnectionSettingsStatus):
+            self._report_connection_settings(message, pb.ConnectionSettingsStatuses_APPLIED)
+        if self.can(pb.AgentCapabilities_ReportsAvailableComponents):
+            message.available_components.hash = components_hash()
+        if self.custom_capabilities is not None:
+            message.custom_capabilities.capabilities.extend(self.custom_capabilities)
+        return message
+
+    def disconnect(self, *, flags: int = 0, full_report: bool = False) -> pb.AgentToServer:
+        """Compose the last message of a session (AgentToServer.agent_disconnect)."""
+        message = self.full_status(flags=flags) if full_report else self.check_in(flags=flags)
+        message.agent_disconnect.SetInParent()
+        return message
+
+    # ---- what has changed, and nothing else
+
+    def remote_config_status(self, status: pb.RemoteConfigStatuses) -> pb.AgentToServer:
+        """Report what became of the last remote configuration (RemoteConfigStatus)."""
+        message = self.check_in()
+        self._report_remote_config(message, status)
+        return message
+
+    def connection_settings_status(self, status: pb.ConnectionSettingsStatuses) -> pb.AgentToServer:
+        """Report what became of the last connection settings (ConnectionSettingsStatus)."""
+        message = self.check_in()
+        self._report_connection_settings(message, status)
+        return message
+
+    def package_statuses(self) -> pb.AgentToServer:
+        """Report the packages by the hash of their last offer (PackageStatuses)."""
+        message = self.check_in()
+        message.package_statuses.server_provided_all_packages_hash = self.packages_hash
+        return message
+
+    def certificate_request(self, csr: bytes) -> pb.AgentToServer:
+        """Ask for a client certificate (CertificateRequest); ``csr`` is in PEM."""
+        message = self.full_status()
+        message.connection_settings_request.opamp.certificate_request.csr = csr
+        return message
+
+    # ---- sequence numbers
+
+    def count_from(self, sequence_num: int) -> None:
+        """Give the next message this sequence number, as after a restart."""
+        self.sequence_num = sequence_num - 1
+
+    def lose(self, messages: int) -> None:
+        """Count messages that never reach the server."""
+        self.sequence_num += messages
+
+    def _describe(self, description: pb.AgentDescription) -> None:
+        description.identifying_attributes.extend(
+            [attribute("service.name", SERVICE_NAME), attribute("service.instance.id", self.run_id)]
+        )
+        description.non_identifying_attributes.append(attribute("os.type", platform.system().lower()))
+
+    def _report_remote_config(self, message: pb.AgentToServer, status: pb.RemoteConfigStatuses) -> None:
+        report = message.remote_config_status
+        report.last_remote_config_hash = self.remote_config_hash
+        report.status = status if self.remote_config_hash else pb.RemoteConfigStatuses_UNSET
+        if report.status == pb.RemoteConfigStatuses_FAILED:
+            report.error_message = "the configuration does not parse"
+
+    def _report_connection_settings(self, message: pb.AgentToServer, status: pb.ConnectionSettingsStatuses) -> None:
+        report = message.connection_settings_status
+        report.last_connection_settings_hash = self.connection_settings_hash
+        report.status = status if self.connection_settings_hash else pb.ConnectionSettingsStatuses_UNSET
+        if report.status == pb.ConnectionSettingsStatuses_FAILED:
+            report.error_message = "the destination does not answer"
+
+
+def attribute(key: str, value: str) -> anyvalue_pb2.KeyValue:
+    return anyvalue_pb2.KeyValue(key=key, value=anyvalue_pb2.AnyValue(string_value=value))
+
+
+def healthy() -> pb.ComponentHealth:
+    return pb.ComponentHealth(healthy=True, status="StatusOK")
+
+
+def nested_health(depth: int) -> pb.ComponentHealth:
+    """Make the health of a pipeline of components in components (ComponentHealth.component_health_map)."""
+    health = healthy()
+    if depth:
+        health.component_health_map[f"component/{depth}"].CopyFrom(nested_health(depth - 1))
+    return health
+
+
+def components(depth: int) -> pb.ComponentDetails:
+    """Describe a component with components in it (ComponentDetails.sub_component_map)."""
+    details = pb.ComponentDetails(metadata=[attribute("code.namespace", f"level {depth}")])
+    if depth:
+        details.sub_component_map[f"component/{depth}"].CopyFrom(components(depth - 1))
+    return details
+
+
+def components_hash() -> bytes:
+    """The agent's own hash of its components (AvailableComponents.hash)."""
+    return hashlib.sha256(SERVICE_NAME.encode()).digest()
+
+
+def configuration(text: str) -> pb.AgentConfigFile:
+    return pb.AgentConfigFile(body=text.encode(), content_type="text/yaml")

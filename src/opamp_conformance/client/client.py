@@ -1,0 +1,303 @@
+"""The client that speaks for the tester's agents: it delivers messages, and records what comes of them."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+from opamp_conformance.checks.agent_messages import check_own
+from opamp_conformance.client.agent_tracker import CleanupReport
+from opamp_conformance.client.run_log import RunLog
+from opamp_conformance.errors import ThrottledError, Violation, ViolationError
+from opamp_conformance.targets import Endpoint, Tls
+from opamp_conformance.targets.tls import tls_context
+from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.http import HttpRequest, HttpResponse, HttpTransport
+from opamp_conformance.wire.transport import NoResponseError, Transport
+from opamp_conformance.wire.websocket import HEADER, ReceivedMessage, WebSocketMessage, WebSocketTransport
+from opamp_proto import opamp_pb2 as pb
+
+T = TypeVar("T")
+
+# As many as a server takes at once without noticing.
+_DISCONNECTS_AT_ONCE: Final = 16
+# A server that asks for a retry means it; one that asks four times in a row is too busy to be judged.
+_MAX_ATTEMPTS: Final = 4
+# Without a bound, a target that is gone would cost a timeout for each request that is left.
+_MAX_SILENCES: Final = 12
+# A server that pushes does so at once; one that does not push is asked, so a long wait gains nothing.
+_PUSH_SECONDS: Final = 0.5
+_CLOSING_SECONDS: Final = 1.0
+DEFAULT_RETRY_SECONDS: Final = 1.0
+"""The wait after a 429 or 503 without a Retry-After header."""
+
+
+class Client:
+    """Sends messages to one endpoint over one transport; each call is one request and its response.
+
+    Use it in a ``with`` block. A message takes a short path: ``send`` checks it, ``deliver`` exchanges it, again if
+    the server is too busy, and records the exchange.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, timeout: float, transport: Transport = Transport.HTTP, log: RunLog | None = None
+    ) -> None:
+        """Prepare to connect; ``timeout`` is in seconds. Raises InconclusiveError for unusable certificates."""
+        self.endpoint = endpoint
+        self.transport = transport
+        self.timeout = timeout
+        self.log = log or RunLog()
+        # To read the authorities of the system takes longer than a scenario, so only https does it.
+        is_tls = endpoint.url.startswith("https:") or endpoint.tls != Tls()
+        self.tls = tls_context(endpoint.tls) if is_tls else None
+        self._runner = asyncio.Runner()
+        self._began = time.monotonic()
+        self._silences = 0
+        self._last_sent: dict[bytes, WebSocketMessage] = {}
+
+    def __enter__(self) -> "Client":
+        self.run(self._connect())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.run(self._websocket.__aexit__(None, None, None))
+        self.run(self._http.__aexit__(None, None, None))
+        self._runner.close()
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether requests carry an Authorization header."""
+        return any(name.lower() == "authorization" for name in self.endpoint.headers)
+
+    # ---- well-formed messages
+
+    def send(self, message: pb.AgentToServer, *, connection_id: bytes | None = None) -> Exchange:
+        """Deliver a well-formed message; raises HarnessError if it is not.
+
+        Over WebSocket it uses the connection of its agent, or the one with the given ``connection_id``.
+        """
+        check_own(message)
+        return self.deliver(self._request(message, connection_id))
+
+    def send_at_once(self, messages: Sequence[pb.AgentToServer]) -> list[Exchange]:
+        """Deliver well-formed messages at the same time, each on its own connection."""
+        for message in messages:
+            check_own(message)
+        requests = [self._request(message) for message in messages]
+        return self.deliver_at_once([_separated(request, requests[:index]) for index, request in enumerate(requests)])
+
+    def send_once(self, message: pb.AgentToServer) -> Exchange:
+        """Deliver a message without a retry, for scenarios about busy servers."""
+        return self._record(self.run(self._attempt(self._request(message))))
+
+    def receive_next(self, agent_sends: Callable[[], pb.AgentToServer], instance_uid: bytes) -> Exchange:
+        """Return the next message for an agent: a push, or the response to one more message of the agent.
+
+        A push may be late, and then arrive next to the acknowledgement of that message.
+        """
+        push = self._receive_push(instance_uid)
+        if push is not None:
+            return push
+        answer = self.send(agent_sends())
+        late = self._receive_push(instance_uid) if answer.is_acknowledgement else None
+        return answer if late is None else late
+
+    # ---- anything
+
+    def send_bytes(self, data: bytes, message: pb.AgentToServer | None = None) -> Exchange:
+        """Deliver bytes in the place of a message; ``message`` is what they encode, None if nothing."""
+        if self.transport is Transport.HTTP:
+            return self.deliver(HttpRequest(data, message))
+        return self.deliver(WebSocketMessage(HEADER + data, message, message.instance_uid if message else b""))
+
+    def deliver(self, request: HttpRequest | WebSocketMessage) -> Exchange:
+        """Deliver any request, until the server is not too busy for it; raises ThrottledError."""
+        return self._record(self.run(self._exchange(request)))
+
+    def deliver_at_once(self, requests: Sequence[HttpRequest | WebSocketMessage]) -> list[Exchange]:
+        """Deliver any requests at the same time."""
+        return [self._record(exchange) for exchange in self.run(self._exchange_all(requests))]
+
+    def deliver_in_a_row(self, messages: Sequence[WebSocketMessage]) -> list[Exchange]:
+        """Send messages on one WebSocket without waiting, then take as many answers, in their order."""
+        return [self._record(exchange) for exchange in self.run(self._send_in_a_row(messages))]
+
+    def receive(self, connection_id: bytes) -> Exchange:
+        """Wait for one more message on a WebSocket, or for its end."""
+        return self._record(self.run(self._receive(connection_id, self.timeout)))
+
+    def fetch(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
+        """Fetch a file by HTTP GET from the URL of an offer, without the target's credentials."""
+        return self.run(self._fetch(url, headers))
+
+    def ping(self, connection_id: bytes) -> str | None:
+        """Send a WebSocket ping; returns why no pong came, None if it did."""
+        try:
+            self.run(self._websocket.ping(connection_id))
+        except NoResponseError as error:
+            return str(error)
+        return None
+
+    def close(self, connection_id: bytes) -> int | None:
+        """Close a WebSocket; returns the code of the server's Close frame, None if it sent none."""
+        self.log.agents.connection_closed(connection_id)
+        return self.run(self._websocket.close(connection_id))
+
+    # ---- the end
+
+    def close_websockets(self) -> None:
+        """Disconnect the agents on each open WebSocket, and close it."""
+        self.run(self._close_websockets())
+
+    def disconnect_agents(self) -> CleanupReport:
+        """Disconnect every agent that the target may still regard as connected."""
+        agents = self.log.agents
+        disconnects = agents.disconnects()
+        for first in range(0, len(disconnects), _DISCONNECTS_AT_ONCE):
+            batch = [self._request(message) for message in disconnects[first : first + _DISCONNECTS_AT_ONCE]]
+            try:
+                exchanges = self.run(self._exchange_all(batch))
+            except ThrottledError:
+                break  # The report counts those that are left.
+            for exchange in exchanges:
+                agents.record(exchange)
+            if all(exchange.response is None for exchange in exchanges):
+                break  # The target is gone; the others would only wait for it.
+        return agents.report()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the event loop of the client's connections."""
+        return self._runner.run(work)
+
+    async def _connect(self) -> None:
+        endpoint = self.endpoint
+        self._http = HttpTransport(endpoint.url, endpoint.headers, self.tls, self.timeout)
+        self._websocket = WebSocketTransport(endpoint.url, endpoint.headers, self.tls, self.timeout)
+
+    def _request(self, message: pb.AgentToServer, connection_id: bytes | None = None) -> HttpRequest | WebSocketMessage:
+        """Make the ordinary request of the transport."""
+        if self.transport is Transport.HTTP:
+            return HttpRequest.of(message)
+        own = self.log.agents.connection_of(message.instance_uid)
+        return replace(WebSocketMessage.of(message), connection_id=own if connection_id is None else connection_id)
+
+    def _record(self, exchange: Exchange) -> Exchange:
+        self.log.record(exchange)
+        if exchange.connection_id is not None and not self._websocket.has(exchange.connection_id):
+            self.log.agents.connection_closed(exchange.connection_id)
+        return exchange
+
+    # ---- in the event loop
+
+    async def _exchange_all(self, requests: Sequence[HttpRequest | WebSocketMessage]) -> list[Exchange]:
+        return list(await asyncio.gather(*(self._exchange(request) for request in requests)))
+
+    async def _exchange(self, request: HttpRequest | WebSocketMessage) -> Exchange:
+        for _ in range(_MAX_ATTEMPTS):
+            exchange = await self._attempt(request)
+            if not exchange.is_busy:
+                return exchange
+            wait = DEFAULT_RETRY_SECONDS if exchange.retry_after is None else exchange.retry_after
+            if wait > self.timeout:
+                raise ThrottledError(f"the server asks to retry in {wait:g} seconds; try again when it is less busy")
+            await asyncio.sleep(wait)
+        raise ThrottledError(f"the server was too busy {_MAX_ATTEMPTS} times in a row; try again when it is less busy")
+
+    async def _attempt(self, request: HttpRequest | WebSocketMessage) -> Exchange:
+        if self._silences >= _MAX_SILENCES:
+            reason = f"not sent, as {_MAX_SILENCES} requests in a row got no response"
+            return Exchange(request, time.monotonic() - self._began, 0, None, reason)
+        if isinstance(request, HttpRequest):
+            return await self._timed(request, self._http.send(request))
+        self._last_sent[request.connection_id] = request
+        return await self._timed(request, self._websocket.send(request))
+
+    async def _timed(
+        self,
+        request: HttpRequest | WebSocketMessage,
+        answer: Coroutine[Any, Any, HttpResponse | ReceivedMessage],
+        *,
+        counts: bool = True,
+    ) -> Exchange:
+        """Wait for an answer; ``counts`` says whether silence is counted as a sign that the target is gone."""
+        sent_at = time.monotonic()
+        response, failure, close_code = None, None, None
+        try:
+            response = await answer
+            self._silences = 0
+        except NoResponseError as error:
+            failure, close_code = str(error), error.close_code
+            self._silences += counts and close_code is None
+        seconds = time.monotonic() - sent_at
+        return Exchange(request, sent_at - self._began, seconds, response, failure, close_code=close_code)
+
+    async def _fetch(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
+        try:
+            async with HttpTransport(url, {}, self.tls, self.timeout) as download:
+                return await download.send(HttpRequest(b"", method="GET", headers=headers, follows_redirects=True))
+        except NoResponseError as error:
+            raise ViolationError(Violation("a file at the offered URL", str(error))) from error
+
+    async def _send_in_a_row(self, messages: Sequence[WebSocketMessage]) -> list[Exchange]:
+        answers: list[Exchange] = []
+        try:
+            for message in messages[:-1]:
+                await self._websocket.post(message)
+        except NoResponseError as error:
+            sent_at = time.monotonic() - self._began
+            answers = [Exchange(messages[0], sent_at, 0, None, str(error), close_code=error.close_code)]
+        else:
+            answers = [await self._attempt(messages[-1])]
+        while len(answers) < len(messages):  # After a silence, the answers that are missing are not waited for.
+            is_silent = answers[-1].response is None
+            connection_id = messages[0].connection_id
+            answers.append(answers[-1] if is_silent else await self._receive(connection_id, self.timeout))
+        return [
+            replace(answer, request=message, is_push=False) for message, answer in zip(messages, answers, strict=True)
+        ]
+
+    def _receive_push(self, connection_id: bytes) -> Exchange | None:
+        if not self._websocket.has(connection_id):
+            return None
+        seconds = min(_PUSH_SECONDS, self.timeout)
+        exchange = self.run(self._receive(connection_id, seconds, counts=False))
+        has_come = exchange.response is not None or exchange.close_code is not None
+        return self._record(exchange) if has_come else None
+
+    async def _receive(self, connection_id: bytes, seconds: float, *, counts: bool = True) -> Exchange:
+        answer = self._websocket.receive(connection_id, seconds)
+        exchange = await self._timed(self._last_sent[connection_id], answer, counts=counts)
+        return replace(exchange, is_push=True)
+
+    async def _close_websockets(self) -> None:
+        await asyncio.gather(*(self._close_politely(each) for each in self._websocket.connection_ids()))
+        self._last_sent.clear()
+        self.log.agents.forget_connections()
+
+    async def _close_politely(self, connection_id: bytes) -> None:
+        """Send agent_disconnect for each agent of a WebSocket, then close it."""
+        try:
+            for message in self.log.agents.disconnects(connection_id):
+                await self._websocket.post(replace(WebSocketMessage.of(message), connection_id=connection_id))
+        except NoResponseError:
+            return
+        finally:
+            self.log.agents.connection_closed(connection_id)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                await self._websocket.close(connection_id)
+
+
+def _separated(
+    request: HttpRequest | WebSocketMessage, before: Sequence[HttpRequest | WebSocketMessage]
+) -> HttpRequest | WebSocketMessage:
+    """Give WebSocket messages of one instance_uid that are sent at once different connections, as of clones."""
+    if not isinstance(request, WebSocketMessage):
+        return request
+    same = sum(isinstance(other, WebSocketMessage) and other.connection_id == request.connection_id for other in before)
+    return replace(request, connection_id=request.connection_id + bytes([same])) if same else request

@@ -1,0 +1,128 @@
+"""Messages that are right, but out of the ordinary: from newer peers, nested deep, or with nothing in them."""
+
+import base64
+from typing import Final
+
+from opamp_conformance.client.agent import Agent, attribute, components, components_hash, configuration, nested_health
+from opamp_proto import anyvalue_pb2
+from opamp_proto import opamp_pb2 as pb
+
+VERSION: Final = "7.8.9"
+HOST: Final = "conformance-host"
+PLATFORM: Final = "linux"
+SECRETS: Final = ("correct-horse-battery", "c3RhcGxlLWtleS1vZi1hbGw")
+WITHOUT_SECRETS: Final = {
+    "exporters.otlp.endpoint": "backend:4317",
+    "exporters.otlp.headers.api_key": "REDACTED",
+    "receivers.database.username": "reader",
+    "receivers.database.password": "REDACTED",
+}
+"""What is left of the configuration with secrets, by path."""
+
+_NEWER_FIELD = 99
+_NEWER_VALUE = 77
+
+
+def with_newer_fields(agent: Agent) -> pb.AgentToServer:
+    """Report a full status with fields that v0.18.0 does not know, at the top and inside."""
+    message = agent.full_status()
+    text = anyvalue_pb2.AnyValue(string_value="newer").SerializeToString()
+    field = bytes([_NEWER_FIELD << 3 & 0x7F | 0x80 | 2, _NEWER_FIELD >> 4, len(text)]) + text
+    message.agent_description.MergeFromString(field)
+    message.MergeFromString(field)
+    return message
+
+
+def with_newer_value(agent: Agent) -> pb.AgentToServer:
+    """Report a status of the remote configuration that v0.18.0 does not know."""
+    message = agent.check_in()
+    message.remote_config_status.last_remote_config_hash = agent.remote_config_hash
+    message.remote_config_status.status = _NEWER_VALUE  # type: ignore[assignment]
+    return message
+
+
+def with_null_attribute(agent: Agent) -> pb.AgentToServer:
+    message = agent.full_status()
+    message.agent_description.non_identifying_attributes.add(key="nothing").value.SetInParent()
+    return message
+
+
+def with_empty_lists(agent: Agent) -> pb.AgentToServer:
+    message = agent.full_status()
+    attributes = message.agent_description.non_identifying_attributes
+    attributes.add(key="no elements").value.array_value.SetInParent()
+    attributes.add(key="no keys").value.kvlist_value.SetInParent()
+    return message
+
+
+def with_large_configuration(agent: Agent, size: int) -> pb.AgentToServer:
+    """Report an effective configuration of so many bytes."""
+    message = agent.check_in()
+    message.capabilities |= pb.AgentCapabilities_ReportsEffectiveConfig
+    message.effective_config.config_map.config_map[""].body = b"#" * size
+    return message
+
+
+def with_details(agent: Agent, tags: str) -> pb.AgentToServer:
+    """Report a full status in which the agent tells its version, its host and its tags."""
+    message = agent.full_status()
+    description = message.agent_description
+    description.identifying_attributes.append(attribute("service.version", VERSION))
+    del description.non_identifying_attributes[:]
+    description.non_identifying_attributes.extend(
+        [attribute("os.type", PLATFORM), attribute("host.name", HOST), attribute("tags", tags)]
+    )
+    return message
+
+
+def with_secrets(agent: Agent) -> pb.AgentToServer:
+    """Report a full status and a configuration in which some values are nobody else's business."""
+    message = agent.full_status()
+    message.capabilities |= pb.AgentCapabilities_ReportsEffectiveConfig
+    password, api_key = SECRETS
+    text = f"""
+exporters:
+  otlp:
+    endpoint: {WITHOUT_SECRETS["exporters.otlp.endpoint"]}
+    headers: {{api_key: {api_key}}}
+receivers:
+  database: {{username: reader, password: {password}}}
+"""
+    message.effective_config.config_map.config_map[""].CopyFrom(configuration(text))
+    return message
+
+
+def forms_of(secret: str) -> tuple[str, ...]:
+    """Return a secret as it may appear in something else: as it is, and in base64 wherever it begins there."""
+    encoded = (base64.b64encode(b" " * shift + secret.encode())[4:-4].decode() for shift in range(3))
+    return (secret, *encoded)
+
+
+def degraded(agent: Agent) -> pb.AgentToServer:
+    """Report a health that may become better again."""
+    message = agent.check_in()
+    message.health.healthy = True
+    message.health.status = "StatusRecoverableError"
+    return message
+
+
+def unhealthy(agent: Agent) -> pb.AgentToServer:
+    """Report a change of health, and nothing else."""
+    message = agent.check_in()
+    message.health.healthy = False
+    message.health.status = "StatusFatalError"
+    return message
+
+
+def with_nested_health(agent: Agent, depth: int) -> pb.AgentToServer:
+    message = agent.check_in()
+    message.health.CopyFrom(nested_health(depth))
+    return message
+
+
+def with_components(agent: Agent, depth: int) -> pb.AgentToServer:
+    """Describe the components, as an agent does that was asked for them (Initial Handshake)."""
+    message = agent.check_in()
+    message.available_components.hash = components_hash()
+    message.available_components.components["extension"].CopyFrom(components(depth))
+    return message

@@ -1,0 +1,109 @@
+"""What a profile says: which cases a server does not support, and which failures of it are known.
+
+A profile keeps a run useful on a server with known failures: a new failure fails the run, and so does a known failure
+that no longer occurs. docs/profiles.md explains how to write one.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Final
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.ledger import Contract
+from opamp_conformance.suite.catalogue import Case
+from opamp_conformance.wire.transport import Transport
+
+
+class Kind(StrEnum):
+    """What an entry of a profile says of a case."""
+
+    UNSUPPORTED = "unsupported"
+    """The case is not applicable, and does not run."""
+    KNOWN = "known"
+    """The case runs, and fails for a known reason."""
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """An entry of a profile: about cases, or, by requirements, about every message. ``because`` is for people."""
+
+    kind: Kind
+    scenarios: tuple[str, ...]
+    requirements: tuple[str, ...]
+    transport: Transport | None
+    versions: SpecifierSet
+    because: str
+
+    def covers(self, case: Case) -> bool:
+        if self.transport not in (None, case.transport):
+            return False
+        if self.kind is Kind.UNSUPPORTED:
+            ids = [requirement.id for requirement in case.scenario.requirements]
+            return not self.requirements or any(matches(self.requirements, id_) for id_ in ids)
+        return case.key in self.scenarios or case.scenario.key in self.scenarios
+
+
+@dataclass(frozen=True)
+class CaseExemption:
+    """What a profile says of one case: its key and transport, and why."""
+
+    key: str
+    transport: str
+    kind: Kind
+    because: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a profile says, of all versions or of one; ``contracts`` is None if it chooses none."""
+
+    name: str
+    """As the user gave it."""
+    contracts: tuple[Contract, ...] | None
+    newest: Version
+    exemptions: tuple[Exemption, ...]
+
+    def at(self, version: str | None) -> "Profile":
+        """Return what it says of one version of the server, by default the newest; raises InconclusiveError."""
+        at = self.newest if version is None else release(version)
+        valid = (exemption for exemption in self.exemptions if exemption.versions.contains(at, prereleases=True))
+        return replace(self, exemptions=tuple(valid))
+
+    def exempt(self, cases: Iterable[Case]) -> Iterator[CaseExemption]:
+        """Return what it says of cases. A case that is unsupported cannot fail, so that comes first."""
+        in_order = sorted(self.exemptions, key=lambda exemption: exemption.kind is not Kind.UNSUPPORTED)
+        for case in cases:
+            found = next((exemption for exemption in in_order if exemption.covers(case)), None)
+            if found is not None:
+                yield CaseExemption(case.key, str(case.transport), found.kind, found.because)
+
+    def known_findings(self) -> dict[str, str]:
+        """Return the requirements that messages are known to break, with the reasons."""
+        return {
+            requirement: exemption.because
+            for exemption in self.exemptions
+            if exemption.kind is Kind.KNOWN
+            for requirement in exemption.requirements
+        }
+
+
+NO_PROFILE: Final = Profile("", None, Version("0"), ())
+
+
+def release(text: str) -> Version:
+    """Read the release in a version: a snapshot or candidate of 9.5.0 is 9.5.0. Raises InconclusiveError."""
+    found = re.match(r"\d+(\.\d+)*", text)
+    if found is None:
+        raise InconclusiveError(f"{text!r} is not a version: give it as 9.5.3")
+    return Version(found[0])
+
+
+def matches(patterns: Sequence[str], requirement: str) -> bool:
+    """Tell whether a requirement matches one of the globs."""
+    return any(fnmatchcase(requirement, pattern) for pattern in patterns)

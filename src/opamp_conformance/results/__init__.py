@@ -1,0 +1,1 @@
+"""What a run says: verdicts, the stream of events, and exchanges as people read them."""

@@ -1,0 +1,169 @@
+"""The stream of typed events of a run, from which every output is made. No event contains a secret."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
+from typing import Any, Final, Protocol
+
+from opamp_conformance.results.verdicts import ExitCode, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptEntry:
+    """One exchange for people: times in seconds of the run, messages in protobuf's text form, bytes in hex.
+
+    ``method`` is an HTTP method, or WebSocket; ``outcome`` says in a few words what came; ``status`` is that of an HTTP
+    response.
+    """
+
+    sent_at: float
+    seconds: float
+    method: str
+    outcome: str
+    request_headers: Mapping[str, str]
+    request_bytes: str
+    request_message: str
+    status: int | None
+    response_headers: Mapping[str, str]
+    response_bytes: str
+    response_message: str
+
+
+SCHEMA: Final = 2
+"""The version of the events; docs/events.md says what may change within one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins: its target, and its options. ``started_at`` is in ISO 8601."""
+
+    schema: int
+    started_at: str
+    suite_version: str
+    specification: str
+    target: str
+    url: str
+    contracts: tuple[str, ...]
+    transports: tuple[str, ...]
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    strict: bool
+    profile: str
+    scenarios: int
+    workers: int
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioFinished:
+    """One scenario has its verdict. If it passed, ``expected``, ``actual`` and ``transcript`` are empty.
+
+    ``key`` is the stable name of the case, ``title`` is prose. ``is_in_development`` says that the specification marks
+    what it checks as [Development]. ``known_because`` is the reason that a profile gives for a known failure.
+    """
+
+    key: str
+    title: str
+    chapter: str
+    feature: str
+    steps: tuple[str, ...]
+    contract: str
+    transport: str
+    level: str
+    is_in_development: bool
+    requirements: tuple[str, ...]
+    links: tuple[str, ...]
+    verdict: Verdict
+    seconds: float
+    step: str = ""
+    expected: str = ""
+    actual: str = ""
+    transcript: tuple[TranscriptEntry, ...] = ()
+    reproduce: str = ""
+    known_because: str = ""
+
+    @property
+    def because(self) -> str:
+        """Why it did not pass, in a sentence."""
+        return _because(self.expected, self.actual)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingBooked:
+    """Messages of the target broke a requirement that every message is checked for: one event per requirement."""
+
+    requirement: str
+    level: str
+    link: str
+    verdict: Verdict
+    count: int
+    expected: str
+    actual: str
+    transcript: tuple[TranscriptEntry, ...]
+    known_because: str = ""
+
+    @property
+    def because(self) -> str:
+        """What is broken, in a sentence."""
+        return _because(self.expected, self.actual)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """A run ends. It created ``agents`` on the target, of which ``still_connected`` could not be disconnected.
+
+    ``in_development`` counts the verdicts about parts that the specification marks as [Development].
+    """
+
+    exit_code: ExitCode
+    verdicts: Mapping[str, int]
+    in_development: Mapping[str, int]
+    agents: int
+    still_connected: int
+    seconds: float
+
+
+Event = RunStarted | ScenarioFinished | FindingBooked | RunFinished
+
+
+def as_json(event: Event) -> str:
+    """Write an event as one line, its kind in ``event``."""
+    return json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False)
+
+
+def event_of(fields: Mapping[str, Any]) -> Event:
+    """Make an event from what ``as_json`` wrote, without unknown fields; raises KeyError, TypeError or ValueError."""
+    kind = fields["event"]
+    known = {field.name for field in dataclass_fields(_KINDS[kind])}
+    return _KINDS[kind](**_restored({name: value for name, value in fields.items() if name in known}))
+
+
+_KINDS: Final[Mapping[str, type[Event]]] = {
+    kind.__name__: kind for kind in (RunStarted, ScenarioFinished, FindingBooked, RunFinished)
+}
+
+
+def _because(expected: str, actual: str) -> str:
+    return f"expected {expected}; got {actual}" if expected else actual
+
+
+def _restored(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Restore the types that JSON does not have."""
+    restored = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    if "verdict" in fields:
+        restored["verdict"] = Verdict(fields["verdict"])
+    if "exit_code" in fields:
+        restored["exit_code"] = ExitCode(fields["exit_code"])
+    if "transcript" in fields:
+        known = {field.name for field in dataclass_fields(TranscriptEntry)}
+        entries = [{name: value for name, value in entry.items() if name in known} for entry in fields["transcript"]]
+        restored["transcript"] = tuple(TranscriptEntry(**entry) for entry in entries)
+    return restored
+
+
+class Listener(Protocol):
+    """An output. It gets the events in their order."""
+
+    def handle(self, event: Event) -> None:
+        """Take one event."""

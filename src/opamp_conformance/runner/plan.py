@@ -1,0 +1,57 @@
+"""What one process has to know to take part in a run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from opamp_conformance.profiles.profile import CaseExemption, Kind
+from opamp_conformance.targets import Endpoint, FleetAgents, Tls
+from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
+from opamp_conformance.wire.transport import Transport
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a process has to know to take part in a run; a worker gets it as JSON.
+
+    ``arguments`` are the options of ``run`` that choose the target again, ``contracts`` those it is graded by without
+    other options. ``cases`` are keys and transports, None for all. ``exemptions`` are what the target's profile says of
+    cases, ``known_findings`` the requirements that every message may break, with reasons. ``timeout`` is in seconds.
+    """
+
+    endpoint: Endpoint
+    run_id: str
+    timeout: float
+    served: tuple[Transport, ...]
+    contracts: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    strict: bool = False
+    cases: tuple[tuple[str, str], ...] | None = None
+    exemptions: tuple[CaseExemption, ...] = ()
+    known_findings: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunPlan":
+        fields: dict[str, Any] = json.loads(text)
+        endpoint = fields.pop("endpoint")
+        tls = Tls(**{name: None if path is None else Path(path) for name, path in endpoint.pop("tls").items()})
+        endpoint["others"] = tuple(endpoint["others"])
+        if endpoint["fleet_agents"] is not None:
+            endpoint["fleet_agents"] = _fleet_agents(endpoint["fleet_agents"])
+        served = tuple(Transport(transport) for transport in fields.pop("served"))
+        cases = tuple((key, transport) for key, transport in fields.pop("cases"))
+        exemptions = tuple(
+            CaseExemption(**{**exemption, "kind": Kind(exemption["kind"])}) for exemption in fields.pop("exemptions")
+        )
+        return cls(Endpoint(**endpoint, tls=tls), served=served, cases=cases, exemptions=exemptions, **fields)
+
+
+def _fleet_agents(fields: Mapping[str, Any]) -> FleetAgents:
+    access = dict(fields["access"])
+    access["ca"] = None if access["ca"] is None else Path(access["ca"])
+    return FleetAgents(ElasticsearchAccess(**access), fields["index"], fields["policy_id"], fields["patience"])

@@ -1,0 +1,311 @@
+"""The suite under pytest: options, the ``context`` fixture, and the verdict at the end of a scenario.
+
+In a session that does not collect the suite, it adds its options and markers, and nothing else. In a session that
+``opamp-conformance run`` started, and in each of its workers, it follows the plan of that run.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+import uuid6
+from pytest_bdd.parser import Scenario as BoundScenario
+from pytest_bdd.parser import Step
+
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.ledger import Contract, Level, load
+from opamp_conformance.results.events import ScenarioFinished
+from opamp_conformance.results.verdicts import Verdict
+from opamp_conformance.runner import channel, signals
+from opamp_conformance.runner.channel import WorkerSummary
+from opamp_conformance.runner.plan import RunPlan
+from opamp_conformance.runner.preflight import explore
+from opamp_conformance.runner.worker import Worker, open_worker
+from opamp_conformance.suite.catalogue import Case, Scenario, load_catalogue
+from opamp_conformance.targets import Target, Tls
+from opamp_conformance.targets.mock import MockTarget
+from opamp_conformance.targets.options import ACCESS_OPTIONS, Access
+from opamp_conformance.targets.url import UrlTarget
+from opamp_conformance.wire.transport import Transport
+
+_PREFIX: Final = "--opamp-"
+_SUMMARY_OUTPUT: Final = "opamp"
+
+_worker = pytest.StashKey[Worker]()
+
+
+class OpampWarning(UserWarning):
+    """A SHOULD is broken."""
+
+
+@dataclass
+class _Progress:
+    """How far a scenario has come."""
+
+    first_exchange: int
+    began: float
+    step: str = ""
+    steps: tuple[str, ...] = ()
+
+
+_progress = pytest.StashKey[_Progress]()
+_summaries = pytest.StashKey[list[tuple[bool, list[str]]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("opamp", "OpAMP conformance")
+    group.addoption("--opamp-url", metavar="URL", help="the server to grade (default: the bundled mock server)")
+    for option in ACCESS_OPTIONS:
+        name, kind = f"{_PREFIX}{option.name.removeprefix('--')}", "append" if option.is_repeatable else "store"
+        default: Any = [] if option.is_repeatable else option.default
+        group.addoption(name, metavar=option.metavar, action=kind, default=default, help=option.help)
+    group.addoption("--opamp-contract", choices=[*Contract, "all"], help="the contract (default: by the target)")
+    group.addoption("--opamp-transport", choices=[*Transport, "all"], default="all", help="the transport")
+    group.addoption("--opamp-control", metavar="URL", help="its control plane")
+    group.addoption("--opamp-disruptive", action="store_true", help="also run what could hurt a shared server")
+    group.addoption("--opamp-timeout", type=_seconds, default=10.0, metavar="SECONDS", help="limit of each exchange")
+    group.addoption("--opamp-strict", action="store_true", help="a broken SHOULD fails its scenario")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_summaries] = []
+    _register_markers(config)
+    plan = channel.received_plan(config)
+    if plan is not None:
+        signals.defer()  # A worker completes its current scenario, and disconnects its agents.
+        channel.set_plan(config, plan)
+
+
+def _register_markers(config: pytest.Config) -> None:
+    """Register every tag of the features as a marker."""
+    config.addinivalue_line("markers", "opamp_scenario(entry): the entry of the catalogue that a test stands for")
+    for level in Level:
+        config.addinivalue_line("markers", f"{level}: scenarios of this level")
+    for contract in Contract:
+        config.addinivalue_line("markers", f"contract.{contract}: scenarios of this contract")
+    for transport in Transport:
+        config.addinivalue_line("markers", f"transport.{transport}: scenarios of this transport only")
+    config.addinivalue_line("markers", "disruptive: scenarios that could hurt a shared server")
+    for requirement in load().values():
+        config.addinivalue_line("markers", f"{requirement.id}: {requirement.statement}")
+    for scenario in load_catalogue().values():
+        if scenario.key not in load():
+            config.addinivalue_line("markers", f"{scenario.key}: {scenario.title}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test for each transport that a scenario runs over."""
+    marker = metafunc.definition.get_closest_marker("opamp_scenario")
+    if marker is not None:
+        metafunc.parametrize("transport", marker.args[0].transports, ids=str)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the scenarios that were not asked for."""
+    cases = [case_of(item) for item in items]
+    if not any(cases):
+        return
+    is_wanted = _filter(config)
+    kept = [item for item, case in zip(items, cases, strict=True) if case is None or is_wanted(case)]
+    out = [item for item, case in zip(items, cases, strict=True) if case is not None and not is_wanted(case)]
+    config.hook.pytest_deselected(items=out)
+    items[:] = kept
+
+
+def _filter(config: pytest.Config) -> Callable[[Case], bool]:
+    plan = channel.plan_of(config)
+    if plan is not None:
+        chosen = set(plan.cases or ())
+        return lambda case: (case.key, str(case.transport)) in chosen
+    target, contract, transport = (_target(config), *map(config.getoption, ("opamp_contract", "opamp_transport")))
+    contracts = target.contracts if contract is None else list(Contract) if contract == "all" else [contract]
+    disruptive = config.getoption("opamp_disruptive") or not target.is_shared
+    return lambda case: (
+        case.scenario.contract in contracts
+        and transport in ("all", case.transport)
+        and (disruptive or not case.scenario.is_disruptive)
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Skip the rest of an interrupted run in its workers."""
+    return True if channel.plan_of(item.config) is not None and signals.is_pending() else None
+
+
+@pytest.fixture(scope="session")
+def opamp_worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
+    """This session's part of a run: by the plan of the run, or against the target of pytest's options."""
+    config = request.config
+    with ExitStack() as stack:
+        try:
+            worker = stack.enter_context(open_worker(channel.plan_of(config) or _own_plan(config, stack)))
+        except InconclusiveError as error:
+            pytest.exit(str(error), returncode=2)
+        config.stash[_worker] = worker
+        yield worker
+        cleanup = worker.clean_up()
+        channel.set_summary(config, WorkerSummary(tuple(worker.findings()), cleanup))
+
+
+@pytest.fixture
+def context(opamp_worker: Worker, transport: Transport, request: pytest.FixtureRequest) -> Iterator[ScenarioContext]:
+    """What a scenario can use on the target, over its transport."""
+    case = case_of(request.node)
+    if case is not None:
+        opamp_worker.require_applicable(case)
+    yield opamp_worker.contexts[transport]
+    opamp_worker.clients[transport].close_websockets()
+
+
+def pytest_bdd_before_scenario(request: pytest.FixtureRequest, scenario: BoundScenario) -> None:
+    worker = request.config.stash.get(_worker, None)
+    exchanges = 0 if worker is None else len(worker.log.exchanges)
+    request.node.stash[_progress] = _Progress(
+        exchanges, time.monotonic(), steps=tuple(f"{step.keyword} {step.name}" for step in scenario.steps)
+    )
+
+
+def pytest_bdd_before_step(request: pytest.FixtureRequest, step: Step) -> None:
+    request.node.stash[_progress].step = f"{step.type.capitalize()} {step.name}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    case, worker = case_of(item), item.config.stash.get(_worker, None)
+    has_ended = call.when == "call" or (call.when == "setup" and call.excinfo is not None)
+    if case is None or worker is None or not has_ended:
+        return report
+    error = call.excinfo.value if call.excinfo else None
+    progress = item.stash.get(_progress, _Progress(0, time.monotonic()))
+    exchanges = worker.log.exchanges[progress.first_exchange :]
+    seconds, steps = time.monotonic() - progress.began, progress.steps or case.scenario.steps
+    event = worker.conclude(case, error, progress.step, exchanges, seconds, steps)
+    worker.log.exchanges.clear()
+    if channel.plan_of(item.config) is not None:
+        channel.tell(item.config, report, event)
+        report.longrepr = None
+    else:
+        _apply_to_report(event, item, report)
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let findings fail a session; a worker of pytest-xdist sends them to its main session."""
+    config = session.config
+    if channel.plan_of(config) is not None:
+        channel.send_summary(config)
+        return
+    if _worker in config.stash:
+        config.stash[_summaries].append(_summarize(config.stash[_worker]))
+    if hasattr(config, "workeroutput"):
+        config.workeroutput[_SUMMARY_OUTPUT] = config.stash[_summaries]
+    has_failed = any(findings_fail for findings_fail, _ in config.stash[_summaries])
+    if has_failed and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the summary of a worker of pytest-xdist."""
+    node.config.stash[_summaries].extend(getattr(node, "workeroutput", {}).get(_SUMMARY_OUTPUT, []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    summaries = config.stash[_summaries]
+    if summaries:
+        terminalreporter.section("OpAMP")
+    for _, lines in summaries:
+        for line in lines:
+            terminalreporter.line(line)
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """Return the case that a test runs, None for a test that is not part of the suite."""
+    marker = item.get_closest_marker("opamp_scenario")
+    if marker is None:
+        return None
+    scenario: Scenario = marker.args[0]
+    parameters = item.callspec.params  # type: ignore[attr-defined]
+    return scenario.case(parameters.get("_pytest_bdd_example", {}), parameters["transport"])
+
+
+def _own_plan(config: pytest.Config, stack: ExitStack) -> RunPlan:
+    """Start the target of the options, and look which transports it serves; raises InconclusiveError."""
+    target, run_id = _target(config), uuid6.uuid7().hex
+    endpoint, timeout = stack.enter_context(target.start()), config.getoption("opamp_timeout")
+    transport = config.getoption("opamp_transport")
+    asked = tuple(Transport) if transport == "all" else (Transport(transport),)
+    found = explore(endpoint, asked, run_id, timeout)
+    return RunPlan(
+        endpoint,
+        run_id,
+        timeout,
+        found.served,
+        tuple(target.contracts),
+        tuple(target.arguments),
+        strict=config.getoption("opamp_strict"),
+    )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 3600:
+        raise ValueError(text)
+    return seconds
+
+
+def _target(config: pytest.Config) -> Target:
+    url, control = config.getoption("opamp_url"), config.getoption("opamp_control")
+    try:
+        access = Access.of({option.dest: config.getoption(f"opamp_{option.dest}") for option in ACCESS_OPTIONS})
+        if url is not None:
+            return UrlTarget(url, access.headers, access.tls, control=control)
+        if access.headers or access.tls != Tls() or control:
+            raise InconclusiveError("headers, certificates and a control plane need a server at a URL; add --opamp-url")
+        return MockTarget()
+    except InconclusiveError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _summarize(worker: Worker) -> tuple[bool, list[str]]:
+    """Tell whether findings fail the session, and return the lines for its end."""
+    findings, cleanup = worker.findings(), worker.log.agents.report()
+    lines = [
+        f"{finding.verdict}: {finding.requirement}, in {finding.count} messages: {finding.because} ({finding.link})"
+        for finding in findings
+    ]
+    lines.append(
+        f"run {worker.plan.run_id} created {cleanup.agents} agents, and {cleanup.still_connected} are still connected"
+    )
+    return any(finding.verdict is Verdict.FAILED for finding in findings), lines
+
+
+def _apply_to_report(event: ScenarioFinished, item: pytest.Item, report: pytest.TestReport) -> None:
+    """Make pytest's outcome agree with the verdict."""
+    because = event.because
+    match event.verdict:
+        case Verdict.WARNED:
+            try:
+                item.warn(OpampWarning(f"{event.title}: {because} ({event.links[0]})"))
+            except OpampWarning as warning:  # The session turns warnings into errors.
+                report.longrepr = str(warning)
+            else:
+                report.outcome, report.longrepr = "passed", None
+        case Verdict.NOT_APPLICABLE:
+            report.outcome, report.longrepr = "skipped", (str(item.path), 0, because)
+        case Verdict.FAILED | Verdict.BLOCKED:
+            report.longrepr = "\n".join(
+                [f"{event.verdict}: {event.step}", because, *event.links, f"again: {event.reproduce}"]
+            )
+        case _:
+            pass

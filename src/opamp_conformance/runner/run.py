@@ -1,0 +1,128 @@
+"""A run from its options to its exit code: the suite under pytest, isolated from the user's own pytest settings."""
+
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+import uuid6
+
+import opamp_conformance.suite
+from opamp_conformance.profiles.profile import NO_PROFILE, Profile
+from opamp_conformance.results.events import Listener
+from opamp_conformance.results.verdicts import ExitCode
+from opamp_conformance.runner import signals
+from opamp_conformance.runner.plan import RunPlan
+from opamp_conformance.runner.preflight import explore
+from opamp_conformance.runner.session import RunSession
+from opamp_conformance.suite.catalogue import load_catalogue
+from opamp_conformance.suite.selection import Selection
+from opamp_conformance.targets import Target
+
+_DISABLED_PLUGINS: Final = (
+    *("terminal", "cacheprovider", "logging", "warnings", "faulthandler"),
+    "unraisableexception",
+)
+"""Plugins of pytest that print, write files or listen to signals."""
+# A server whose first reply takes longer is graded by several workers.
+_SLOW_SECONDS: Final = 0.2
+_WORKERS_FOR_A_SLOW_SERVER: Final = 16
+"""Scenarios of a slow server run in parallel: they wait more than they work."""
+
+
+def grade(
+    target: Target,
+    selection: Selection,
+    *,
+    timeout: float,
+    strict: bool = False,
+    workers: int | None = None,
+    profile: Profile = NO_PROFILE,
+    version: str | None = None,
+    listeners: Sequence[Listener] = (),
+) -> ExitCode:
+    """Grade a target by the selected scenarios; raises InconclusiveError if that cannot even begin.
+
+    ``timeout`` bounds each exchange, in seconds. ``workers`` is a number of processes; by default, it depends on how
+    slow the target's first answers are. ``version`` is that of the server, for a profile that differs by version; some
+    targets know their version. An interrupted run still disconnects its agents.
+    """
+    run_id = uuid6.uuid7().hex
+    with target.start() as endpoint:
+        found = explore(endpoint, selection.transports, run_id, timeout)
+        cases = selection.choose(load_catalogue().cases(), found.served)
+        known = profile.at(version or endpoint.version)
+        plan = RunPlan(
+            endpoint,
+            run_id,
+            timeout,
+            found.served,
+            tuple(target.contracts),
+            (*target.arguments, *_profile_arguments(profile, version)),
+            strict,
+            tuple((case.key, str(case.transport)) for case in cases),
+            tuple(known.exempt(cases)),
+            known.known_findings(),
+        )
+        workers = min(len(cases), workers or (_WORKERS_FOR_A_SLOW_SERVER if found.seconds > _SLOW_SECONDS else 1))
+        is_whole = not selection.only and not selection.skip
+        name = "" if profile is NO_PROFILE else profile.name
+        session = RunSession(plan, listeners, found.cleanup, name, is_whole=is_whole)
+        session.start(target, selection, workers)
+        with _isolated() as arguments:
+            # A worker that crashed is not replaced: an incomplete run says nothing.
+            in_parallel = ["-p", "xdist.plugin", "-n", str(workers), "--max-worker-restart", "0"]
+            try:
+                pytest.main([*arguments, *(in_parallel if workers > 1 else [])], plugins=[session])
+            except KeyboardInterrupt:  # Where pytest does not expect one: before its scenarios, and after them.
+                signals.ignore()  # A second one must not keep the run from its end.
+                session.interrupt()
+        with signals.ignored():
+            return session.finish()
+
+
+def _profile_arguments(profile: Profile, version: str | None) -> Iterator[str]:
+    """Yield the options that choose a profile again."""
+    if profile is not NO_PROFILE:
+        yield f"--profile {shlex.quote(profile.name)}"
+    if version is not None:
+        yield f"--server-version {shlex.quote(version)}"
+
+
+@contextmanager
+def _isolated() -> Iterator[list[str]]:
+    """Make pytest's arguments for a session that uses nothing of the user's folder, plugins or variables."""
+    suite = Path(opamp_conformance.suite.__file__).parent
+    variables = {"PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    with tempfile.TemporaryDirectory() as folder, _environment(variables):
+        settings = Path(folder, "pytest.ini")
+        settings.write_text("[pytest]\n", encoding="utf-8")
+        yield [
+            f"--config-file={settings}",
+            f"--rootdir={suite}",
+            "--noconftest",
+            "--import-mode=importlib",
+            "--strict-markers",
+            *("-p", "pytest_bdd.plugin", "-p", "opamp_conformance.runner.pytest_plugin"),
+            *(f"-pno:{plugin}" for plugin in _DISABLED_PLUGINS),
+            "--capture=no",
+            str(suite),
+        ]
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,231 @@
+"""The run's part in the pytest session: it brings the plan in, and passes events on to the listeners."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+
+from opamp_conformance import __version__
+from opamp_conformance.checks.findings import MAX_SAMPLES
+from opamp_conformance.client.agent_tracker import CleanupReport
+from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.ledger import load
+from opamp_conformance.results.events import (
+    SCHEMA,
+    Event,
+    FindingBooked,
+    Listener,
+    RunFinished,
+    RunStarted,
+    ScenarioFinished,
+)
+from opamp_conformance.results.verdicts import ExitCode, Verdict, exit_code
+from opamp_conformance.runner import channel, signals
+from opamp_conformance.runner.channel import WorkerSummary
+from opamp_conformance.runner.plan import RunPlan
+from opamp_conformance.suite.selection import Selection
+from opamp_conformance.targets import Target
+from opamp_proto import SPECIFICATION_VERSION
+
+# How long an interrupted run waits for its workers to disconnect their agents.
+_CLEANUP_SECONDS: Final = 20.0
+
+
+class RunSession:
+    """Counts verdicts and collects findings. It is a plugin of the pytest session that carries the run out."""
+
+    def __init__(
+        self, plan: RunPlan, listeners: Sequence[Listener], cleanup: CleanupReport, profile: str, *, is_whole: bool
+    ) -> None:
+        """``cleanup`` is about the agents of the preflight; ``is_whole`` says that no scenario was left out."""
+        self._plan = plan
+        self._profile = profile
+        self._is_whole = is_whole
+        self._listeners = list(listeners)
+        self._cleanups = [cleanup]
+        self._findings: dict[str, FindingBooked] = {}
+        self._verdicts: Counter[Verdict] = Counter()
+        self._in_development: Counter[Verdict] = Counter()
+        self._unwritten: list[str] = []
+        self._problem = ""
+        self._plugins: pytest.PytestPluginManager | None = None
+        self._pids: list[int] = []
+        self._has_begun = False
+        self._began = time.monotonic()
+
+    def start(self, target: Target, selection: Selection, workers: int) -> None:
+        """Announce the run."""
+        self._emit(
+            RunStarted(
+                schema=SCHEMA,
+                started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                suite_version=__version__,
+                specification=SPECIFICATION_VERSION,
+                target=target.name,
+                url=self._plan.endpoint.url,
+                contracts=tuple(selection.contracts),
+                transports=self._plan.served,
+                only=tuple(selection.only),
+                skip=tuple(selection.skip),
+                strict=self._plan.strict,
+                profile=self._profile,
+                scenarios=len(self._plan.cases or ()),
+                workers=workers,
+                run_id=self._plan.run_id,
+            )
+        )
+
+    def finish(self) -> ExitCode:
+        """Report the findings and sum up; raises InconclusiveError if the run did not complete."""
+        ran, planned = sum(self._verdicts.values()), len(self._plan.cases or ())
+        if ran != planned and not self._problem:
+            self._problem = f"only {ran} of {planned} scenarios were completed"
+        if self._is_whole and not self._problem:
+            self._findings |= self._stale_findings()
+        for finding in self._findings.values():
+            self._verdicts[finding.verdict] += 1
+            self._emit(finding)
+        # An incomplete run says nothing about the target, whatever it has found so far.
+        code = ExitCode.COULD_NOT_TELL if self._problem else exit_code(self._verdicts)
+        self._emit(
+            RunFinished(
+                exit_code=code,
+                verdicts={verdict: self._verdicts[verdict] for verdict in Verdict if self._verdicts[verdict]},
+                in_development={v: self._in_development[v] for v in Verdict if self._in_development[v]},
+                agents=sum(cleanup.agents for cleanup in self._cleanups),
+                still_connected=sum(cleanup.still_connected for cleanup in self._cleanups),
+                seconds=round(time.monotonic() - self._began, 3),
+            )
+        )
+        if self._problem:
+            raise InconclusiveError(self._problem)
+        if self._unwritten:
+            raise InconclusiveError(f"the outcome could not be written: {self._unwritten[0]}")
+        return code
+
+    def interrupt(self) -> None:
+        """Note that the run was interrupted."""
+        self._problem = self._problem or "interrupted"
+
+    def _stale_findings(self) -> dict[str, FindingBooked]:
+        """Make a failed finding of each known one that no message shows any more."""
+        ledger = load()
+        return {
+            requirement: FindingBooked(
+                requirement,
+                ledger[requirement].level,
+                ledger[requirement].link,
+                Verdict.FAILED,
+                count=0,
+                expected=f"a known failure: {because}",
+                actual="no message breaks it any more: remove it from the profile",
+                transcript=(),
+            )
+            for requirement, because in self._plan.known_findings.items()
+            if requirement not in self._findings
+        }
+
+    # ---- hooks of pytest and pytest-xdist
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self._plugins = config.pluginmanager
+        channel.set_plan(config, self._plan, self._take)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionstart(self) -> Generator[None, None, None]:
+        """Start workers with signals blocked; they unblock them once they can handle them."""
+        with signals.blocked():
+            yield
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        channel.send_plan(node, self._plan)
+        # xdist does not tell the process ids of its workers.
+        asked = node.gateway.remote_exec("import os; channel.send(os.getpid())")
+        self._pids.append(asked.receive())
+        asked.waitclose()
+
+    def pytest_runtest_logstart(self) -> None:
+        self._has_begun = True
+        signals.check()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for event in channel.events_of(report):
+            self._take(event)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._add(channel.summary_of(session.config))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        self._add(channel.received_summary(node))
+        if error:
+            self._problem = self._problem or f"a worker ended unexpectedly: {error}"
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._problem = f"the suite cannot be loaded: {report.longrepr}"
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self._problem = f"the suite failed: {excrepr}"
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        is_exit = isinstance(excinfo.value, pytest.exit.Exception)
+        self._problem = str(excinfo.value) if is_exit else "interrupted"
+        workers = None if self._plugins is None else self._plugins.getplugin("dsession")
+        if workers is not None:
+            self._end_workers(workers)
+
+    # ---- what comes in
+
+    def _end_workers(self, workers: Any) -> None:
+        """Terminate the workers, and wait for their summaries: an interrupted xdist does not listen to them."""
+        with signals.ignored():
+            for pid in self._pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + _CLEANUP_SECONDS
+            with suppress(AssertionError, AttributeError, RuntimeError):  # They had not begun, or have ended already.
+                workers.triggershutdown()
+                while workers._active_nodes and time.monotonic() < deadline:
+                    workers.loop_once()
+        if getattr(workers, "_active_nodes", ()) and self._has_begun:
+            self._problem += f"; {len(workers._active_nodes)} workers did not report the agents that they created"
+
+    def _take(self, event: Event) -> None:
+        """Count a verdict, and pass its event on."""
+        if isinstance(event, ScenarioFinished):
+            self._verdicts[event.verdict] += 1
+            self._in_development[event.verdict] += event.is_in_development
+        self._emit(event)
+
+    def _add(self, summary: WorkerSummary | None) -> None:
+        """Add the summary of one process."""
+        if summary is None:
+            return
+        self._cleanups.append(summary.cleanup)
+        for finding in summary.findings:
+            known = self._findings.get(finding.requirement)
+            if known is None:
+                self._findings[finding.requirement] = finding
+            else:
+                transcript = (*known.transcript, *finding.transcript)[:MAX_SAMPLES]
+                count = known.count + finding.count
+                self._findings[finding.requirement] = replace(known, count=count, transcript=transcript)
+
+    def _emit(self, event: Event) -> None:
+        """Pass an event on; a listener that cannot write gets no more events, and the run continues."""
+        for listener in list(self._listeners):
+            try:
+                listener.handle(event)
+            except (OSError, ValueError) as error:
+                self._listeners.remove(listener)
+                self._unwritten.append(str(error) or type(error).__name__)

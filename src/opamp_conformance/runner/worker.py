@@ -1,0 +1,171 @@
+"""One process of a run: what its scenarios share, and the verdicts on them."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.actions.fleet_documents import FleetDocuments
+from opamp_conformance.client.agent_tracker import CleanupReport
+from opamp_conformance.client.client import Client
+from opamp_conformance.client.run_log import RunLog
+from opamp_conformance.errors import NotApplicableError, ViolationError
+from opamp_conformance.ledger import Ledger, load
+from opamp_conformance.profiles.profile import CaseExemption, Kind
+from opamp_conformance.redaction import Redactor
+from opamp_conformance.results.events import FindingBooked, ScenarioFinished
+from opamp_conformance.results.transcript import transcript_of
+from opamp_conformance.results.verdicts import Verdict, judge, of_violation
+from opamp_conformance.runner.plan import RunPlan
+from opamp_conformance.suite.catalogue import Case, Scenario
+from opamp_conformance.text import printable
+from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.transport import Transport
+
+_FAILURES: Final = (Verdict.FAILED, Verdict.BLOCKED, Verdict.WARNED)
+_STALE: Final = "it does not fail any more: remove it from the profile"
+
+
+@contextmanager
+def open_worker(plan: RunPlan) -> Iterator["Worker"]:
+    """Connect to the target; raises InconclusiveError for unusable certificates."""
+    log = RunLog()
+    with ExitStack() as stack:
+        clients = {
+            transport: stack.enter_context(Client(plan.endpoint, plan.timeout, transport, log))
+            for transport in Transport
+        }
+        other = stack.enter_context(_other_instance(plan, log)) if plan.endpoint.others else None
+        documents = stack.enter_context(closing(FleetDocuments(plan.endpoint.fleet_agents)))
+        yield Worker(plan, clients, log, documents, other)
+
+
+@dataclass
+class Worker:
+    """Scenarios use its ``contexts``; the pytest plugin tells it how they ended."""
+
+    plan: RunPlan
+    clients: dict[Transport, Client]
+    log: RunLog
+    documents: FleetDocuments
+    other: Client | None = None
+    ledger: Ledger = field(default_factory=load)
+
+    def __post_init__(self) -> None:
+        self.contexts = {
+            transport: ScenarioContext.of(client, self.plan.run_id, self.documents, self.other)
+            for transport, client in self.clients.items()
+        }
+        self._redactor = Redactor(self.plan.endpoint.secrets)
+        self._exemptions = {(exemption.key, exemption.transport): exemption for exemption in self.plan.exemptions}
+
+    def require_applicable(self, case: Case) -> None:
+        """Raise NotApplicableError if the target does not serve or support what a case is about."""
+        if case.transport not in self.plan.served and not case.scenario.is_about_reachability:
+            raise NotApplicableError(f"the target does not serve the transport {case.transport}")
+        exemption = self._exemption(case)
+        if exemption is not None and exemption.kind is Kind.UNSUPPORTED:
+            raise NotApplicableError(exemption.because)
+
+    def conclude(
+        self,
+        case: Case,
+        error: BaseException | None,
+        step: str,
+        exchanges: Sequence[Exchange],
+        seconds: float,
+        steps: Sequence[str],
+    ) -> ScenarioFinished:
+        """Judge how a scenario ended: ``error`` ended it in ``step``, one of ``steps``; keywords come first."""
+        scenario = case.scenario
+        verdict = judge(error, step.startswith("Given"), scenario.requirements, self.ledger, strict=self.plan.strict)
+        expected, actual = _sides(error)
+        exemption = self._exemption(case)
+        if exemption is not None and exemption.kind is Kind.KNOWN:
+            if verdict is Verdict.PASSED:
+                verdict, expected, actual = Verdict.FAILED, f"a known failure: {exemption.because}", _STALE
+            elif verdict in _FAILURES:
+                verdict = Verdict.KNOWN
+        is_clean = verdict is Verdict.PASSED
+        shows_transcript = not is_clean and verdict is not Verdict.NOT_APPLICABLE
+        return ScenarioFinished(
+            key=case.key,
+            title=case.title,
+            chapter=scenario.chapter,
+            feature=scenario.feature,
+            steps=tuple(steps),
+            contract=scenario.contract,
+            transport=case.transport,
+            level=scenario.level,
+            is_in_development=scenario.is_in_development,
+            requirements=tuple(requirement.id for requirement in scenario.requirements),
+            links=tuple(requirement.link for requirement in scenario.requirements),
+            verdict=verdict,
+            seconds=round(seconds, 6),
+            step="" if is_clean else step,
+            expected=self._redactor.text(expected),
+            actual=self._redactor.text(actual),
+            transcript=transcript_of(exchanges, self._redactor) if shows_transcript else (),
+            reproduce="" if is_clean else self._reproduce(scenario, case),
+            known_because=exemption.because if exemption is not None and verdict is Verdict.KNOWN else "",
+        )
+
+    def findings(self) -> list[FindingBooked]:
+        """Give each requirement that messages broke, independently of the scenarios, its own verdict."""
+        booked = []
+        for finding in self.log.findings:
+            requirement = self.ledger[finding.requirement]
+            known_because = self.plan.known_findings.get(requirement.id, "")
+            verdict = of_violation(requirement.is_binding, strict=self.plan.strict)
+            booked.append(
+                FindingBooked(
+                    requirement=requirement.id,
+                    level=requirement.level,
+                    link=requirement.link,
+                    verdict=Verdict.KNOWN if known_because else verdict,
+                    count=finding.count,
+                    expected=finding.violation.expected,
+                    actual=self._redactor.text(finding.violation.actual),
+                    transcript=transcript_of(finding.samples, self._redactor),
+                    known_because=known_because,
+                )
+            )
+        return booked
+
+    def clean_up(self) -> CleanupReport:
+        """Close the connections to the target, and disconnect the agents that the run created."""
+        for client in self.clients.values():
+            client.close_websockets()
+        return self.clients[self.plan.served[0]].disconnect_agents()
+
+    def _exemption(self, case: Case) -> CaseExemption | None:
+        return self._exemptions.get((case.key, str(case.transport)))
+
+    def _reproduce(self, scenario: Scenario, case: Case) -> str:
+        arguments = list(self.plan.arguments)
+        if scenario.contract not in self.plan.contracts:
+            arguments += ["--contract", scenario.contract]
+        if len(scenario.transports) > 1:
+            arguments += ["--transport", case.transport]
+        if scenario.is_disruptive and arguments:
+            arguments.append("--disruptive")
+        if self.plan.strict:
+            arguments.append("--strict")
+        return " ".join(["opamp-conformance run", *arguments, "--only", shlex.quote(case.key)])
+
+
+def _other_instance(plan: RunPlan, log: RunLog) -> Client:
+    """Make the client of another instance of the target."""
+    endpoint = replace(plan.endpoint, url=plan.endpoint.others[0], others=())
+    return Client(endpoint, plan.timeout, Transport.HTTP, log)
+
+
+def _sides(error: BaseException | None) -> tuple[str, str]:
+    """Return what was expected and what came; an error that knows only the latter leaves the former empty."""
+    if error is None:
+        return "", ""
+    if isinstance(error, ViolationError):
+        return printable(error.violation.expected), printable(error.violation.actual)
+    return "", printable(str(error) or type(error).__name__)

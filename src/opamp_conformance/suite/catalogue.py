@@ -1,0 +1,218 @@
+"""The scenarios of the suite, read from the features and checked against the ledger."""
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from pytest_bdd.feature import get_features
+from pytest_bdd.parser import Feature, ScenarioTemplate
+
+from opamp_conformance import resources
+from opamp_conformance.errors import ConformanceError
+from opamp_conformance.ledger import Contract, Ledger, Level, Requirement, load
+from opamp_conformance.wire.transport import Transport
+
+_CONTRACT_TAG: Final = "contract."
+_TRANSPORT_TAG: Final = "transport."
+_DISRUPTIVE_TAG: Final = "disruptive"
+_OTHER_TAGS: Final = {
+    _DISRUPTIVE_TAG,
+    *(f"{_CONTRACT_TAG}{contract}" for contract in Contract),
+    *(f"{_TRANSPORT_TAG}{transport}" for transport in Transport),
+}
+_NOT_IN_KEYS: Final = re.compile(r"[^A-Za-z0-9]+")
+
+REACHABILITY: Final = ("transport.server-accepts-http", "transport.server-accepts-ws")
+"""The requirements that a server breaks by not serving a transport; then nothing else is asked of it there."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario, or scenario outline, with what it checks.
+
+    ``key`` is its stable name: the id of its requirement, with a slug if the requirement has several scenarios.
+    ``title`` is prose for people, and may change. ``examples`` are the values of an outline, whose title and steps have
+    placeholders. A disruptive scenario could hurt a shared server.
+    """
+
+    key: str
+    title: str
+    examples: tuple[Mapping[str, str], ...]
+    steps: tuple[str, ...]
+    tags: frozenset[str]
+    chapter: str
+    feature: str
+    path: Path
+    contract: Contract
+    level: Level
+    requirements: tuple[Requirement, ...]
+    transports: tuple[Transport, ...]
+    is_disruptive: bool
+
+    @property
+    def is_in_development(self) -> bool:
+        """Whether the specification marks what it checks as [Development]."""
+        return any(requirement.status == "Development" for requirement in self.requirements)
+
+    @property
+    def is_about_reachability(self) -> bool:
+        """Whether it asks if the server serves a transport at all."""
+        return any(requirement.id in REACHABILITY for requirement in self.requirements)
+
+    def case(self, values: Mapping[str, str], transport: Transport) -> "Case":
+        """Return the scenario with the values of one example, over one transport."""
+        key, title = self.key, self.title
+        for name, value in values.items():
+            key = f"{key}.{_NOT_IN_KEYS.sub('-', value)}"
+            title = title.replace(f"<{name}>", value)
+        return Case(self, key, title, transport)
+
+    def cases(self) -> list["Case"]:
+        """Return everything of it that can run, in order."""
+        return [self.case(values, transport) for values in self.examples or ({},) for transport in self.transports]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scenario as it runs: with the values of one example, over one transport."""
+
+    scenario: Scenario
+    key: str
+    title: str
+    transport: Transport
+
+
+@dataclass(frozen=True)
+class Catalogue(Mapping[str, Scenario]):
+    """All scenarios by key, in the order of chapters."""
+
+    scenarios: Mapping[str, Scenario]
+
+    @cached_property
+    def _by_requirement(self) -> dict[str, list[Scenario]]:
+        found: dict[str, list[Scenario]] = {}
+        for scenario in self.scenarios.values():
+            for requirement in scenario.requirements:
+                found.setdefault(requirement.id, []).append(scenario)
+        return found
+
+    def __getitem__(self, key: str) -> Scenario:
+        return self.scenarios[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scenarios)
+
+    def __len__(self) -> int:
+        return len(self.scenarios)
+
+    def cases(self) -> list[Case]:
+        """Return everything that can run, in order."""
+        return [case for scenario in self.values() for case in scenario.cases()]
+
+    def checking(self, requirement: str) -> list[Scenario]:
+        """Return the scenarios that check a requirement, in their order."""
+        return self._by_requirement.get(requirement, [])
+
+
+class FeatureLintError(ConformanceError):
+    """The features break a rule of the suite; the message lists every problem."""
+
+
+@functools.cache
+def load_catalogue() -> Catalogue:
+    """Read and lint all features; raises FeatureLintError."""
+    return read(resources.folder("features"), load())
+
+
+def read(folder: Path, ledger: Ledger) -> Catalogue:
+    """Read and lint the features of a folder against a ledger; raises FeatureLintError."""
+    found: list[Scenario] = []
+    problems: list[str] = []
+    for feature in sorted(get_features([str(folder)]), key=lambda feature: feature.filename):
+        for template in feature.scenarios.values():
+            tags = Tags.of(feature, template, ledger)
+            problems += _problems(template, tags, ledger)
+            if not problems:
+                found.append(_scenario(feature, template, tags, ledger))
+    twice = [key for key, count in Counter(scenario.key for scenario in found).items() if count > 1]
+    problems += [f"{key}: more than one scenario has this key; give each a slug" for key in twice]
+    if problems:
+        raise FeatureLintError("\n".join(problems))
+    return Catalogue({scenario.key: scenario for scenario in found})
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The tags of a scenario, taken apart. ``requirements`` are ids by tag: a tag may add a slug to an id."""
+
+    everything: frozenset[str]
+    levels: frozenset[str]
+    requirements: Mapping[str, str]
+    unknown: frozenset[str]
+
+    @classmethod
+    def of(cls, feature: Feature, template: ScenarioTemplate, ledger: Ledger) -> "Tags":
+        everything = frozenset({*template.tags, *feature.tags, *(template.rule.tags if template.rule else ())})
+        levels = everything & set(Level)
+        named = everything - levels - _OTHER_TAGS
+        ids = {tag: _requirement_of(tag, ledger) for tag in named}
+        known = {tag: requirement for tag, requirement in ids.items() if requirement is not None}
+        return cls(everything, levels, known, frozenset(ids) - frozenset(known))
+
+    @property
+    def keys(self) -> list[str]:
+        """The tags that can be the key: those with a slug, or the only requirement. There has to be just one."""
+        with_slug = [tag for tag, requirement in self.requirements.items() if tag != requirement]
+        return with_slug or list(self.requirements)
+
+
+def _requirement_of(tag: str, ledger: Ledger) -> str | None:
+    """Return the requirement that a tag names: a slug may follow the id after a dot."""
+    if tag in ledger:
+        return tag
+    without_slug = tag.rpartition(".")[0]
+    return without_slug if without_slug in ledger else None
+
+
+def _problems(template: ScenarioTemplate, tags: Tags, ledger: Ledger) -> list[str]:
+    title = template.name
+    problems = [f"{title!r}: {tag} is not in the ledger" for tag in sorted(tags.unknown)]
+    if len(tags.levels) != 1:
+        problems.append(f"{title!r}: has {len(tags.levels)} level tags instead of one")
+    if not tags.requirements and not tags.unknown:
+        problems.append(f"{title!r}: names no requirement")
+    if len(tags.keys) > 1:
+        problems.append(f"{title!r}: has {len(tags.keys)} possible keys: give a slug to one of its requirements")
+    for requirement in sorted(tags.requirements.values()):
+        if ledger[requirement].level not in tags.levels:
+            problems.append(f"{title!r}: {requirement} is of level {ledger[requirement].level}")
+    if not any(step.type == "then" for step in template.steps):
+        problems.append(f"{title!r}: asserts nothing, as it has no Then")
+    return problems
+
+
+def _scenario(feature: Feature, template: ScenarioTemplate, tags: Tags, ledger: Ledger) -> Scenario:
+    path = Path(feature.filename)
+    is_fleet = f"{_CONTRACT_TAG}{Contract.FLEET}" in tags.everything
+    transports = tuple(transport for transport in Transport if f"{_TRANSPORT_TAG}{transport}" in tags.everything)
+    named = set(tags.requirements.values())
+    return Scenario(
+        key=tags.keys[0],
+        title=template.name,
+        examples=tuple(dict(values) for examples in template.examples for values in examples.as_contexts()),
+        steps=tuple(f"{step.keyword} {step.name}" for step in template.steps),
+        tags=tags.everything,
+        chapter=path.parent.name,
+        feature=feature.name or path.stem,
+        path=path,
+        contract=Contract.FLEET if is_fleet else Contract.OPAMP,
+        level=Level(next(iter(tags.levels))),
+        requirements=tuple(requirement for requirement in ledger.values() if requirement.id in named),
+        transports=transports or tuple(Transport),
+        is_disruptive=_DISRUPTIVE_TAG in tags.everything,
+    )

@@ -1,0 +1,190 @@
+"""The plain HTTP transport, on the library aiohttp: one deadline per request, bounded bodies, no redirects.
+
+Nothing is added to what is sent.
+"""
+
+import asyncio
+import gzip
+import io
+import ssl
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+from typing import Final
+
+import aiohttp
+
+from opamp_conformance.wire.transport import NoResponseError, without_credentials
+from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
+
+# A short time, as a server that closes an idle connection first races with the next request.
+_KEEP_ALIVE_SECONDS: Final = 1.0
+
+
+GZIP: Final = "gzip"
+MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
+"""A longer response counts as endless, also after decompression. No message of OpAMP comes near it."""
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One HTTP request. ``message`` is what the body encodes, None if it encodes no message on purpose."""
+
+    body: bytes
+    message: pb.AgentToServer | None = None
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": CONTENT_TYPE})
+    with_credentials: bool = True
+    follows_redirects: bool = False
+
+    @classmethod
+    def of(cls, message: pb.AgentToServer) -> "HttpRequest":
+        """Make the ordinary request that delivers a message."""
+        return cls(message.SerializeToString(), message)
+
+    def compressed(self) -> "HttpRequest":
+        """Return the same request with its body compressed."""
+        return self.with_body(gzip.compress(self.body), {"Content-Encoding": GZIP})
+
+    def with_body(self, body: bytes, headers: Mapping[str, str] | None = None) -> "HttpRequest":
+        """Return the request with another encoding of its message, and headers that say so."""
+        return HttpRequest(body, self.message, self.method, {**self.headers, **(headers or {})}, self.with_credentials)
+
+    def with_headers(self, headers: Mapping[str, str | None], *, with_credentials: bool = True) -> "HttpRequest":
+        """Return the request with other headers; None removes one.
+
+        Without credentials, the Authorization header is left out.
+        """
+        merged: dict[str, str | None] = {**self.headers, **headers}
+        kept = {name: value for name, value in merged.items() if value is not None}
+        return HttpRequest(self.body, self.message, self.method, kept, with_credentials)
+
+    def malformed(self, body: bytes, headers: Mapping[str, str] | None = None) -> "HttpRequest":
+        """Return a request whose body is no message at all."""
+        return HttpRequest(body, None, self.method, {**self.headers, **(headers or {})}, self.with_credentials)
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """One HTTP response; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @cached_property
+    def data(self) -> bytes:
+        """The body without its content encoding; raises ValueError if it is broken."""
+        if not self.is_compressed:
+            return self.body
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            data = stream.decompress(self.body, MAX_RESPONSE_BYTES + 1)
+        except zlib.error as error:
+            raise ValueError(f"the response is not the gzip that its Content-Encoding says: {error}") from error
+        if len(data) > MAX_RESPONSE_BYTES:
+            raise ValueError(f"the response has more than {MAX_RESPONSE_BYTES} bytes once decompressed")
+        if not stream.eof:
+            raise ValueError("the gzip response is cut short")
+        return data
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.headers.get("content-encoding", "").lower() == GZIP
+
+    def __str__(self) -> str:
+        content_type = self.headers.get("content-type", "no content type")
+        return f"the status {self.status} with a body of {len(self.body)} bytes ({content_type})"
+
+
+class HttpTransport:
+    """Delivers requests to one URL. ``timeout`` bounds each exchange as a whole, in seconds."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], tls: ssl.SSLContext | None, timeout: float) -> None:
+        self._url = url
+        self._headers = headers
+        self._timeout = timeout
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, ssl=tls if tls is not None else True, keepalive_timeout=_KEEP_ALIVE_SECONDS
+            ),
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> "HttpTransport":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request and read its response; raises NoResponseError."""
+        headers = {
+            **(self._headers if request.with_credentials else without_credentials(self._headers)),
+            **request.headers,
+        }
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                self._session.request(
+                    request.method,
+                    self._url,
+                    data=io.BytesIO(request.body) if request.body else None,
+                    headers=headers,
+                    allow_redirects=request.follows_redirects,
+                ) as response,
+            ):
+                body = await _read(response)
+                names = {name.lower(): _readable(value) for name, value in response.headers.items()}
+                return HttpResponse(response.status, names, body)
+        except TimeoutError:
+            raise NoResponseError(f"no complete response within {self._timeout:g} seconds") from None
+        except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
+            raise NoResponseError(_explain(error)) from error
+
+
+def _readable(value: str) -> str:
+    """Write bytes that are no text as escapes: a header may hold any."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_RESPONSE_BYTES:
+            response.close()
+            raise NoResponseError(f"the response does not end: more than {MAX_RESPONSE_BYTES} bytes")
+    return b"".join(parts)
+
+
+def _explain(error: Exception) -> str:  # noqa: PLR0911 - one line a kind of failure
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return f"the host name {error.host} is not known"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"the server's certificate is not trusted: {error.certificate_error} (--ca names an authority)"
+        case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
+            return f"TLS failed: {error} (a plain port is spoken to with http://)"
+        case aiohttp.ClientConnectorError():
+            return f"cannot connect: {error.os_error.strerror or error.os_error}"
+        case aiohttp.ServerDisconnectedError():
+            return "the server closed the connection without a response"
+        case aiohttp.ClientPayloadError():
+            return "the server closed the connection in the middle of the body"
+        case aiohttp.ClientResponseError():
+            return f"not HTTP: {str(error.message).splitlines()[0]} (a TLS port is spoken to with https://)"
+        case aiohttp.InvalidURL():
+            return f"not a URL: {error.url}"
+        case _:
+            return f"the connection broke: {str(error) or type(error).__name__}"

@@ -1,0 +1,117 @@
+"""Steps about remote configuration."""
+
+from pytest_bdd import given, then, when
+
+from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.assertions import remote_config as assert_remote_config
+from opamp_conformance.assertions.common import satisfies
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.wire.exchange import Exchange
+from opamp_proto import opamp_pb2 as pb
+
+FIRST, OTHER = "receivers: {}", "receivers: {otlp: {}}"
+
+
+@given("a server that offers remote configuration")
+def _(context: ScenarioContext) -> None:
+    context.offers.require("OffersRemoteConfig")
+
+
+@given("the operator has offered the agent a configuration")
+@when("the operator offers the agent a configuration")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.offer_configuration(agent, FIRST)
+
+
+@given("the operator has offered the agent another configuration")
+@when("the operator offers the agent another configuration")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.offer_configuration(agent, OTHER)
+
+
+@given("the agent has received the operator's configuration")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.offer_configuration(agent, FIRST)
+    context.client.receive_next(agent.check_in, agent.instance_uid)
+
+
+@given("the agent has received a configuration", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.offers.receive_configuration(agent, FIRST)
+
+
+@given("the agent has applied a configuration")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.apply_configuration(agent, FIRST)
+
+
+@when("the agent reports that it has applied the configuration", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.remote_config_status(pb.RemoteConfigStatuses_APPLIED))
+
+
+@when("the agent reports that it has failed to apply the configuration", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.remote_config_status(pb.RemoteConfigStatuses_FAILED))
+
+
+@when("the agent reports that it has applied another configuration", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.remote_config_hash = b"the hash of another"
+    return context.client.send(agent.remote_config_status(pb.RemoteConfigStatuses_APPLIED))
+
+
+@when("the agent reports that it has no configuration", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.remote_config_hash = b""
+    return context.client.send(agent.remote_config_status(pb.RemoteConfigStatuses_UNSET))
+
+
+@then("the agent is offered a configuration")
+def _(exchange: Exchange) -> None:
+    assert_remote_config.offered(exchange)
+
+
+@then("the agent is offered the other configuration")
+def _(exchange: Exchange) -> None:
+    assert_remote_config.offered_text(exchange, OTHER)
+
+
+@then("no configuration is offered")
+def _(exchange: Exchange) -> None:
+    assert_remote_config.none_offered(exchange)
+
+
+@then("no configuration files are sent")
+def _(exchange: Exchange) -> None:
+    assert_remote_config.no_files(exchange)
+
+
+@then("the configuration has a hash")
+def _(exchange: Exchange) -> None:
+    satisfies("remote-config.config-hash-set", exchange)
+
+
+@then("no two configuration files have the same name")
+def _(exchange: Exchange) -> None:
+    assert_remote_config.unique_file_names(exchange)
+
+
+@then("the configuration file has the name that the operator gave it")
+def _(exchange: Exchange) -> None:
+    assert_remote_config.file_named(exchange)
+
+
+@then("the configuration has one file")
+def _(exchange: Exchange) -> None:
+    assert_remote_config.one_file(exchange)
+
+
+@then("the content type of the configuration file is a MIME type")
+def _(exchange: Exchange) -> None:
+    satisfies("config-files.content-type-mime", exchange)
+
+
+@then("the configuration has another hash than before")
+def _(exchange: Exchange, agent: Agent) -> None:
+    assert_remote_config.another_config_hash(exchange, agent.remote_config_hash)

@@ -1,0 +1,61 @@
+"""The control plane of a mock server in the hands of a test."""
+
+import contextlib
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from opamp_mock_server import MockServer
+from opamp_proto import CONTENT_TYPE
+from opamp_proto import opamp_pb2 as pb
+
+
+class ControlError(Exception):
+    """An answer that is an error; its text is for people."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"{status}: {text}")
+        self.status = status
+
+
+def ask(
+    server: MockServer, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+) -> Any:
+    """Ask the control plane for something; returns the JSON of the answer, None if there is none."""
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    request = urllib.request.Request(f"{server.control_url}{path}", data, dict(headers or {}), method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.loads(response.read() or b"null")
+    except urllib.error.HTTPError as error:
+        raise ControlError(error.code, error.read().decode()) from None
+
+
+def status_of(*request: Any) -> int:
+    with pytest.raises(ControlError) as refused:
+        ask(*request)
+    return refused.value.status
+
+
+def send(server: MockServer, message: pb.AgentToServer | bytes) -> pb.ServerToAgent:
+    data = message if isinstance(message, bytes) else message.SerializeToString()
+    request = urllib.request.Request(server.url, data, {"Content-Type": CONTENT_TYPE})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return pb.ServerToAgent.FromString(response.read())
+
+
+def metric(server: MockServer, name: str) -> float:
+    """Return what Prometheus would read of a mock server, under a name with its labels."""
+    parts = urlsplit(server.url)
+    with contextlib.closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
+        connection.request("GET", "/metrics")
+        line = re.search(rf"^{re.escape(name)} (\S+)$", connection.getresponse().read().decode(), re.MULTILINE)
+    assert line is not None, name
+    return float(line[1])

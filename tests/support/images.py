@@ -1,0 +1,100 @@
+"""Container images of programs of this machine, for where there is no registry to have images from."""
+
+import gc
+import io
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import pytest
+import requests
+
+from support.peers import PEERS, ROOT
+
+ELASTICSEARCH_IMAGE = "OPAMP_ELASTICSEARCH_IMAGE"
+"""The variable that names an image of Elasticsearch."""
+STAND_IN_IMAGE = "opamp-test/fleet-server:stand-in"
+ENDING_IMAGE = "opamp-test/fleet-server:ending"
+"""The same, but for what it runs where Elasticsearch is expected: something that ends at once."""
+STAND_IN = "usr/share/elastic-agent/data/elastic-agent-0.0.0-standin/components/fleet-server"
+
+_LEFT_OUT = re.compile(
+    r"(^|/)(__pycache__|test|tests|idlelib|lib2to3|ensurepip|tkinter|turtledemo|pip|mypy|mypyc|ruff|grpc|grpc_tools|"
+    r"locust|gevent|hypothesis|setuptools|sphinx|babel|docutils|furo|schemathesis|jsonschema_rs|selenium|site-packages|config-3[^/]*)(/|$)|\.(a|pyc)$"
+)
+
+
+def container_engine(*variables: str) -> Any:
+    """Return a client of the engine; skips, saying so, if none answers, or if images are not named by variables."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # Where nobody answers, docker leaves its socket open.
+        engine = _connected()
+        gc.collect()
+    if engine is None:
+        pytest.skip("needs a container engine, and none answers")
+    missing = [name for name in variables if name not in os.environ]
+    if missing:
+        pytest.skip(f"needs images: set {', '.join(missing)}")
+    return engine
+
+
+def _connected() -> Any:
+    try:
+        engine = docker.from_env()
+        engine.ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException):
+        return None
+    return engine
+
+
+def build_fleet_server(engine: Any) -> None:
+    """Build images with a stand-in at the path where Elastic Agent's keeps Fleet Server."""
+    prefix = Path(sys.base_prefix)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = Path(sysconfig.get_path("purelib"))
+    interpreter = (prefix / "bin" / version).resolve()
+    programs = [interpreter, Path("/bin/sh"), Path("/bin/ls")]
+    with io.BytesIO() as data:
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            tar.add(interpreter, "python/bin/python3")
+            for path in ("/bin/sh", "/bin/ls"):
+                tar.add(Path(path).resolve(), path)
+            _add(tar, prefix / "lib" / version, f"python/lib/{version}")
+            _add(tar, packages, f"python/lib/{version}/site-packages")
+            for package in ("mock_server/opamp_mock_server", "proto/opamp_proto"):
+                _add(tar, ROOT / package, f"python/lib/{version}/site-packages/{Path(package).name}")
+            modules = [*(prefix / "lib" / version).glob("lib-dynload/*.so"), *packages.rglob("*.so")]
+            for library in sorted(_libraries([*programs, *modules])):
+                tar.add(os.path.realpath(library), library)
+            tar.add(PEERS / "fleet_server" / "fleet-server", STAND_IN)
+            folder = tarfile.TarInfo("tmp")
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
+            tar.addfile(folder)
+        for tag, changes in ((STAND_IN_IMAGE, None), (ENDING_IMAGE, ['CMD ["/bin/ls", "nonesuch"]'])):
+            repository, _, name = tag.partition(":")
+            engine.api.import_image_from_data(data.getvalue(), repository=repository, tag=name, changes=changes)
+
+
+def _add(tar: tarfile.TarFile, source: Path, name: str) -> None:
+    def kept(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if _LEFT_OUT.search(entry.name.removeprefix(name)) else entry
+
+    tar.add(source, name, filter=kept)
+
+
+def _libraries(programs: Iterable[Path]) -> Iterator[str]:
+    """Find the shared libraries that programs load, at the paths where they look for them."""
+    listed = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
+    own = sysconfig.get_path("purelib")
+    for path in set(re.findall(r"(/\S+\.so\S*)", listed)):
+        if not path.startswith(own) and not path.endswith(":"):
+            yield path
