@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from opamp_mock_server.core.agent_state import DEFAULT_POLICY, AgentRecord, DesiredState
 from opamp_mock_server.core.available_components import AvailableComponents
+from opamp_mock_server.core.certificates import Certificates
 from opamp_mock_server.core.chapter import ALL_CAPABILITIES, Chapter
 from opamp_mock_server.core.commands import Commands
 from opamp_mock_server.core.connection_settings import ConnectionSettings
@@ -41,6 +42,7 @@ class Core(
     StatusReporting,
     RemoteConfig,
     ConnectionSettings,
+    Certificates,
     Packages,
     Commands,
     CustomMessages,

@@ -1,66 +1,57 @@
-"""A temporary certificate authority. It is made when it is first needed, and ends with the process."""
+"""Certificates on request (Agent-initiated CSR Flow)."""
 
-import datetime
-import uuid
-from typing import Final
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from opamp_mock_server.core.agent_state import NOTHING_DESIRED, DesiredState
+from opamp_mock_server.core.chapter import Chapter
+from opamp_proto import opamp_pb2 as pb
 
-_VALIDITY: Final = datetime.timedelta(days=1)
-
-
-class CertificateAuthority:
-    """Issues client certificates, as PEM."""
-
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "opamp-conformance throwaway CA")])
-        builder = _builder(self._name, self._name).public_key(self._key.public_key())
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        self.certificate = self._signed(builder)
-        """The PEM of the authority's own certificate."""
-
-    def problem_with(self, csr: bytes, instance_uid: bytes) -> str | None:
-        """Return why a CSR (as PEM) of an agent is refused, None if it is accepted."""
-        try:
-            request = x509.load_pem_x509_csr(csr)
-            is_signed = request.is_signature_valid
-            named = {_as_instance_uid(attribute.value) for attribute in request.subject}
-        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
-            return "csr is not the PEM of a certificate signing request"
-        if not is_signed:
-            return "csr is not signed with the key it holds"
-        if named - {None, instance_uid}:
-            return "csr names the instance_uid of another agent"
-        return None
-
-    def issue(self, csr: bytes) -> bytes:
-        """Return a certificate as PEM, for a CSR that was accepted."""
-        request = x509.load_pem_x509_csr(csr)
-        return self._signed(_builder(request.subject, self._name).public_key(request.public_key()))
-
-    def _signed(self, builder: x509.CertificateBuilder) -> bytes:
-        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+if TYPE_CHECKING:
+    from opamp_mock_server.core.certificate_authority import CertificateAuthority
 
 
-def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + _VALIDITY)
-    )
+class Certificates(Chapter):
+    """How the server issues certificates to agents that request one."""
 
+    @cached_property
+    def authority(self) -> "CertificateAuthority":
+        # Few agents request a certificate: the library is loaded, and the key made, for the first request.
+        from opamp_mock_server.core.certificate_authority import CertificateAuthority  # noqa: PLC0415
 
-def _as_instance_uid(value: str | bytes) -> bytes | None:
-    try:
-        return uuid.UUID(str(value)).bytes
-    except ValueError:
-        return None
+        return CertificateAuthority()
+
+    def certificate_objection(self, message: pb.AgentToServer) -> str | None:
+        """Return why the request of an agent for a certificate is refused, if it is (Agent-initiated CSR Flow)."""
+        if not self.asks_for_certificate(message):
+            return None
+        csr = message.connection_settings_request.opamp.certificate_request.csr
+        return self.authority.problem_with(csr, message.instance_uid)
+
+    def asks_for_certificate(self, message: pb.AgentToServer) -> bool:
+        """Tell whether a message requests a certificate. A request without ``opamp`` requests nothing."""
+        return (
+            message.HasField("connection_settings_request")
+            and self.can(pb.ServerCapabilities_AcceptsConnectionSettingsRequest)
+            and message.connection_settings_request.HasField("opamp")
+        )
+
+    def with_certificate(self, desired: DesiredState | None, message: pb.AgentToServer) -> DesiredState | None:
+        """Return the desired state plus the certificate that the agent requests."""
+        if not self.asks_for_certificate(message):
+            return desired
+        desired = desired or NOTHING_DESIRED
+        settings = pb.ConnectionSettingsOffers()
+        if desired.connection_settings is not None:
+            settings.CopyFrom(desired.connection_settings)
+        if not settings.opamp.destination_endpoint:
+            settings.opamp.destination_endpoint = self.url
+        settings.opamp.certificate.CopyFrom(
+            self.certificate(message.connection_settings_request.opamp.certificate_request.csr)
+        )
+        return replace(desired, connection_settings=settings)
+
+    def certificate(self, csr: bytes) -> pb.TLSCertificate:
+        """Issue a certificate for a CSR. The private key belongs to the agent, so it is not part of the offer."""
+        return pb.TLSCertificate(cert=self.authority.issue(csr), ca_cert=self.authority.certificate)

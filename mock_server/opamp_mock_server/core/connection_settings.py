@@ -1,16 +1,11 @@
 """Offers of connection settings, their hashes, and certificates on request (Connection Settings Management)."""
 
 import hashlib
-from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from opamp_mock_server.core.agent_state import NOTHING_DESIRED, AgentRecord, DesiredState
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.chapter import Chapter, supports
 from opamp_proto import opamp_pb2 as pb
-
-if TYPE_CHECKING:
-    from opamp_mock_server.core.certificates import CertificateAuthority
 
 OFFERED_WITH: Final = {
     "opamp": pb.AgentCapabilities_AcceptsOpAMPConnectionSettings,
@@ -24,13 +19,6 @@ OFFERED_WITH: Final = {
 
 class ConnectionSettings(Chapter):
     """How the server offers settings."""
-
-    @cached_property
-    def authority(self) -> "CertificateAuthority":
-        # Few agents request a certificate: the library is loaded, and the key made, for the first request.
-        from opamp_mock_server.core.certificates import CertificateAuthority  # noqa: PLC0415
-
-        return CertificateAuthority()
 
     def connection_settings(
         self, settings: pb.ConnectionSettingsOffers, capabilities: int
@@ -67,39 +55,3 @@ class ConnectionSettings(Chapter):
         if settings_hash != record.connection_settings_hash:
             reply.connection_settings.CopyFrom(offer)
         return record._replace(connection_settings_hash=settings_hash)
-
-    # ---- the agent-initiated CSR flow
-
-    def certificate_objection(self, message: pb.AgentToServer) -> str | None:
-        """Return why the request of an agent for a certificate is refused, if it is (Agent-initiated CSR Flow)."""
-        if not self.asks_for_certificate(message):
-            return None
-        csr = message.connection_settings_request.opamp.certificate_request.csr
-        return self.authority.problem_with(csr, message.instance_uid)
-
-    def asks_for_certificate(self, message: pb.AgentToServer) -> bool:
-        """Tell whether a message requests a certificate. A request without ``opamp`` requests nothing."""
-        return (
-            message.HasField("connection_settings_request")
-            and self.can(pb.ServerCapabilities_AcceptsConnectionSettingsRequest)
-            and message.connection_settings_request.HasField("opamp")
-        )
-
-    def with_certificate(self, desired: DesiredState | None, message: pb.AgentToServer) -> DesiredState | None:
-        """Return the desired state plus the certificate that the agent requests."""
-        if not self.asks_for_certificate(message):
-            return desired
-        desired = desired or NOTHING_DESIRED
-        settings = pb.ConnectionSettingsOffers()
-        if desired.connection_settings is not None:
-            settings.CopyFrom(desired.connection_settings)
-        if not settings.opamp.destination_endpoint:
-            settings.opamp.destination_endpoint = self.url
-        settings.opamp.certificate.CopyFrom(
-            self.certificate(message.connection_settings_request.opamp.certificate_request.csr)
-        )
-        return replace(desired, connection_settings=settings)
-
-    def certificate(self, csr: bytes) -> pb.TLSCertificate:
-        """Issue a certificate for a CSR. The private key belongs to the agent, so it is not part of the offer."""
-        return pb.TLSCertificate(cert=self.authority.issue(csr), ca_cert=self.authority.certificate)

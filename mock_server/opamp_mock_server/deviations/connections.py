@@ -1,8 +1,11 @@
 """Ways to break what the specification says of connections."""
 
+from typing import Any
+
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.deviations.registry import breaks
+from opamp_mock_server.transports.http_connection import WebSocketProtocol
 from opamp_mock_server.transports.http_messages import Request, RequestHeaders
 from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
@@ -62,3 +65,14 @@ class KeepAliveNeeded(HttpEndpoint):
         if (b"connection", b"close") in request.headers:
             request = request._replace(path="/nowhere")
         super().check(request, headers)
+
+
+@breaks("disconnect.ws-server-close-frame")
+class EndsWithoutClose(WebSocketProtocol):
+    """The server ends a WebSocket without a Close frame."""
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.close":
+            self.transport.close()
+        else:
+            await super().send(message)

@@ -1,10 +1,20 @@
 """Ways to break what the specification says of instance_uid."""
 
 import uuid
+from collections.abc import MutableMapping
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from google.protobuf.message import DecodeError
 
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.deviations.registry import breaks
+from opamp_mock_server.transports.websocket import (
+    UndecodableMessageError,
+    WebSocketConnection,
+    WebSocketEndpoint,
+)
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -89,3 +99,22 @@ class ForeignVariant(Core):
 
 def _another(instance_uid: bytes) -> bytes:
     return bytes([instance_uid[0] ^ 0xFF]) + instance_uid[1:] if instance_uid else b"another agent"
+
+
+@breaks("identification.multiplex", also=["identification.s2a-matches"])
+class OneAgentAConnection(WebSocketEndpoint):
+    """All answers on a WebSocket are addressed to the agent that spoke on it first."""
+
+    _first: ClassVar[MutableMapping[WebSocketConnection, bytes]] = WeakKeyDictionary()
+
+    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
+        try:
+            data = self.decode(event)
+            message = pb.AgentToServer.FromString(data)
+        except (UndecodableMessageError, DecodeError):
+            await super().attend(event, connection)
+            return
+        first = self._first.setdefault(connection, message.instance_uid)
+        reply = pb.ServerToAgent.FromString(await self._service.answer(data, connection))
+        reply.instance_uid = first if message.HasField("agent_description") else reply.instance_uid
+        await connection.send(reply.SerializeToString())

@@ -4,6 +4,7 @@ from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from opamp_mock_server.core import Core
+from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
 from opamp_proto import anyvalue_pb2
@@ -74,3 +75,11 @@ def _attributes(message: pb.AgentToServer) -> list[anyvalue_pb2.AnyValue]:
 
 def _has_unknown_fields(message: Message) -> bool:
     return len(UnknownFieldSet(message)) > 0
+
+
+@breaks("capabilities.server-respects-change", also=["remote-config.not-offered-if-unsupported"])
+class OnceIsForever(StatusReporting):
+    """A capability that an agent once had it is taken to have for ever."""
+
+    def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
+        return message.capabilities | known.capabilities

@@ -1,7 +1,7 @@
 """Ways to break what the specification says of plain HTTP."""
 
-import asyncio
-
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
+from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_messages import Request, RequestHeaders, RequestRefusedError, Response
 from opamp_mock_server.transports.plain_http import HttpEndpoint, UndecodableBodyError
@@ -92,26 +92,9 @@ class SecondUnanswered(HttpEndpoint):
         return response._replace(body=b"") if is_second else response
 
 
-@breaks("response.must-respond:at-once")
-class FewAtOnce(HttpEndpoint):
-    """Of more than 40 requests that are under way at once, the others are answered with an empty body."""
+@breaks("http.server-waits-for-poll", also=["remote-config.offer-field", "retry.server-one-message"])
+class OffersInReportsOnly(RemoteConfig):
+    """A configuration is offered to agents that introduce themselves, not to those that check in."""
 
-    _under_way = 0
-
-    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
-        self._under_way += 1
-        try:
-            await asyncio.sleep(0.02)
-            response = await super().respond(headers, body)
-            return response._replace(body=b"") if self._under_way > 40 else response
-        finally:
-            self._under_way -= 1
-
-
-@breaks("response.must-respond:large")
-class LargeUnanswered(HttpEndpoint):
-    """A body of more than half a megabyte is answered with an empty one."""
-
-    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
-        response = await super().respond(headers, body)
-        return response._replace(body=b"") if len(body) > 512 * 1024 else response
+    def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        return super().offer_remote_config(record, desired, reply) if reply.capabilities else record

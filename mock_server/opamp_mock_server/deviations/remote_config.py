@@ -28,14 +28,6 @@ class OfferedToAll(RemoteConfig):
         return True
 
 
-@breaks("capabilities.server-respects-change", also=["remote-config.not-offered-if-unsupported"])
-class OnceIsForever(StatusReporting):
-    """A capability that an agent once had it is taken to have for ever."""
-
-    def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
-        return message.capabilities | known.capabilities
-
-
 @breaks("remote-config.server-offers-on-mismatch", also=["remote-config.server-compares-hash"])
 class ReportedHashIgnored(StatusReporting):
     """The hash that an agent reports of its configuration is not looked at."""
@@ -119,11 +111,3 @@ class ContentTypeByEnding(RemoteConfig):
         for name, file in offer.config.config_map.items():
             file.content_type = name.rpartition(".")[2] or "yaml"
         return offer
-
-
-@breaks("http.server-waits-for-poll", also=["remote-config.offer-field", "retry.server-one-message"])
-class OffersInReportsOnly(RemoteConfig):
-    """A configuration is offered to agents that introduce themselves, not to those that check in."""
-
-    def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
-        return super().offer_remote_config(record, desired, reply) if reply.capabilities else record

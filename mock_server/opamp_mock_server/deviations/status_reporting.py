@@ -1,9 +1,13 @@
 """Ways to break what the specification says of reports and their answers."""
 
+import asyncio
+
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
+from opamp_mock_server.transports.http_messages import RequestHeaders, Response
+from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -157,22 +161,6 @@ class FailuresAcknowledged(Core):
         return self.addressed_to(instance_uid)
 
 
-@breaks("throttle.ws-unavailable")
-class OverloadUnknown(Core):
-    """An overloaded server sends an error of type Unknown."""
-
-    def unavailable(self, instance_uid: bytes, retry_after: int = 0) -> pb.ServerToAgent:
-        return self.failure(instance_uid)
-
-
-@breaks("throttle.min-30s")
-class BackInASecond(Core):
-    """An overloaded server asks to come back in a second."""
-
-    def unavailable(self, instance_uid: bytes, retry_after: int = 1) -> pb.ServerToAgent:
-        return super().unavailable(instance_uid, 1)
-
-
 @breaks("message.process-fields")
 class HealthNotKept(StatusReporting):
     """The health that an agent reports is not kept."""
@@ -207,19 +195,34 @@ class ShallowHealth(Core):
         return "health is nested too deep" if _depth(message.health) > 10 else super().malformed(message)
 
 
-@breaks("components.nesting")
-class ShallowComponents(Core):
-    """Components that are nested more than 10 deep are malformed."""
+@breaks("response.must-respond:at-once")
+class FewAtOnce(HttpEndpoint):
+    """Of more than 40 requests that are under way at once, the others are answered with an empty body."""
 
-    def malformed(self, message: pb.AgentToServer) -> str | None:
-        deepest = max(map(_depth, message.available_components.components.values()), default=0)
-        return "components are nested too deep" if deepest > 10 else super().malformed(message)
+    _under_way = 0
+
+    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
+        self._under_way += 1
+        try:
+            await asyncio.sleep(0.02)
+            response = await super().respond(headers, body)
+            return response._replace(body=b"") if self._under_way > 40 else response
+        finally:
+            self._under_way -= 1
 
 
-def _depth(component: pb.ComponentHealth | pb.ComponentDetails) -> int:
+@breaks("response.must-respond:large")
+class LargeUnanswered(HttpEndpoint):
+    """A body of more than half a megabyte is answered with an empty one."""
+
+    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
+        response = await super().respond(headers, body)
+        return response._replace(body=b"") if len(body) > 512 * 1024 else response
+
+
+def _depth(component: pb.ComponentHealth) -> int:
     """Return how many levels of components are below one."""
-    inner = component.component_health_map if isinstance(component, pb.ComponentHealth) else component.sub_component_map
-    return max((_depth(part) + 1 for part in inner.values()), default=0)
+    return max((_depth(part) + 1 for part in component.component_health_map.values()), default=0)
 
 
 def _unknown_error(message: pb.AgentToServer) -> pb.ServerToAgent:

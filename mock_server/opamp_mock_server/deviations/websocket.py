@@ -9,13 +9,11 @@ from websockets.frames import Frame
 
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_connection import WebSocketProtocol
-from opamp_mock_server.transports.http_messages import RequestRefusedError
 from opamp_mock_server.transports.websocket import (
     HEADER,
     Receive,
     Scope,
     Send,
-    UndecodableMessageError,
     WebSocketConnection,
     WebSocketEndpoint,
 )
@@ -60,17 +58,6 @@ class CloseUnanswered(WebSocketProtocol):
     def handle_close(self, event: Frame) -> None:
         self.conn.data_to_send()
         super().handle_close(event)
-
-
-@breaks("disconnect.ws-server-close-frame")
-class EndsWithoutClose(WebSocketProtocol):
-    """The server ends a WebSocket without a Close frame."""
-
-    async def send(self, message: Any) -> None:
-        if message["type"] == "websocket.close":
-            self.transport.close()
-        else:
-            await super().send(message)
 
 
 class _Textual(WebSocketConnection):
@@ -206,47 +193,6 @@ class EveryThirdUnanswered(WebSocketEndpoint):
             await connection.send(NO_MESSAGE)
         else:
             await super().attend(event, connection)
-
-
-@breaks("identification.multiplex", also=["identification.s2a-matches"])
-class OneAgentAConnection(WebSocketEndpoint):
-    """All answers on a WebSocket are addressed to the agent that spoke on it first."""
-
-    _first: ClassVar[MutableMapping[WebSocketConnection, bytes]] = WeakKeyDictionary()
-
-    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
-        try:
-            data = self.decode(event)
-            message = pb.AgentToServer.FromString(data)
-        except (UndecodableMessageError, DecodeError):
-            await super().attend(event, connection)
-            return
-        first = self._first.setdefault(connection, message.instance_uid)
-        reply = pb.ServerToAgent.FromString(await self._service.answer(data, connection))
-        reply.instance_uid = first if message.HasField("agent_description") else reply.instance_uid
-        await connection.send(reply.SerializeToString())
-
-
-@breaks("auth.401:websocket")
-class ForbiddenWebSocket(WebSocketEndpoint):
-    """A WebSocket of a client that fails to authenticate is refused with a 403."""
-
-    def unauthorized(self) -> RequestRefusedError:
-        return RequestRefusedError(403, "an enrollment key is needed")
-
-
-@breaks("auth.before-upgrade", also=["auth.401"])
-class OpenToAll(WebSocketEndpoint):
-    """A WebSocket opens for everybody; whoever has no key is not answered."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        authorization = dict(scope["headers"]).get(b"authorization")
-        if self._authenticator.policy_of(authorization) is not None:
-            await super().__call__(scope, receive, send)
-            return
-        await receive()
-        await send({"type": "websocket.accept"})
-        await send({"type": "websocket.close", "code": 1008})
 
 
 def _is_acknowledgement(data: bytes) -> bool:

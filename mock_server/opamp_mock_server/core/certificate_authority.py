@@ -1,0 +1,66 @@
+"""A temporary certificate authority. It is made when it is first needed, and ends with the process."""
+
+import datetime
+import uuid
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+_VALIDITY: Final = datetime.timedelta(days=1)
+
+
+class CertificateAuthority:
+    """Issues client certificates, as PEM."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "opamp-conformance throwaway CA")])
+        builder = _builder(self._name, self._name).public_key(self._key.public_key())
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        self.certificate = self._signed(builder)
+        """The PEM of the authority's own certificate."""
+
+    def problem_with(self, csr: bytes, instance_uid: bytes) -> str | None:
+        """Return why a CSR (as PEM) of an agent is refused, None if it is accepted."""
+        try:
+            request = x509.load_pem_x509_csr(csr)
+            is_signed = request.is_signature_valid
+            named = {_as_instance_uid(attribute.value) for attribute in request.subject}
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+            return "csr is not the PEM of a certificate signing request"
+        if not is_signed:
+            return "csr is not signed with the key it holds"
+        if named - {None, instance_uid}:
+            return "csr names the instance_uid of another agent"
+        return None
+
+    def issue(self, csr: bytes) -> bytes:
+        """Return a certificate as PEM, for a CSR that was accepted."""
+        request = x509.load_pem_x509_csr(csr)
+        return self._signed(_builder(request.subject, self._name).public_key(request.public_key()))
+
+    def _signed(self, builder: x509.CertificateBuilder) -> bytes:
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + _VALIDITY)
+    )
+
+
+def _as_instance_uid(value: str | bytes) -> bytes | None:
+    try:
+        return uuid.UUID(str(value)).bytes
+    except ValueError:
+        return None
