@@ -1,4 +1,4 @@
-"""Keeps credentials out of everything that is printed or written."""
+"""Removes credentials from everything that is printed or written."""
 
 import base64
 import binascii
@@ -10,13 +10,13 @@ from opamp_conformance.text import printable
 
 REDACTED: Final = "<redacted>"
 
-# Shorter ones are no secrets, and would blot out ordinary words and digits.
+# Shorter values are not secrets, and to redact them would also remove ordinary words and digits.
 _SHORTEST_VALUE: Final = 4
 _SHORTEST_PIECE: Final = 6
 
 
 class Redactor:
-    """Replaces the values of the target's headers, the secrets in them, and these in base64 and in hex."""
+    """Replaces the header values of the target, and the secrets in them, also in base64 and hexadecimal form."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._names = {name.lower() for name in headers} | {"authorization", "cookie", "set-cookie"}
@@ -28,7 +28,7 @@ class Redactor:
         return text if self._text is None else self._text.sub(REDACTED, text)
 
     def data(self, data: bytes) -> bytes:
-        """Blot out secrets that a peer sends back in its bytes; lengths stay, so that they still decode."""
+        """Redact secrets in the bytes of a peer. The length stays the same, so that they can still be decoded."""
         return data if self._data is None else self._data.sub(lambda found: b"*" * len(found[0]), data)
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -39,7 +39,7 @@ class Redactor:
 
 
 def _secrets(value: str) -> Iterator[str]:
-    """Take a header's value apart: the whole, its words, and what is inside of base64."""
+    """Return the parts of a header value that may be secrets: all of it, its words, and what its base64 contains."""
     if len(value) >= _SHORTEST_VALUE:
         yield value
     for word in value.split():

@@ -1,4 +1,4 @@
-"""Where features, steps and locustfiles are: beside ``src/`` in a checkout, inside the package in a wheel."""
+"""Where features, steps and locustfiles are: next to ``src/`` in a checkout, in the package in a wheel."""
 
 import importlib.util
 import sys
@@ -16,7 +16,7 @@ def folder(name: str) -> Path:
 
 
 def step_modules() -> Iterator[ModuleType]:
-    """Load the modules that say what steps do, one a chapter."""
+    """Load the modules that define the steps."""
     for path in sorted(folder("steps").glob("*.py")):
         name = f"_opamp_conformance_steps_{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)

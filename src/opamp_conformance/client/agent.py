@@ -1,4 +1,4 @@
-"""The tester's agent: it composes AgentToServer messages and owns its sequence numbers."""
+"""The agent of the suite: it composes AgentToServer messages and counts its sequence numbers."""
 
 import hashlib
 import platform
@@ -16,7 +16,7 @@ UNKNOWN_FLAG: Final = 0x2
 """A bit of AgentToServer.flags that v0.18.0 does not define."""
 
 SERVICE_NAME: Final = "opamp-conformance"
-"""The service.name by which the suite's agents can be told from others on a shared server."""
+"""The service.name of the suite's agents, which identifies them on a shared server."""
 
 ORDINARY_CAPABILITIES: Final = int(pb.AgentCapabilities_ReportsStatus | pb.AgentCapabilities_ReportsHealth)
 EVERY_CAPABILITY: Final = sum(pb.AgentCapabilities.values())
@@ -24,16 +24,15 @@ EVERY_CAPABILITY: Final = sum(pb.AgentCapabilities.values())
 
 
 def capability(name: str) -> int:
-    """Return a bit of AgentCapabilities by its name in the specification, as AcceptsRemoteConfig."""
+    """Return a bit of AgentCapabilities by its name in the specification, such as AcceptsRemoteConfig."""
     return int(pb.AgentCapabilities.Value(f"AgentCapabilities_{name}"))
 
 
 class Agent:
-    """An agent as the specification wants it; knows nothing of transports.
+    """An agent that follows the specification. It does not depend on a transport.
 
-    ``run_id`` names the run it belongs to. Sequence numbers start at 1 and count every message composed.
-    The hashes are those of the last offers it has taken; ``custom_capabilities`` is None if it has nothing
-    to say of them.
+    ``run_id`` names the run it belongs to. Sequence numbers start at 1 and count every composed message. The hashes are
+    those of the last offers that it accepted. ``custom_capabilities`` is None if it does not report any.
     """
 
     def __init__(
@@ -49,10 +48,10 @@ class Agent:
         self.custom_capabilities: Sequence[str] | None = None
 
     def clone(self) -> "Agent":
-        """Return a twin, as of a cloned machine: the same instance_uid, and counting on by itself."""
-        twin = Agent(self.run_id, self.instance_uid, self.capabilities)
-        twin.sequence_num = self.sequence_num
-        return twin
+        """Return a copy, as on a cloned machine: with the same instance_uid, and its own sequence numbers."""
+        copy = Agent(self.run_id, self.instance_uid, self.capabilities)
+        copy.sequence_num = self.sequence_num
+        return copy
 
     def adopt(self, new_instance_uid: bytes) -> None:
         """Use an instance_uid from the server from now on (ServerToAgent.agent_identification)."""
@@ -72,7 +71,7 @@ class Agent:
         )
 
     def full_status(self, *, flags: int = 0) -> pb.AgentToServer:
-        """Compose a status report that leaves nothing out (Status Reporting)."""
+        """Compose a full status report (Status Reporting)."""
         message = self.check_in(flags=flags)
         self._describe(message.agent_description)
         if self.can(pb.AgentCapabilities_ReportsHealth):
@@ -97,16 +96,16 @@ class Agent:
         message.agent_disconnect.SetInParent()
         return message
 
-    # ---- what has changed, and nothing else
+    # ---- reports of one change
 
     def remote_config_status(self, status: pb.RemoteConfigStatuses) -> pb.AgentToServer:
-        """Report what became of the last remote configuration (RemoteConfigStatus)."""
+        """Report the status of the last remote configuration (RemoteConfigStatus)."""
         message = self.check_in()
         self._report_remote_config(message, status)
         return message
 
     def connection_settings_status(self, status: pb.ConnectionSettingsStatuses) -> pb.AgentToServer:
-        """Report what became of the last connection settings (ConnectionSettingsStatus)."""
+        """Report the status of the last connection settings (ConnectionSettingsStatus)."""
         message = self.check_in()
         self._report_connection_settings(message, status)
         return message
@@ -118,7 +117,7 @@ class Agent:
         return message
 
     def certificate_request(self, csr: bytes) -> pb.AgentToServer:
-        """Ask for a client certificate (CertificateRequest); ``csr`` is in PEM."""
+        """Request a client certificate (CertificateRequest). ``csr`` is PEM."""
         message = self.full_status()
         message.connection_settings_request.opamp.certificate_request.csr = csr
         return message
@@ -126,7 +125,7 @@ class Agent:
     # ---- sequence numbers
 
     def count_from(self, sequence_num: int) -> None:
-        """Give the next message this sequence number, as after a restart."""
+        """Set the sequence number of the next message, as after a restart."""
         self.sequence_num = sequence_num - 1
 
     def lose(self, messages: int) -> None:
@@ -163,7 +162,7 @@ def healthy() -> pb.ComponentHealth:
 
 
 def nested_health(depth: int) -> pb.ComponentHealth:
-    """Make the health of a pipeline of components in components (ComponentHealth.component_health_map)."""
+    """Return the health of nested components (ComponentHealth.component_health_map)."""
     health = healthy()
     if depth:
         health.component_health_map[f"component/{depth}"].CopyFrom(nested_health(depth - 1))
@@ -171,7 +170,7 @@ def nested_health(depth: int) -> pb.ComponentHealth:
 
 
 def components(depth: int) -> pb.ComponentDetails:
-    """Describe a component with components in it (ComponentDetails.sub_component_map)."""
+    """Return a component with nested components (ComponentDetails.sub_component_map)."""
     details = pb.ComponentDetails(metadata=[attribute("code.namespace", f"level {depth}")])
     if depth:
         details.sub_component_map[f"component/{depth}"].CopyFrom(components(depth - 1))
@@ -179,7 +178,7 @@ def components(depth: int) -> pb.ComponentDetails:
 
 
 def components_hash() -> bytes:
-    """The agent's own hash of its components (AvailableComponents.hash)."""
+    """Return the hash of the agent's components (AvailableComponents.hash)."""
     return hashlib.sha256(SERVICE_NAME.encode()).digest()
 
 

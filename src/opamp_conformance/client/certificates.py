@@ -1,4 +1,4 @@
-"""Certificates for scenarios: requests, and certificates to offer. All keys are made for one run and thrown away."""
+"""Certificates for scenarios: signing requests, and certificates to offer. Keys exist only during one run."""
 
 import base64
 import datetime
@@ -17,22 +17,22 @@ _PEM: Final = serialization.Encoding.PEM
 
 
 def signing_request(instance_uid: bytes) -> bytes:
-    """Make the PEM of a CSR that names an agent (Using instance_uid in the CSR)."""
+    """Return a CSR as PEM that names an agent (Using instance_uid in the CSR)."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(_name(str(uuid.UUID(bytes=instance_uid))))
     return builder.sign(_key(), hashes.SHA256()).public_bytes(_PEM)
 
 
 def forged_request(instance_uid: bytes) -> bytes:
-    """Make the PEM of a CSR that is not signed with the key it holds."""
+    """Return a CSR as PEM that is not signed with its own key."""
     sound = x509.load_pem_x509_csr(signing_request(instance_uid)).public_bytes(serialization.Encoding.DER)
-    # The key is in the middle, the signature at the end: one bit in its last byte makes it another's.
+    # The signature is at the end, so one changed bit in the last byte makes it invalid.
     forged = sound[:-1] + bytes([sound[-1] ^ 1])
     lines = base64.encodebytes(forged).decode()
     return f"-----BEGIN CERTIFICATE REQUEST-----\n{lines}-----END CERTIFICATE REQUEST-----\n".encode()
 
 
 def signed_certificate() -> pb.TLSCertificate:
-    """Make a certificate of an authority, with its private key and the authority's certificate."""
+    """Return a certificate that an authority has signed, with its private key and the authority's certificate."""
     authority, key = _key(), _key()
     issuer = _name("an authority for one run")
     ca = _certificate(issuer, issuer, authority.public_key(), authority)
@@ -42,7 +42,7 @@ def signed_certificate() -> pb.TLSCertificate:
 
 
 def is_for(certificate: bytes, request: bytes) -> bool:
-    """Tell whether a certificate holds the key of a request; both are PEM."""
+    """Tell whether a certificate has the key of a request. Both are PEM."""
     try:
         issued = x509.load_pem_x509_certificate(certificate)
     except ValueError:
@@ -51,7 +51,7 @@ def is_for(certificate: bytes, request: bytes) -> bool:
 
 
 def is_issued_by(certificate: bytes, authority: bytes) -> bool:
-    """Tell whether an authority's certificate vouches for another; both are PEM."""
+    """Tell whether an authority has signed a certificate. Both are PEM."""
     try:
         issued = x509.load_pem_x509_certificate(certificate)
         issued.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))

@@ -1,4 +1,4 @@
-"""Messages that are right, but out of the ordinary: from newer peers, nested deep, or with nothing in them."""
+"""Valid but unusual messages: from newer agents, deeply nested, large, or empty."""
 
 import base64
 from typing import Final
@@ -17,14 +17,14 @@ WITHOUT_SECRETS: Final = {
     "receivers.database.username": "reader",
     "receivers.database.password": "REDACTED",
 }
-"""What is left of the configuration with secrets, by path."""
+"""The configuration of with_secrets() after its secrets were removed: values by path."""
 
 _NEWER_FIELD = 99
 _NEWER_VALUE = 77
 
 
 def with_newer_fields(agent: Agent) -> pb.AgentToServer:
-    """Report a full status with fields that v0.18.0 does not know, at the top and inside."""
+    """Return a full report with fields that v0.18.0 does not define, in the message and in a nested message."""
     message = agent.full_status()
     text = anyvalue_pb2.AnyValue(string_value="newer").SerializeToString()
     field = bytes([_NEWER_FIELD << 3 & 0x7F | 0x80 | 2, _NEWER_FIELD >> 4, len(text)]) + text
@@ -34,7 +34,7 @@ def with_newer_fields(agent: Agent) -> pb.AgentToServer:
 
 
 def with_newer_value(agent: Agent) -> pb.AgentToServer:
-    """Report a status of the remote configuration that v0.18.0 does not know."""
+    """Return a report with a status of the remote configuration that v0.18.0 does not define."""
     message = agent.check_in()
     message.remote_config_status.last_remote_config_hash = agent.remote_config_hash
     message.remote_config_status.status = _NEWER_VALUE  # type: ignore[assignment]
@@ -56,7 +56,7 @@ def with_empty_lists(agent: Agent) -> pb.AgentToServer:
 
 
 def with_large_configuration(agent: Agent, size: int) -> pb.AgentToServer:
-    """Report an effective configuration of so many bytes."""
+    """Return a report with an effective configuration of ``size`` bytes."""
     message = agent.check_in()
     message.capabilities |= pb.AgentCapabilities_ReportsEffectiveConfig
     message.effective_config.config_map.config_map[""].body = b"#" * size
@@ -64,7 +64,7 @@ def with_large_configuration(agent: Agent, size: int) -> pb.AgentToServer:
 
 
 def with_details(agent: Agent, tags: str) -> pb.AgentToServer:
-    """Report a full status in which the agent tells its version, its host and its tags."""
+    """Return a full report with the version, the host and the tags of the agent."""
     message = agent.full_status()
     description = message.agent_description
     description.identifying_attributes.append(attribute("service.version", VERSION))
@@ -76,7 +76,7 @@ def with_details(agent: Agent, tags: str) -> pb.AgentToServer:
 
 
 def with_secrets(agent: Agent) -> pb.AgentToServer:
-    """Report a full status and a configuration in which some values are nobody else's business."""
+    """Return a full report with a configuration that has secrets."""
     message = agent.full_status()
     message.capabilities |= pb.AgentCapabilities_ReportsEffectiveConfig
     password, api_key = SECRETS
@@ -93,13 +93,13 @@ receivers:
 
 
 def forms_of(secret: str) -> tuple[str, ...]:
-    """Return a secret as it may appear in something else: as it is, and in base64 wherever it begins there."""
+    """Return the forms in which a secret may be part of other data: as it is, and in base64 at each offset."""
     encoded = (base64.b64encode(b" " * shift + secret.encode())[4:-4].decode() for shift in range(3))
     return (secret, *encoded)
 
 
 def degraded(agent: Agent) -> pb.AgentToServer:
-    """Report a health that may become better again."""
+    """Return a report of a recoverable problem."""
     message = agent.check_in()
     message.health.healthy = True
     message.health.status = "StatusRecoverableError"
@@ -107,7 +107,7 @@ def degraded(agent: Agent) -> pb.AgentToServer:
 
 
 def unhealthy(agent: Agent) -> pb.AgentToServer:
-    """Report a change of health, and nothing else."""
+    """Return a report that only changes the health."""
     message = agent.check_in()
     message.health.healthy = False
     message.health.status = "StatusFatalError"
@@ -121,7 +121,7 @@ def with_nested_health(agent: Agent, depth: int) -> pb.AgentToServer:
 
 
 def with_components(agent: Agent, depth: int) -> pb.AgentToServer:
-    """Describe the components, as an agent does that was asked for them (Initial Handshake)."""
+    """Return a report with the full available components, as a reply to ReportAvailableComponents."""
     message = agent.check_in()
     message.available_components.hash = components_hash()
     message.available_components.components["extension"].CopyFrom(components(depth))

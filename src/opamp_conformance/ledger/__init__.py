@@ -8,20 +8,21 @@ from enum import StrEnum
 from importlib import resources
 from typing import Any
 
+from opamp_conformance.errors import ConformanceError
 from opamp_proto import SPECIFICATION_VERSION
 
 _REPOSITORY = "https://github.com/open-telemetry/opamp-spec"
 
 
 class Contract(StrEnum):
-    """Who promises: the specification, or Fleet Server on top of it."""
+    """Whose requirements a server promises to meet: those of the specification, or also those of Fleet Server."""
 
     OPAMP = "opamp"
     FLEET = "fleet"
 
 
 class Level(StrEnum):
-    """The keyword of a statement; IMPLIED is one without any."""
+    """The keyword of a statement; IMPLIED means that it has none."""
 
     MUST = "MUST"
     MUST_NOT = "MUST-NOT"
@@ -32,24 +33,24 @@ class Level(StrEnum):
 
 
 class Subject(StrEnum):
-    """Whose duty it is."""
+    """Which side has to meet a requirement."""
 
     SERVER = "server"
     AGENT = "agent"
     BOTH = "both"
 
 
-class LedgerError(Exception):
-    """The ledger is wrong in itself: a defect of the suite."""
+class LedgerError(ConformanceError):
+    """The ledger is inconsistent: a defect of the suite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One statement, in our words. ``because`` says why a breach of an implied one counts as it does.
+    """One statement of the specification, in our words.
 
-    ``status`` is the maturity that the specification marks it with, ``since`` is ``main`` for what no release
-    has yet. ``unchecked`` says why no scenario checks it. ``sentences`` are the hashes of the specification's own,
-    ``proto_sentences`` of those in its .proto files.
+    ``counts_as`` is the level of an implied statement, and ``because`` says why. ``status`` is the maturity in the
+    specification. ``since`` is ``main`` if no release has it yet. ``unchecked`` says why no scenario checks it.
+    ``sentences`` are hashes of the sentences of the specification, ``proto_sentences`` of those in its .proto files.
     """
 
     id: str
@@ -69,22 +70,22 @@ class Requirement:
 
     @property
     def is_binding(self) -> bool:
-        """Whether a breach fails a server, rather than warns it."""
+        """Whether a violation makes a server not conformant; otherwise it is only a warning."""
         return (self.counts_as or self.level) in (Level.MUST, Level.MUST_NOT)
 
     @property
     def is_of_main_only(self) -> bool:
-        """Whether no release of the specification has it: then no server of this version is held to it."""
+        """Whether no release of the specification has it. Then the suite does not check it."""
         return self.since == "main"
 
     @property
     def is_of_proto(self) -> bool:
-        """Whether it stands in a .proto file, not in the specification's text."""
+        """Whether it is in a .proto file, not in the text of the specification."""
         return self.section.startswith("proto:")
 
     @property
     def link(self) -> str:
-        """Where it stands: in the specification, or in our page about the fleet contract."""
+        """The place of the statement: in the specification, or in the page about the fleet contract."""
         if self.contract is Contract.FLEET:
             return f"docs/fleet-contract.md#{self.section}"
         version = "main" if self.is_of_main_only else SPECIFICATION_VERSION
@@ -94,7 +95,7 @@ class Requirement:
 
 
 class Ledger(Mapping[str, Requirement]):
-    """All requirements by id, in the order of the ledger's files."""
+    """All requirements by id, in the order of the files."""
 
     def __init__(self, requirements: Mapping[str, Requirement]) -> None:
         self._requirements = dict(requirements)

@@ -1,6 +1,6 @@
-"""The sentences of the specification, and by a hash of each, where it has changed.
+"""The sentences of the specification, and how the ledger finds those that have changed.
 
-Its text stays out of the project: what is kept of a sentence is a short hash.
+The ledger has a short hash of each sentence, because the text is not part of this project.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _BOILERPLATE = "interpreted as described in"
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence, with its first and last line and the anchor of its section (none in a .proto file)."""
+    """One sentence, with its first and last line, and the anchor of its section (empty in a .proto file)."""
 
     text: str
     section: str
@@ -30,7 +30,7 @@ class Sentence:
 
     @property
     def hash(self) -> str:
-        """What the ledger keeps of it: independent of line breaks and markup of links."""
+        """The hash that the ledger has; line breaks and the markup of links do not change it."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:12]
 
     @property
@@ -39,7 +39,7 @@ class Sentence:
 
 
 def sentences(text: str) -> Iterator[Sentence]:
-    """Split a Markdown text, or a .proto file, into sentences: of paragraphs, list items and comments."""
+    """Split a Markdown text, or a .proto file, into the sentences of its paragraphs, list items and comments."""
     section, seen, in_comment = "", Counter[str](), False
     block: list[tuple[int, str]] = []
     for number, line in enumerate([*text.splitlines(), ""], start=1):
@@ -71,7 +71,7 @@ class Difference:
 
 
 def compare(ledger: Ledger, specification: str, protos: Iterable[str]) -> list[Difference]:
-    """Compare the ledger's hashes with the sentences of the specification, and of .proto files if there are any."""
+    """Compare the hashes in the ledger with the sentences of the specification, and of .proto files if given."""
     found = list(sentences(specification))
     in_protos = [sentence for text in protos for sentence in sentences(text)]
     hashes = {sentence.hash for sentence in (*found, *in_protos)}
@@ -84,7 +84,7 @@ def compare(ledger: Ledger, specification: str, protos: Iterable[str]) -> list[D
         Difference("changed" if rewritten[requirement.section] else "gone", f"#{requirement.section}", requirement.id)
         for requirement in gone
     ]
-    # As many new sentences of a section as have gone from it are taken for those, rewritten.
+    # If n sentences of a section are gone, its first n new sentences are regarded as their new wording.
     replaced = Counter({section: len(hashes_) for section, hashes_ in _gone_from(gone, hashes).items()})
     for sentence in new:
         if replaced[sentence.section]:
@@ -96,7 +96,7 @@ def compare(ledger: Ledger, specification: str, protos: Iterable[str]) -> list[D
 
 
 def _gone_from(gone: Iterable[Requirement], hashes: set[str]) -> dict[str, set[str]]:
-    """Return the hashes of sentences that are not there any more, by the section they were in."""
+    """Return the hashes of sentences that no longer exist, by their section."""
     sections: dict[str, set[str]] = {}
     for requirement in gone:
         sections.setdefault(requirement.section, set()).update(set(requirement.sentences) - hashes)
@@ -104,7 +104,7 @@ def _gone_from(gone: Iterable[Requirement], hashes: set[str]) -> dict[str, set[s
 
 
 def _split(block: list[tuple[int, str]], section: str) -> Iterator[Sentence]:
-    """Split one paragraph, of which each line has its number."""
+    """Split one paragraph, whose lines have numbers."""
     text, starts = "", []
     for number, line in block:
         starts.append((len(text), number))
@@ -128,6 +128,6 @@ def _plain(text: str) -> str:
 
 
 def _anchor(heading: str) -> str:
-    """Return the anchor that GitHub gives a heading."""
+    """Return the anchor of a heading on GitHub."""
     kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())
     return kept.replace(" ", "-")

@@ -1,4 +1,4 @@
-"""How an Elasticsearch is reached, by whoever prepares a Fleet Server or looks at what it keeps."""
+"""Access to Elasticsearch, for code that prepares a Fleet Server or reads its documents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ElasticsearchAccess:
-    """An Elasticsearch and who speaks to it; the URL may hold a user and password. All of these are secrets."""
+    """The URL of an Elasticsearch, and credentials. The URL may have a user and a password. All fields are secrets."""
 
     url: str
     api_key: str | None = None
@@ -29,7 +29,7 @@ class ElasticsearchAccess:
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """What must not be shown, by what it is."""
+        """The values that must not be shown, by their names."""
         found = {
             "password": unquote(urlsplit(self.url).password or ""),
             "api key": self.api_key,
@@ -38,9 +38,9 @@ class ElasticsearchAccess:
         return {name: secret for name, secret in found.items() if secret}
 
     def client(self, *, timeout: float = 10) -> "Elasticsearch":
-        """Make a client. It says that it is a product of Elastic, because only those may use the indices of Fleet.
+        """Return a client. It says that it is a product of Elastic, because only those may use the indices of Fleet.
 
-        Raises InconclusiveError for a URL that is none.
+        Raises InconclusiveError for an invalid URL.
         """
         from elasticsearch import Elasticsearch  # noqa: PLC0415 (an extra)
 
@@ -51,12 +51,12 @@ class ElasticsearchAccess:
         try:
             return Elasticsearch(self.url, request_timeout=timeout, max_retries=0, **options)
         except ValueError as error:
-            # What is wrong with it must not be repeated: it may hold a password.
-            raise InconclusiveError("the URL of Elasticsearch is not one: give it as https://HOST:PORT") from error
+            # The text of the error may contain a password.
+            raise InconclusiveError("the URL of Elasticsearch is invalid: write it as https://HOST:PORT") from error
 
 
 def require_extra() -> None:
-    """Raise InconclusiveError unless the extra that speaks to Elasticsearch and starts containers is installed."""
+    """Raise InconclusiveError unless the extra with the clients of Elasticsearch and containers is installed."""
     try:
         import docker  # type: ignore[import-untyped]  # noqa: F401, PLC0415
         import elasticsearch  # noqa: F401, PLC0415
@@ -69,9 +69,9 @@ def require_extra() -> None:
 
 
 def explain(error: Exception) -> str:
-    """Say in a line what went wrong at Elasticsearch; credentials stand in none of it.
+    """Return one line about an error of Elasticsearch, without credentials.
 
-    The mock server says it in its own words: neither imports the other.
+    The mock server has a similar function, because neither imports the other.
     """
     import elastic_transport  # noqa: PLC0415
     import elasticsearch  # noqa: PLC0415

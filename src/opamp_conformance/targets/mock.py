@@ -1,4 +1,4 @@
-"""The bundled mock server as a target: the one place where the suite knows of it."""
+"""The bundled mock server as a target. Other grading code does not import the mock server."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,9 @@ from opamp_mock_server import DEFAULT_POLICY, MockServer, Settings
 
 
 class MockTarget:
-    """A mock server on a free port of this machine, that asks for an enrollment key.
+    """A mock server on a free port of this machine. It requires an enrollment key.
 
-    If it keeps agents in Elasticsearch, their documents can be looked at.
+    If it keeps agents in Elasticsearch, scenarios can read their documents.
     """
 
     name = "mock"

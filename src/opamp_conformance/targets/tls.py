@@ -7,7 +7,7 @@ from opamp_conformance.targets import Tls
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Make the context for https; raises InconclusiveError, naming the file that cannot be used."""
+    """Return the context for https. Raises InconclusiveError, which names the file that cannot be used."""
     for path in (tls.ca, tls.cert, tls.key):
         if path is not None and not path.is_file():
             raise InconclusiveError(f"cannot read {path}: there is no such file")
@@ -28,5 +28,5 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 
 
 def _no_password() -> str:
-    """Stand in for OpenSSL's prompt, which would wait for ever in CI."""
+    """Replace the prompt of OpenSSL, which would wait forever in CI."""
     return ""

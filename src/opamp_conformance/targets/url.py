@@ -1,4 +1,4 @@
-"""Any server that is already running, by its URL."""
+"""A server that already runs, by its URL."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ class UrlTarget:
         control: str | None = None,
         others: Sequence[str] = (),
     ) -> None:
-        """Check the URLs; raises InconclusiveError."""
+        """Check the URLs. Raises InconclusiveError."""
         self._endpoint = Endpoint(
             _with_path(url, "/v1/opamp"),
             headers or {},
@@ -48,7 +48,7 @@ class UrlTarget:
 
 
 def _with_path(url: str, default_path: str) -> str:
-    """Return a URL without credentials, with its path or the default one; raises InconclusiveError."""
+    """Return a URL with its path or the default one. Raises InconclusiveError for a URL with credentials."""
     checked_url(url, f"{url!r}", f"http://HOST:PORT{default_path}, or https://…")
     parts = urlsplit(url)
     if parts.username or parts.password:
@@ -57,9 +57,9 @@ def _with_path(url: str, default_path: str) -> str:
 
 
 def checked_url(url: str, name: str, form: str = "http://HOST:PORT") -> str:
-    """Return the URL of a server, http or https; raises InconclusiveError, which calls it ``name``.
+    """Return the URL of a server, http or https. Raises InconclusiveError, which calls it ``name``.
 
-    A URL that may hold a password must not be shown: its ``name`` is the option that it came from.
+    A URL that may have a password must not be shown, so its ``name`` is the option that it came from.
     """
     try:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""A Fleet Server with its Elasticsearch: in containers, or where they run already."""
+"""A Fleet Server with its Elasticsearch: in containers that the suite starts, or already running."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -21,12 +21,12 @@ _HEALTHY_SECONDS: Final = 30.0
 _KNOWN_SECONDS: Final = 5.0
 _INDEX: Final = ".fleet-agents"
 _PATIENCE_SECONDS: Final = 25.0
-"""More than twice the interval at which Fleet Server writes what agents report."""
+"""More than twice the interval at which Fleet Server writes the reports of agents."""
 
 
 @dataclass(frozen=True)
 class Services:
-    """A Fleet Server that runs already, and its Elasticsearch with an administrator's credentials."""
+    """A Fleet Server that already runs, and its Elasticsearch with the credentials of an administrator."""
 
     elasticsearch: ElasticsearchAccess
     fleet_server_url: str
@@ -34,7 +34,7 @@ class Services:
 
 
 class FleetServerTarget:
-    """Prepares Elasticsearch, and starts what does not run; ``say`` is told how far that is."""
+    """Prepares Elasticsearch, and starts what does not run yet. ``say`` gets lines about the progress."""
 
     name = "fleet-server"
     contracts: Sequence[Contract] = tuple(Contract)
@@ -85,7 +85,7 @@ def _require_healthy(url: str, tls: Tls) -> None:
 
 
 def _version(url: str, made: Prepared, tls: Tls) -> str | None:
-    """Wait until a Fleet Server knows the enrollment key, and so tells its version; None if it never does."""
+    """Wait until a Fleet Server accepts the enrollment key; return its version, None if it never accepts it."""
     end = time.monotonic() + _KNOWN_SECONDS
     while time.monotonic() < end:
         with suppress(requests.exceptions.RequestException, ValueError, KeyError, TypeError):

@@ -32,7 +32,7 @@ _LABEL: Final = "io.github.opamp-conformance.owner"
 _KEPT: Final = "io.github.opamp-conformance.kept"
 _ELASTICSEARCH_PORT: Final = 9200
 _FLEET_SERVER_PORT: Final = 8220
-_CONFIGURATION: Final = "/tmp/fleet-server.yml"  # noqa: S108 (in a container that nobody else is in)
+_CONFIGURATION: Final = "/tmp/fleet-server.yml"  # noqa: S108 (in a container of its own)
 _COMMAND: Final = (
     f'exec "$(ls -d /usr/share/elastic-agent/data/elastic-agent-*/components/fleet-server)" -c {_CONFIGURATION}'
 )
@@ -44,7 +44,7 @@ _START_SECONDS: Final = 180.0
 
 @dataclass(frozen=True)
 class Images:
-    """Which containers to start. Without a reaper, killed runs are cleaned up after by the next one."""
+    """Which containers to start. Without a reaper, the next run removes the containers of a killed run."""
 
     elasticsearch: str
     elastic_agent: str
@@ -52,10 +52,10 @@ class Images:
 
 
 class Containers:
-    """Starts containers on one network; raises InconclusiveError with the end of a container's log if one fails."""
+    """Starts containers on one network. Raises InconclusiveError with the end of the log of a container that fails."""
 
     def __init__(self, images: Images, say: Say, *, keep: bool) -> None:
-        """Look for an engine, and remove what killed runs have left; raises InconclusiveError."""
+        """Find the container engine, and remove containers of killed runs. Raises InconclusiveError."""
         self._images = images
         self._say = say
         self._keep = keep
@@ -72,7 +72,7 @@ class Containers:
 
     @contextmanager
     def network(self) -> Iterator[Network]:
-        """Make the network, with the reaper beside it if that can be."""
+        """Create the network, and start the reaper if possible."""
         self._choose_reaper()
         network = Network(docker_network_kw={"labels": self._labels()})
         with ExitStack() as stack:
@@ -82,11 +82,11 @@ class Containers:
                 network.create()
             yield network
             if self._keep:
-                self._say(f"their network is left: docker network rm {network.name}")
+                self._say(f"the network stays: docker network rm {network.name}")
 
     @contextmanager
     def elasticsearch(self, network: Network) -> Iterator[tuple[ElasticsearchAccess, str]]:
-        """Start Elasticsearch with security on; returns how to reach it from here, and its URL in the network."""
+        """Start Elasticsearch with security; return the access from this machine, and its URL in the network."""
         container = DockerContainer(self._images.elasticsearch)
         container.with_env("discovery.type", "single-node")
         container.with_env("xpack.security.enabled", "true").with_env("xpack.security.http.ssl.enabled", "false")
@@ -100,7 +100,7 @@ class Containers:
 
     @contextmanager
     def fleet_server(self, network: Network, made: Prepared, elasticsearch_url: str) -> Iterator[str]:
-        """Start Fleet Server, without the agent around it; returns its URL from here."""
+        """Start Fleet Server without Elastic Agent; return its URL from this machine."""
         self._secrets |= {made.enrollment_key, made.api_key, made.fleet.service_token or self._password}
         container = DockerContainer(self._images.elastic_agent)
         container.with_exposed_ports(_FLEET_SERVER_PORT)
@@ -126,10 +126,10 @@ class Containers:
             self._say(f"{name} starts ({container.image})")
             yield
             if self._keep:
-                self._say(f"{name} is left running: docker rm -f -v {container.get_wrapped_container().short_id}")
+                self._say(f"{name} stays: docker rm -f -v {container.get_wrapped_container().short_id}")
 
     def _pull(self, image: str) -> None:
-        """Fetch an image that is not there yet, and tell how far that is."""
+        """Pull an image if it is missing, and report the progress."""
         with suppress(docker.errors.ImageNotFound):
             self._docker.images.get(image)
             return
@@ -160,7 +160,7 @@ class Containers:
         try:
             self._pull(config.ryuk_image)
         except InconclusiveError as error:
-            self._say(f"{error}; what this run leaves if it is killed, the next one removes")
+            self._say(f"{error}; if this run is killed, the next one removes its containers")
             config.ryuk_disabled = True
 
     def _labels(self) -> dict[str, str]:
@@ -168,7 +168,7 @@ class Containers:
 
     @contextmanager
     def _failures(self, name: str, container: DockerContainer | None = None) -> Iterator[None]:
-        """Tell what an engine, or testcontainers, makes of a start that fails."""
+        """Turn the errors of the container engine, and of testcontainers, into InconclusiveError."""
         try:
             yield
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError, RuntimeError) as error:
@@ -179,7 +179,7 @@ class Containers:
             ) from error
 
     def _wait(self, name: str, container: DockerContainer, is_ready: Callable[[], bool]) -> None:
-        """Wait until a service is ready; raises InconclusiveError if it ends before that, or takes too long."""
+        """Wait until a service is ready. Raises InconclusiveError if it ends before that, or takes too long."""
         began = told = time.monotonic()
         while not is_ready():
             container.reload()
@@ -204,25 +204,25 @@ class Containers:
         try:
             text = b"".join(container.get_logs()).decode(errors="replace")
         except (docker.errors.DockerException, requests.exceptions.RequestException, RuntimeError):
-            return ""  # It was never made.
+            return ""  # It was never created.
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
         return "\n".join(line[:_LONGEST_LINE] for line in text.splitlines()[-_LAST_LINES:])
 
 
 def status(url: str, tls: Tls = Tls(), enrollment_key: str | None = None) -> dict[str, Any]:
-    """Ask a Fleet Server how it is; raises ValueError or what requests raises."""
+    """Return the status of a Fleet Server. Raises ValueError or an error of requests."""
     headers = {} if enrollment_key is None else {"Authorization": f"ApiKey {enrollment_key}"}
     cert = None if tls.cert is None else (str(tls.cert), str(tls.key or tls.cert))
     verify = True if tls.ca is None else str(tls.ca)
     with requests.Session() as session:
-        session.trust_env = False  # Neither proxies nor credentials of the environment.
+        session.trust_env = False  # Do not use proxies or credentials of the environment.
         told = session.get(f"{url}/api/status", headers=headers, timeout=5, verify=verify, cert=cert).json()
     return told if isinstance(told, dict) else {}
 
 
 def is_healthy(url: str, tls: Tls = Tls()) -> bool:
-    """Tell whether a Fleet Server says that it is."""
+    """Tell whether a Fleet Server is healthy."""
     try:
         return status(url, tls).get("status") == "HEALTHY"
     except (requests.exceptions.RequestException, ValueError, OSError):
@@ -235,15 +235,15 @@ def _is_up(access: ElasticsearchAccess) -> bool:
 
 
 def _remove_leftovers(engine: Any, say: Say) -> None:
-    """Remove what runs on this machine have left that are no more: containers first, as networks wait for them."""
+    """Remove the containers of killed runs on this machine, and afterwards their networks."""
     marked = {"label": _LABEL}
     for container in engine.containers.list(all=True, filters=marked, ignore_removed=True):
         if _is_left_over(container.labels):
-            say(f"removing {container.name}, which a run that was killed has left")
+            say(f"removing {container.name} of a killed run")
             _suppressed(partial(container.remove, force=True, v=True))
     for network in engine.networks.list(filters=marked):
         if _is_left_over(network.attrs["Labels"]):
-            say(f"removing {network.name}, which a run that was killed has left")
+            say(f"removing {network.name} of a killed run")
             _suppressed(network.remove)
 
 
@@ -264,4 +264,4 @@ def _is_running(pid: str) -> bool:
 
 def _suppressed(remove: Callable[[], None]) -> None:
     with suppress(docker.errors.DockerException, requests.exceptions.RequestException, AssertionError):
-        remove()  # An AssertionError is testcontainers' word for a network that was never made.
+        remove()  # testcontainers raises AssertionError for a network that was never created.

@@ -1,4 +1,4 @@
-"""What a Fleet Server needs in its Elasticsearch before agents can enroll: a token, a key for them, a policy."""
+"""What a Fleet Server needs in Elasticsearch before agents can enroll: a token, an enrollment key, and a policy."""
 
 import base64
 import json
@@ -127,7 +127,7 @@ def _key(name: str, key_id: str, enrollment_key: str) -> dict[str, Any]:
 
 
 def configuration(made: Prepared, elasticsearch_url: str, port: int) -> str:
-    """Write the configuration of a Fleet Server that runs by itself, in YAML (JSON is YAML)."""
+    """Return the configuration of a standalone Fleet Server, as YAML (JSON is YAML)."""
     token = made.fleet.service_token
     return json.dumps(
         {
