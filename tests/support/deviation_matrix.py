@@ -24,6 +24,7 @@ CONTROLS = 10
 """How many scenarios that a deviation should not touch run beside those that it should."""
 # Long enough for a busy machine; only what is never answered waits for it.
 TIMEOUT = 3.0
+_RUNS_PER_PROCESSOR = 4
 
 
 @dataclass
@@ -124,10 +125,11 @@ def can_be_graded(deviation: str) -> bool:
 
 
 class Matrix(Mapping[str, Graded]):
-    """The results of deviations, which are graded in parallel, as many at once as there are processors."""
+    """The results of deviations, which are graded in parallel, several for each processor, because they mostly wait."""
 
     def __init__(self, deviations: Iterable[str]) -> None:
-        self._pool = ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"))
+        processes = _RUNS_PER_PROCESSOR * (os.cpu_count() or 1)
+        self._pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
         self._results = {
             deviation: self._pool.submit(grade_deviation, deviation)
             for deviation in deviations

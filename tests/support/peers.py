@@ -1,6 +1,10 @@
-"""Programs that nobody here wrote, built once from their registries and kept in ``.cache``."""
+"""Programs of other projects, built once from their registries and kept in ``.cache``.
+
+``python -m support.peers`` builds all of them.
+"""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -24,14 +28,18 @@ def need(*tools: str) -> None:
 
 
 def build_once(name: str, sources: Sequence[Path], build: Callable[[Path], None]) -> Path:
-    """Return a folder that ``build`` has filled, anew whenever a source changes."""
+    """Return a folder that ``build`` has filled. It is built again when a source changes.
+
+    If another process builds it already, wait for that.
+    """
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     folder = CACHE / f"{name}-{digest}"
-    if not folder.is_dir():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=CACHE))
-        build(work)
-        with contextlib.suppress(OSError):  # Another test process was faster: its folder is as good.
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            work = Path(tempfile.mkdtemp(dir=CACHE))
+            build(work)
             work.rename(folder)
     return folder
 
@@ -123,3 +131,9 @@ def collector() -> Path:
         run([folder / "builder", "--config", "builder.yaml"], cwd=folder)
 
     return build_once("collector", [manifest], build) / "build" / "otelcol-opamp"
+
+
+if __name__ == "__main__":
+    for program in (collector, go_programs, node_programs, java_libraries):
+        with contextlib.suppress(pytest.skip.Exception):
+            program()
