@@ -23,7 +23,10 @@ _SECTIONS: Final = {
 }
 
 
-@click.group(cls=GroupWithSections, sections=_SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
+_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "show_default": True}
+
+
+@click.group(cls=GroupWithSections, sections=_SECTIONS, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="opamp-conformance")
 def cli() -> None:
     """Conformance suite, reference mock server and load tests for OpAMP, the Open Agent Management Protocol.

@@ -34,7 +34,7 @@ def click_option(option: Option, *names: str) -> Callable[[Any], Any]:
     elif isinstance(option.default, int):
         settings["type"] = click.IntRange(min=1)
     if option.default:
-        settings |= {"default": option.default, "show_default": True}
+        settings |= {"default": option.default}
     return click.option(*(names or (option.name,)), option.dest, multiple=option.is_repeatable, **settings)
 
 

@@ -1,6 +1,7 @@
 """The options of ``serve`` that limit the mock server."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import click
 
@@ -12,51 +13,21 @@ _RATE: Final = click.FloatRange(min=0, min_open=True)
 _SECONDS: Final = click.FloatRange(min=0, max=3600, min_open=True)
 _DEFAULT: Final = Limits()
 
+
+def _limit(name: str, field: str, kind: click.ParamType, text: str) -> Callable[[Any], Any]:
+    return click.option(name, field, type=kind, default=getattr(_DEFAULT, field), help=text)
+
+
 limit_options = together(
-    click.option("--max-connections", "connections", type=_MANY, default=_DEFAULT.connections, show_default=True),
-    click.option(
-        "--max-agents",
-        "agents",
-        type=_MANY,
-        default=_DEFAULT.agents,
-        show_default=True,
-        help="Agents that are kept in memory.",
-    ),
-    click.option(
-        "--request-timeout",
-        "request_seconds",
-        type=_SECONDS,
-        default=_DEFAULT.request_seconds,
-        show_default=True,
-        help="Seconds for a request to arrive, headers and body.",
-    ),
-    click.option("--rate", type=_RATE, help="Messages per second in total; unlimited by default."),
-    click.option("--rate-per-key", type=_RATE, help="Messages per second for each enrollment key."),
-    click.option("--enrollment-rate", type=_RATE, help="New agents per second."),
-    click.option(
-        "--max-concurrency",
-        "concurrent",
-        type=_MANY,
-        default=_DEFAULT.concurrent,
-        show_default=True,
-        help="Messages in progress at a slow store; at most half of them are enrollments.",
-    ),
-    click.option(
-        "--queue-delay",
-        "queue_seconds",
-        type=_SECONDS,
-        default=_DEFAULT.queue_seconds,
-        show_default=True,
-        help="Seconds that a message may wait for the store before the server refuses more.",
-    ),
-    click.option(
-        "--drain",
-        "drain_seconds",
-        type=_SECONDS,
-        default=_DEFAULT.drain_seconds,
-        show_default=True,
-        help="Seconds to finish the work in progress at the end.",
-    ),
+    _limit("--max-connections", "connections", _MANY, "Open connections."),
+    _limit("--max-agents", "agents", _MANY, "Agents that are kept in memory."),
+    _limit("--request-timeout", "request_seconds", _SECONDS, "Seconds for a request to arrive, headers and body."),
+    _limit("--rate", "rate", _RATE, "Messages per second in total; unlimited by default."),
+    _limit("--rate-per-key", "rate_per_key", _RATE, "Messages per second for each enrollment key."),
+    _limit("--enrollment-rate", "enrollment_rate", _RATE, "New agents per second."),
+    _limit("--max-concurrency", "concurrent", _MANY, "Messages that use a slow store; at most half are enrollments."),
+    _limit("--queue-delay", "queue_seconds", _SECONDS, "Seconds in the queue before the server refuses new messages."),
+    _limit("--drain", "drain_seconds", _SECONDS, "Seconds to finish the work in progress at the end."),
 )
 """The options; their parameters have the names of Limits."""
 

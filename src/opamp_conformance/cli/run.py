@@ -73,7 +73,6 @@ _SECTIONS: Final = {
     "--transport",
     type=click.Choice([*(transport.value for transport in Transport), "all"]),
     default="all",
-    show_default=True,
     help="all: every transport that the server serves.",
 )
 @click.option("--control", metavar="URL", help="The server's control plane: see docs/control-plane.md.")
@@ -94,9 +93,7 @@ _SECTIONS: Final = {
 )
 @click.option("--disruptive", is_flag=True, help="Also run what could hurt a shared server; always on for the mock.")
 @click.option("--strict", is_flag=True, help="A broken SHOULD is a failure, too.")
-@click.option(
-    "--timeout", type=click.FloatRange(0.01, 3600), default=10.0, show_default=True, help="Seconds for each exchange."
-)
+@click.option("--timeout", type=click.FloatRange(0.01, 3600), default=10.0, help="Seconds for each exchange.")
 @click.option(
     "--workers", type=click.IntRange(1, 64), help="Scenarios in parallel; default: by how slow the server is."
 )

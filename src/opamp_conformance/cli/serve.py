@@ -62,13 +62,12 @@ _SECTIONS: Final = {
 
 
 @click.command("serve", cls=CommandWithSections, sections=_SECTIONS)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: a free port.")
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, help="0: a free port.")
 @click.option(
     "--contract",
     type=click.Choice([contract.value for contract in Contract]),
     default=Contract.FLEET.value,
-    show_default=True,
     help="opamp: only the specification; fleet: also Fleet Server's enrollment contract.",
 )
 @click.option(
@@ -89,24 +88,21 @@ _SECTIONS: Final = {
     "--store",
     type=click.Choice(["memory", "elasticsearch"]),
     default="memory",
-    show_default=True,
     help="Where agents are stored; several servers can share one Elasticsearch.",
 )
 @click.option("--elasticsearch-url", metavar="URL", envvar="ELASTICSEARCH_URL", show_envvar=True)
 @click.option("--elasticsearch-ca", type=FILE, help="PEM file of the authorities to trust for Elasticsearch.")
-@click.option("--index", default="opamp-agents", show_default=True, help="The index for agents.")
+@click.option("--index", default="opamp-agents", help="The index for agents.")
 @click.option(
     "--durability",
     type=click.Choice(["acknowledged", "queued"]),
     default="acknowledged",
-    show_default=True,
     help="queued: answer before Elasticsearch has stored it; a killed process loses its queue.",
 )
 @click.option(
     "--breaker-failures",
     type=click.IntRange(min=1),
     default=BREAKER_FAILURES,
-    show_default=True,
     help="Consecutive failures after which the server stops using Elasticsearch for a while.",
 )
 @click.option(
@@ -121,11 +117,9 @@ _SECTIONS: Final = {
 @click.option("--cert", type=FILE, help="PEM file of the server's certificate, to serve https and wss.")
 @click.option("--key", type=FILE, help="PEM file of its key.")
 @click.option("--client-ca", type=FILE, help="PEM file of the authorities that must have signed client certificates.")
-@click.option(
-    "--tls-min", type=click.Choice(["1.2", "1.3"]), default="1.2", show_default=True, help="Lowest version of TLS."
-)
+@click.option("--tls-min", type=click.Choice(["1.2", "1.3"]), default="1.2", help="Lowest version of TLS.")
 @limit_options
-@click.option("--max-body-bytes", type=click.IntRange(min=1), default=DEFAULT_MAX_BODY_BYTES, show_default=True)
+@click.option("--max-body-bytes", type=click.IntRange(min=1), default=DEFAULT_MAX_BODY_BYTES)
 @click.option("-v", "--verbose", is_flag=True, help="Log one line per message on standard error.")
 def serve_command(
     host: str,
