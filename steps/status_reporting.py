@@ -26,6 +26,12 @@ def _(context: ScenarioContext, agent: Agent) -> list[Exchange]:
     return [context.client.send(message) for message in [agent.check_in()] * 2]
 
 
+@given(parsers.re(r"the agent has checked in after (?P<count>\d+) lost messages?"), converters={"count": int})
+def _(context: ScenarioContext, agent: Agent, count: int) -> None:
+    agent.lose(count)
+    context.agents.check_in(agent)
+
+
 @when(
     parsers.re(r"the agent checks in after (?P<count>\d+) lost messages?"),
     converters={"count": int},

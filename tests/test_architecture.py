@@ -119,6 +119,16 @@ def test_steps_and_locustfiles_import_only_the_kit_and_the_messages() -> None:
     assert importing("aiohttp", "steps") == importing("websockets", "steps") == set()
 
 
+def test_the_walks_of_the_documentation_name_each_file_once() -> None:
+    walks = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("\n## Walk ")[1:]
+    assert len(walks) == 3
+    for walk in walks:
+        files = re.findall(r"^\d+\. `([\w/.]+)`", walk.partition("\n## ")[0], re.MULTILINE)
+        assert len(files) > 8
+        assert [file for file in files if not (ROOT / file).is_file()] == []
+        assert len(set(files)) == len(files)
+
+
 # ---- one name for each chapter
 
 

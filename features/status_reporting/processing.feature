@@ -43,6 +43,7 @@ Feature: Processing of reports
   Scenario: An agent that does not report its configuration is not asked for it
     Given an agent with every capability but ReportsEffectiveConfig
     And the agent has reported its full status
+    And the agent has checked in and was not asked for the full state
     When the agent reports its full status
     Then the server does not ask for the full state
 

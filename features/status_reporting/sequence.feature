@@ -2,8 +2,27 @@ Feature: Missing messages
   Agents leave out of a report what has not changed. A server that misses a message may miss a change. So it asks
   for the full state as soon as sequence_num shows a gap.
 
+  A server that lacks nothing does not ask: otherwise all agents would report everything all the time.
+
   Background:
     Given an agent that has reported its full status
+
+  @implied @flags.report-flags-allowed.in-sequence
+  Scenario: No message is missing
+    When the agent checks in
+    Then the server does not ask for the full state
+
+  @implied @flags.report-flags-allowed.full-report
+  Scenario: A full report is in sequence
+    When the agent reports its full status
+    Then the server does not ask for the full state
+
+  @implied @flags.report-flags-allowed.after-gap
+  Scenario: The agent has reported its full status after a gap
+    Given the agent has checked in after 1 lost message
+    And the agent has reported its full status
+    When the agent checks in
+    Then the server does not ask for the full state
 
   @MUST @sequence.server-report-full-state.one-missing @sequence.server-requests-omitted
   Scenario: One message is missing
