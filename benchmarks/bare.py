@@ -1,4 +1,4 @@
-"""A bare handler on the mock server's HTTP library: reads the body, answers fixed bytes, knows no OpAMP."""
+"""A handler on the HTTP library of the mock server: it reads the body and answers fixed bytes, without OpAMP."""
 
 import socket
 import sys

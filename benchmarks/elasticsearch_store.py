@@ -1,4 +1,4 @@
-"""Enrollments and check-ins per second of the mock server on Elasticsearch, beside what Elasticsearch takes in bulk.
+"""Enrollments and check-ins per second of the mock server on Elasticsearch, compared with bulk requests.
 
     ELASTICSEARCH_URL=… python benchmarks/elasticsearch_store.py [SECONDS]
 
@@ -39,7 +39,7 @@ SIZES = (1_000, 10_000, 100_000)
 
 
 def report() -> bytes:
-    """Make a full status report, from what follows sequence_num on."""
+    """Return the part of a full status report after sequence_num."""
     message = Agent("benchmark").full_status()
     message.ClearField("instance_uid")
     message.ClearField("sequence_num")
@@ -55,7 +55,7 @@ def check_in() -> bytes:
 
 @dataclass
 class Site:
-    """Some instances on one index, and the agents that have been enrolled there."""
+    """Some instances on one index, and the agents that are enrolled there."""
 
     instances: int
     index: str = field(default_factory=lambda: f"benchmark-{secrets.token_hex(4)}")
@@ -86,7 +86,7 @@ class Site:
                     client.options(ignore_status=404).indices.delete_index_template(name=name)
 
     def rate(self, mode: str, seconds: float) -> float:
-        """Have wrk do as much as it can, at each instance; returns messages a second."""
+        """Run wrk against each instance, as fast as it can; return messages per second."""
         with tempfile.NamedTemporaryFile() as rest:
             rest.write(report() if mode == "enroll" else check_in())
             rest.flush()
@@ -96,7 +96,7 @@ class Site:
         for output in outputs:
             failed = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", output)
             assert failed is None, output
-        if mode == "enroll":  # Only what is in the index counts.
+        if mode == "enroll":  # Count only what is in the index.
             return (self.count() - began) / seconds
         return sum(float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]) for output in outputs)  # type: ignore[index]
 
@@ -123,7 +123,7 @@ class Site:
 
 
 async def bulk_rate(seconds: float) -> float:
-    """Have the official client index the same documents in bulk; returns documents a second."""
+    """Index the same documents in bulk with the official client; return documents per second."""
     index = f"benchmark-{secrets.token_hex(4)}"
     documents, agent = FleetDocuments(), Agent("benchmark")
     record = AgentRecord(agent.instance_uid, 1, reported=agent.full_status().SerializeToString(), parts=3)

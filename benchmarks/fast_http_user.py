@@ -1,4 +1,4 @@
-"""Locust's own user, posting the same bytes over and over: what a message costs without any thought."""
+"""The user of Locust, which sends the same bytes repeatedly: the cost of a message without any logic."""
 
 from locust import FastHttpUser, constant, task
 
@@ -8,7 +8,7 @@ BODY = Agent("benchmark").full_status().SerializeToString()
 
 
 class Bare(FastHttpUser):
-    """Posts, and looks at nothing."""
+    """Sends requests, and does not look at the responses."""
 
     wait_time = constant(0)
 

@@ -1,8 +1,8 @@
-"""The load generator on one core, the mock server on the other: what a message costs, and how large a fleet it plays.
+"""The load generator on one core, the mock server on the other: the cost of a message, and the size of the fleet.
 
     python benchmarks/load.py [cost|storm|fleet|sizes ...]
 
-Needs Linux with two cores and the extra `load`. Without arguments, everything: about 12 minutes.
+Needs Linux with two cores and the extra `load`. Without arguments it measures everything, in about 12 minutes.
 """
 
 import json
@@ -30,7 +30,7 @@ def pinned(core: int, *command: object) -> list[str]:
 
 @contextmanager
 def serving(*command: object) -> Iterator[tuple[str, int]]:
-    """Run a server on the first core; gives its URL and process id."""
+    """Run a server on the first core; yield its URL and process id."""
     process = subprocess.Popen(pinned(0, *(command or SERVE)), stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -47,7 +47,7 @@ def resident(pid: int) -> int:
 
 
 def locust(file: Path, url: str, *arguments: object) -> tuple[dict[str, Any], int]:
-    """Run Locust on the second core; returns what it wrote as JSON, and the most memory it had."""
+    """Run Locust on the second core; return its JSON output, and its maximum of memory."""
     command = [sys.executable, "-m", "locust", "-f", file, "--headless", "--only-summary", "--skip-log-setup"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")
@@ -68,7 +68,7 @@ def play(scenario: str, url: str, *arguments: object) -> tuple[dict[str, Any], i
 
 
 def cost() -> None:
-    """What a user costs, beside Locust's own that posts fixed bytes: messages per second that one core can send."""
+    """Measure messages per second on one core, and compare with a user of Locust that sends fixed bytes."""
     rates: dict[str, list[float]] = {"FastHttpUser, fixed bytes": [], "OpAMP, enrollments": [], "OpAMP, check-ins": []}
     for _ in range(ROUNDS):
         with serving() as (url, _pid):
@@ -91,7 +91,7 @@ def cost() -> None:
 
 
 def storm() -> None:
-    """100,000 agents that enroll at once."""
+    """Measure 100,000 agents that enroll at once."""
     print("| round | enrolled in | enrollments/s | p99 | violations | failures |\n|---|---|---|---|---|---|")
     for number in range(1, ROUNDS + 1):
         with serving() as (url, _pid):
@@ -104,7 +104,7 @@ def storm() -> None:
 
 
 def fleet() -> None:
-    """The largest fleet that is held at an interval of 30 seconds: messages leave less than half a second late."""
+    """Find the largest fleet at an interval of 30 seconds whose messages are less than half a second late."""
     print("| agents | messages/s | lateness p99 | latency p50, p99 | failures | held |\n|---|---|---|---|---|---|")
     agents = 200_000
     while True:
@@ -124,14 +124,14 @@ def fleet() -> None:
 
 
 def sizes() -> None:
-    """Latency and memory by the size of the fleet; memory is what each agent adds to a process that has hardly any."""
+    """Measure latency and memory by the size of the fleet. Memory is what each agent adds to the process."""
     print("| agents | latency p50, p99 | memory of the server an agent | of the load an agent |\n|---|---|---|---|")
     with serving() as (url, pid):
         empty_server = resident(pid)
         _results, empty_load = play("steady", url, "--agents", 1, "--interval", "1s", "-t", "5s")
     for agents in (1_000, 10_000, 100_000):
         with serving() as (url, pid):
-            # The same rate for each, half of what the largest needs at 30 seconds.
+            # The same rate for each size: half of what the largest fleet needs at 30 seconds.
             interval = agents / 2_000
             arguments = ("--agents", agents, "--interval", f"{interval}s", "--ramp", "15s")
             results, most = play("steady", url, *arguments, "-t", "40s")

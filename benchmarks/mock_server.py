@@ -1,4 +1,4 @@
-"""Messages per second of the mock server on one core, beside named peers, as ratios within one run.
+"""Messages per second of the mock server on one core, compared with other servers, as ratios within one run.
 
     python benchmarks/mock_server.py [SECONDS] [ROUNDS]
 
@@ -34,7 +34,7 @@ SPEAKS_WEBSOCKET = (OURS, LIBRARY)
 
 
 def report() -> bytes:
-    """Make a full status report of REPORT_BYTES."""
+    """Return a full status report of REPORT_BYTES."""
     message = Agent("benchmark").full_status()
     attributes = message.agent_description.non_identifying_attributes
     filler = any_pb.KeyValue(key="description", value=any_pb.AnyValue(string_value=""))

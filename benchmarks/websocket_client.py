@@ -1,7 +1,7 @@
 """Messages per second over WebSocket: ``websocket_client.py URL CONNECTIONS SECONDS`` prints them as a number.
 
-Each connection sends a report, and the next as soon as the answer is there. Frames are made once, and answers are
-counted, not decoded, so that little is measured but the server.
+Each connection sends a report, and the next one as soon as the reply has arrived. Frames are made once, and replies are
+counted but not decoded, so that the result depends mostly on the server.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ OPENING = (
 
 
 def frame(payload: bytes) -> bytes:
-    """Make a masked binary frame, with a mask that changes nothing (RFC 6455, section 5.2)."""
+    """Return a masked binary frame, with a mask that changes nothing (RFC 6455, section 5.2)."""
     size = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
     return b"\x82" + size + bytes(4) + payload
 
 
 class Talker(asyncio.Protocol):
-    """One agent, reporting without end."""
+    """One agent, which reports without a pause."""
 
     answers = 0
 

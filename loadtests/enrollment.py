@@ -1,4 +1,6 @@
-"""Agents that ask for a new instance_uid, as a storm or along a ramp: ``locust -f loadtests/enrollment.py --host URL``.
+"""Agents that request a new instance_uid, all at once or along a ramp.
+
+In Locust: ``locust -f loadtests/enrollment.py --host URL``.
 
 Each answer is checked, and no instance_uid may be handed out twice in the whole run. It ends when all are enrolled.
 """
@@ -8,6 +10,6 @@ from opamp_conformance.load.locust_user import FleetUser
 
 
 class EnrollingAgents(FleetUser):
-    """A fleet that wants to be enrolled, and nothing else."""
+    """A fleet that only enrolls."""
 
     behaviour = Behaviour(asks=1.0, polls=False)

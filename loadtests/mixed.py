@@ -1,4 +1,4 @@
-"""Something of everything, in realistic shares: those of mixed.toml beside this file, or of ``--mix FILE``."""
+"""All kinds of messages, in realistic shares: those of mixed.toml next to this file, or of ``--mix FILE``."""
 
 from pathlib import Path
 
@@ -7,6 +7,6 @@ from opamp_conformance.load.locust_user import FleetUser
 
 
 class MixedAgents(FleetUser):
-    """A fleet as it is met with."""
+    """A realistic fleet."""
 
     behaviour = Behaviour.read(Path(__file__).with_suffix(".toml"))

@@ -1,10 +1,10 @@
-"""An enrolled fleet on an ordinary day: agents check in, and now and then one has something to report."""
+"""An enrolled fleet: agents check in, and sometimes report a change."""
 
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.locust_user import FleetUser
 
 
 class SteadyAgents(FleetUser):
-    """A fleet that comes over one interval, and then checks in with each."""
+    """A fleet that enrolls within one interval, and then checks in once per interval."""
 
     behaviour = Behaviour(changes=0.05)

@@ -16,7 +16,7 @@ Behaviour = Callable[[socket.socket], None]
 
 @dataclass
 class BadServer:
-    """Does the same to each connection: whatever the test wants a peer to suffer."""
+    """Does the same to each connection."""
 
     behaviour: Behaviour
     tls: ssl.SSLContext | None = None
@@ -53,7 +53,7 @@ class BadServer:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Read one request, headers and body; empty if the peer has gone."""
+    """Read one request, headers and body; return nothing if the client has gone."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(65536)

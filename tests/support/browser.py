@@ -1,4 +1,4 @@
-"""A real browser, for pages that people look at."""
+"""A real browser, for HTML pages."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ _AT_HOME = (
 
 @contextmanager
 def browsing(folder: Path, *, is_dark: bool = False) -> Iterator[Any]:
-    """Start Chromium with a profile in a folder; skips, saying so, where it or its driver is missing."""
+    """Start Chromium with a profile in a folder; skip with a reason if it or its driver is missing."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     browser, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if browser is None or driver is None:
@@ -39,12 +39,12 @@ def browsing(folder: Path, *, is_dark: bool = False) -> Iterator[Any]:
 
 
 def complaints(chromium: Any) -> list[str]:
-    """Return what the page has put on the console."""
+    """Return what the page has written to the console."""
     return [entry["message"] for entry in chromium.get_log("browser")]
 
 
 def accessibility_problems(chromium: Any) -> list[str]:
-    """Look at the page with axe, and return what it finds wrong."""
+    """Return the problems that axe finds on the page."""
     axe = node_programs() / "node_modules" / "axe-core" / "axe.min.js"
     chromium.execute_script(axe.read_text(encoding="utf-8"))
     script = (

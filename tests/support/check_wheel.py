@@ -1,4 +1,4 @@
-"""Install the wheel of a folder in a clean environment, and use what a user uses: ``check_wheel.py DIST``."""
+"""Installs the wheel of a folder in a clean environment, and uses it as a user does: ``check_wheel.py DIST``."""
 
 import json
 import subprocess

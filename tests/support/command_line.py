@@ -11,7 +11,7 @@ from typing import Any
 
 
 def interruptible() -> None:
-    """Let a child be interrupted, also where this process is started with SIGINT ignored, as CI may do."""
+    """Let a child process be interrupted, even if this process ignores SIGINT, as in some CI systems."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -36,7 +36,7 @@ class Cli:
         return result
 
     def start(self, *arguments: str, **options: Any) -> tuple[subprocess.Popen[str], str]:
-        """Start ``serve`` on a free port; gives the process, which is yours to end, and its URL."""
+        """Start ``serve`` on a free port; return the process, which the caller has to end, and its URL."""
         command = [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0", *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
         assert process.stdout is not None
@@ -44,7 +44,7 @@ class Cli:
 
     @contextlib.contextmanager
     def serve(self, *arguments: str) -> Iterator[str]:
-        """Run ``serve`` on a free port; gives its URL."""
+        """Run ``serve`` on a free port; yield its URL."""
         process, url = self.start(*arguments)
         with process:
             try:

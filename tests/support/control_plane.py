@@ -1,4 +1,4 @@
-"""The control plane of a mock server in the hands of a test."""
+"""Requests to a mock server: its control plane, its metrics, and OpAMP messages."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from opamp_proto import opamp_pb2 as pb
 
 
 class ControlError(Exception):
-    """An answer that is an error; its text is for people."""
+    """The control plane has answered with an error."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"{status}: {text}")
@@ -28,7 +28,7 @@ class ControlError(Exception):
 def ask(
     server: MockServer, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
 ) -> Any:
-    """Ask the control plane for something; returns the JSON of the answer, None if there is none."""
+    """Send a request to the control plane; return the JSON of the response, None if it is empty."""
     data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     request = urllib.request.Request(f"{server.control_url}{path}", data, dict(headers or {}), method=method)
     try:
@@ -52,7 +52,7 @@ def send(server: MockServer, message: pb.AgentToServer | bytes) -> pb.ServerToAg
 
 
 def metric(server: MockServer, name: str) -> float:
-    """Return what Prometheus would read of a mock server, under a name with its labels."""
+    """Return a metric of a mock server, by its name with labels."""
     parts = urlsplit(server.url)
     with contextlib.closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
         connection.request("GET", "/metrics")

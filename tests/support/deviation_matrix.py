@@ -1,4 +1,4 @@
-"""Runs of the suite against a mock server that deviates, side by side in processes."""
+"""Runs of the suite against mock servers that deviate, in parallel processes."""
 
 import multiprocessing
 import os
@@ -21,15 +21,15 @@ from opamp_mock_server import DEVIATIONS, ElasticsearchSettings, Settings
 
 BROKEN = (Verdict.FAILED, Verdict.WARNED)
 CONTROLS = 10
-"""How many scenarios that a deviation should not touch run beside those that it should."""
-# Long enough for a busy machine; only what is never answered waits for it.
+"""How many scenarios run that a deviation should not break."""
+# Long enough for a busy machine; only messages without an answer wait for so long.
 TIMEOUT = 3.0
 _RUNS_PER_PROCESSOR = 4
 
 
 @dataclass
 class RunRecord:
-    """What a run said."""
+    """The events of a run."""
 
     scenarios: list[ScenarioFinished] = field(default_factory=list)
     findings: list[FindingBooked] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Graded(NamedTuple):
 
 
 def is_nightly() -> bool:
-    """Whether every deviation runs all scenarios, which takes some minutes."""
+    """Tell whether every deviation runs all scenarios, which takes some minutes."""
     return os.environ.get("OPAMP_NIGHTLY") == "1"
 
 
@@ -82,13 +82,13 @@ def scenarios_for(deviation: str) -> list[Scenario]:
 
 
 def elasticsearch() -> str | None:
-    """The URL of an Elasticsearch for tests, None if there is none."""
+    """Return the URL of an Elasticsearch for tests, None if there is none."""
     return os.environ.get("ELASTICSEARCH_URL")
 
 
 @contextmanager
 def index() -> Iterator[ElasticsearchSettings]:
-    """Have indices of Elasticsearch for one server, and remove them after it."""
+    """Use indices of Elasticsearch for one server in the ``with`` block, and delete them afterwards."""
     url = elasticsearch()
     assert url is not None
     store = ElasticsearchSettings(url, f"opamp-test-{secrets.token_hex(6)}")

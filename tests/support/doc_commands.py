@@ -1,4 +1,4 @@
-"""The commands of the documentation, page by page, and where they are played (the programs: doc_programs.py)."""
+"""Runs the commands of the documentation, page by page, with the stand-in programs of doc_programs.py."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def blocks(page: Path, *kinds: str) -> list[Block]:
 
 
 def play(page: Path, home: Path, env: Mapping[str, str], seconds: float = _SECONDS) -> str:
-    """Run all commands of a page in a folder, one after the other; returns what they printed."""
+    """Run all commands of a page in a folder, one after the other; return their output."""
     programs = home.parent / "bin"
     programs.mkdir()
     for name in _PROGRAMS:
@@ -68,14 +68,14 @@ def play(page: Path, home: Path, env: Mapping[str, str], seconds: float = _SECON
 
 
 def _typed(block: Block) -> str:
-    """Turn a block into what a user types: a server is left running, and has to be there, before one goes on."""
+    """Turn a block into the input of a user, who waits until a server is ready before the next command."""
     ready = r'\1 & until curl -so healthz "http://127.0.0.1:$DOCS_PORT/healthz" || ! kill -0 $!; do sleep 0.1; done; kill -0 $!'
     is_ended = _SERVING.search(block.text) and not any(match[2] for match in _SERVING.finditer(block.text))
     return _SERVING.sub(ready, block.text) + ("kill $(jobs -p) 2> /dev/null || true; wait\n" if is_ended else "")
 
 
 def shown(page: Path) -> list[str]:
-    """Return patterns of the lines that a page shows as the output of its commands; ``normal`` says what of."""
+    """Return the lines that a page shows as the output of its commands, in their normal() form."""
     patterns, after_command = [], False
     for block in blocks(page, "console", "text"):
         if block.kind == "text" and after_command:
@@ -86,10 +86,10 @@ def shown(page: Path) -> list[str]:
 
 
 def normal(output: str) -> str:
-    """Have all numbers, and times with their units, look alike."""
+    """Replace all numbers, and times with units, by a placeholder."""
     return re.sub(r"\d[\d.,]*( (ms|s)\b)?", "N", output)
 
 
 def which(program: str) -> str:
-    """Return the path of a program itself, where another stands for it."""
+    """Return the path of the real program, although a stand-in has its name."""
     return shutil.which(program, path=os.environ.get("DOCS_PATH")) or program

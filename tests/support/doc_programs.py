@@ -1,7 +1,7 @@
-"""Plays the programs of the documentation's commands, so that each is run as it stands, on this machine, in seconds.
+"""Stands in for the programs in the commands of the documentation, so that the commands run here within seconds.
 
-``doc_programs.py PROGRAM ARGUMENT...``: hosts become servers of the test's (``DOCS_…`` in the environment, see
-test_docs.py), fleets and times become small, and the real program takes over.
+``doc_programs.py PROGRAM ARGUMENT...``: hosts become servers of the test (``DOCS_…`` in the environment, see
+test_docs.py), fleets and times become small, and the real program runs.
 """
 
 import os
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def perform(arguments: Sequence[str]) -> None:
-    """Do what is asked of our own program; what needs more than this machine is only read, as tests of its own run it."""
+    """Run our own program. A command that needs more than this machine is only parsed; other tests run it."""
     if "fleet-server" in arguments[:3] or "elasticsearch" in arguments:
         from opamp_conformance.cli import cli  # noqa: PLC0415
 
@@ -67,7 +67,7 @@ def perform(arguments: Sequence[str]) -> None:
 
 
 def adapted(arguments: Sequence[str]) -> list[str]:
-    """Have it concern the servers of the test."""
+    """Replace the servers of the documentation by those of the test."""
     words = " ".join(arguments)
     host = os.environ.get("DOCS_TLS" if "--ca" in words else "DOCS_KEYED" if "--header" in words else "DOCS_PLAIN", "")
     os.environ["OPAMP_AUTHORIZATION"] = "ApiKey docs"
@@ -82,7 +82,7 @@ def adapted(arguments: Sequence[str]) -> list[str]:
 
 
 def contain(arguments: Sequence[str]) -> None:
-    """Have containers made of the images that there are, under names of their own."""
+    """Run containers from the images of the test, with names of their own."""
     own = {
         OURS: os.environ["DOCS_IMAGE"],
         "opamp-mock": f"opamp-mock-{os.environ['DOCS_PORT']}",
@@ -110,7 +110,7 @@ def is_serving() -> bool:
 
 
 def install(arguments: Sequence[str]) -> None:
-    """See that what is to be installed is us, with extras that there are; or tox."""
+    """Check that the package to install is this project with existing extras, or tox."""
     extras = distribution(OURS).metadata.get_all("Provides-Extra") or []
     for word in arguments[1:]:
         if not word.startswith("-") and word != "tox":

@@ -1,4 +1,4 @@
-"""Faults to try a fleet with: a proxy that misbehaves on demand, processes that are killed, agents that keep trying."""
+"""Faults for tests of a fleet: a proxy with faults on demand, processes to kill, and agents that retry."""
 
 import asyncio
 import contextlib
@@ -35,19 +35,19 @@ class Fault(Enum):
 
     NONE = auto()
     REFUSED = auto()
-    """New connections are closed at once, those that are open too."""
+    """All connections are closed at once, open and new ones."""
     SILENT = auto()
-    """Nothing goes through any more, and nothing is closed."""
+    """No data passes any more, and no connection is closed."""
     SLOW = auto()
-    """Whatever comes back comes three seconds late."""
+    """Every response is three seconds late."""
     LATE = auto()
-    """Whatever comes back comes a little over a second late: soon enough for one request, not for two."""
+    """Every response is a little more than a second late: in time for one request, but not for two."""
     BUSY = auto()
-    """Every request is answered with 429, as by a full queue."""
+    """Every request is answered with 429, as if a queue were full."""
 
 
 CONNECTIONS = 128
-"""How many messages of a fleet are under way at once."""
+"""How many messages of a fleet are in progress at once."""
 
 _LATENESS = {Fault.SLOW: 3.0, Fault.LATE: 1.05}
 _BUSY = (
@@ -58,7 +58,7 @@ _BUSY = (
 
 
 class Proxy:
-    """A TCP proxy on a free port of this machine, in a thread of its own; ``fault`` may change at any time."""
+    """A TCP proxy on a free port of this machine, in its own thread. ``fault`` may change at any time."""
 
     def __init__(self, port: int) -> None:
         self._upstream = port
@@ -79,7 +79,7 @@ class Proxy:
 
     @contextlib.contextmanager
     def having(self, fault: Fault, seconds: float) -> Iterator[None]:
-        """Misbehave for a while."""
+        """Have a fault in the ``with`` block."""
         self._fault = fault
         if fault in (Fault.REFUSED, Fault.BUSY):
             self._loop.call_soon_threadsafe(self._close_all)
@@ -170,14 +170,14 @@ class Instance:
 
 @dataclass
 class ElasticsearchNode:
-    """A node of one's own, by the commands in OPAMP_ELASTICSEARCH_UP and _DOWN, on data that outlive it."""
+    """A node of Elasticsearch for one test, by the commands in OPAMP_ELASTICSEARCH_UP and _DOWN. Its data stay."""
 
     data: Path
     name: str = f"faults-{os.getpid()}"
     port: int = field(default_factory=free_port)
 
     def start(self) -> str:
-        """Start it; returns its URL."""
+        """Start it; return its URL."""
         up = shlex.split(os.environ["OPAMP_ELASTICSEARCH_UP"])
         command = [*up, "--name", self.name, "--port", str(self.port), "--data", str(self.data)]
         told = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True).stdout
@@ -190,7 +190,7 @@ class ElasticsearchNode:
 
 
 class Fleet:
-    """Agents that enroll and check in again and again, at any instance, and never give up."""
+    """Agents that enroll and then check in repeatedly, at any instance, and always retry."""
 
     def __init__(self, agents: int, urls: list[str], *, enrolling_seconds: float) -> None:
         self._urls = urls
@@ -198,9 +198,9 @@ class Fleet:
         self._agents = [Agent(f"agent-{number}") for number in range(agents)]
         self._is_over = False
         self.acknowledged: dict[str, bytes] = {}
-        """The instance_uid that each agent was told it is enrolled under, by service.instance.id."""
+        """The instance_uid under which each agent is enrolled, by service.instance.id."""
         self.under_new_instance_uid: list[str] = []
-        """Agents that were told another instance_uid once they were enrolled."""
+        """Agents that got another instance_uid after they were enrolled."""
         self.messages = self.failures = 0
         self.longest_outage = 0.0
         self.recovered: set[str] = set()
@@ -232,7 +232,7 @@ class Fleet:
 
     async def _live(self, number: int, agent: Agent) -> None:
         await asyncio.sleep(random.random() * self._enrolling_seconds)
-        # Every second agent asks for an instance_uid, as a cloned machine would.
+        # Every second agent requests an instance_uid, like a cloned machine.
         flags = REQUEST_INSTANCE_UID if number % 2 else 0
         reply = await self._insist(agent, flags=flags)
         agent.instance_uid = reply.agent_identification.new_instance_uid or agent.instance_uid
@@ -246,7 +246,7 @@ class Fleet:
         self.recovered.add(agent.run)
 
     async def _insist(self, agent: Agent, flags: int = 0) -> pb.ServerToAgent:
-        """Report until the report is taken, sooner again than the protocol asks for."""
+        """Report until the server accepts it, with shorter waits than the protocol requires."""
         began = time.monotonic()
         while True:
             message = agent.full_status(flags=flags)

@@ -1,4 +1,4 @@
-"""Container images of programs of this machine, for where there is no registry to have images from."""
+"""Container images with programs of this machine, because there may be no registry to pull images from."""
 
 import gc
 import io
@@ -24,7 +24,7 @@ ELASTICSEARCH_IMAGE = "OPAMP_ELASTICSEARCH_IMAGE"
 """The variable that names an image of Elasticsearch."""
 STAND_IN_IMAGE = "opamp-test/fleet-server:stand-in"
 ENDING_IMAGE = "opamp-test/fleet-server:ending"
-"""The same, but for what it runs where Elasticsearch is expected: something that ends at once."""
+"""The same image, but its command ends at once. It stands in for an Elasticsearch that cannot start."""
 STAND_IN = "usr/share/elastic-agent/data/elastic-agent-0.0.0-standin/components/fleet-server"
 
 _LEFT_OUT = re.compile(
@@ -34,9 +34,9 @@ _LEFT_OUT = re.compile(
 
 
 def container_engine(*variables: str) -> Any:
-    """Return a client of the engine; skips, saying so, if none answers, or if images are not named by variables."""
+    """Return a client of the container engine; skip with a reason if it does not answer, or if images are missing."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # Where nobody answers, docker leaves its socket open.
+        warnings.simplefilter("ignore", ResourceWarning)  # Without an engine, docker leaves its socket open.
         engine = _connected()
         gc.collect()
     if engine is None:
@@ -57,7 +57,7 @@ def _connected() -> Any:
 
 
 def build_fleet_server(engine: Any) -> None:
-    """Build images with a stand-in at the path where Elastic Agent's keeps Fleet Server."""
+    """Build images with a stand-in at the path of Fleet Server in the image of Elastic Agent."""
     prefix = Path(sys.base_prefix)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = Path(sysconfig.get_path("purelib"))
@@ -92,7 +92,7 @@ def _add(tar: tarfile.TarFile, source: Path, name: str) -> None:
 
 
 def _libraries(programs: Iterable[Path]) -> Iterator[str]:
-    """Find the shared libraries that programs load, at the paths where they look for them."""
+    """Yield the shared libraries that programs load, with the paths where they expect them."""
     listed = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
     own = sysconfig.get_path("purelib")
     for path in set(re.findall(r"(/\S+\.so\S*)", listed)):

@@ -23,31 +23,31 @@ class Answer:
     body: bytes
 
 
-class Unmoved:
-    """A machine that has nothing to be switched or dropped."""
+class NoMachine:
+    """Takes the place of the running server: it has no connections, and its deviations cannot change."""
 
     deviations: Sequence[Deviation] = ()
     is_ending = False
 
     def deviate(self, deviations: Sequence[Deviation]) -> None:
-        raise DeviationError("this is no server that runs")
+        raise DeviationError("this server does not run")
 
     def restore_deviations(self) -> None:
-        """Nothing was switched."""
+        """Nothing has changed."""
 
     def abort_connections(self) -> None:
-        """There are none."""
+        """There are no connections."""
 
 
 @dataclass
 class InMemory:
-    """Runs the parts of a server; an exception in them is raised here."""
+    """Runs the parts of a server. Their exceptions are raised here."""
 
     settings: Settings = field(default_factory=lambda: Settings(contract=Contract.OPAMP, max_body_bytes=64 * 1024))
 
     def __post_init__(self) -> None:
         url = f"http://127.0.0.1:4320{PATH}"
-        parts = assembled(self.settings, [url], Metrics(), Unmoved())
+        parts = assembled(self.settings, [url], Metrics(), NoMachine())
         self.router: PortRouter = parts.router
         self.service = parts.service
         self._runner = asyncio.Runner()
@@ -74,7 +74,7 @@ class InMemory:
             return refused.response
 
     def talk(self, messages: Sequence[bytes | str]) -> list[dict[str, Any]]:
-        """Open a WebSocket, say everything, close it; returns what was sent back, the acceptance first."""
+        """Open a WebSocket, send messages, and close it; return what the server sent, beginning with the acceptance."""
         events = [{"type": "websocket.connect"}]
         for message in messages:
             kind = "text" if isinstance(message, str) else "bytes"

@@ -1,4 +1,4 @@
-"""A mock server whose messages a test can wait for, as its log tells them."""
+"""The log lines of mock servers, for tests that wait for a message."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ AUTHORIZATION = "ApiKey tests-only"
 
 @dataclass
 class Messages(logging.Handler):
-    """The messages that the mock server took, as lines ``<instance_uid> #<sequence_num> <fields> -> <reply>``."""
+    """The messages to mock servers, as lines ``<instance_uid> #<sequence_num> <fields> -> <reply>``."""
 
     lines: "queue.Queue[str]" = field(default_factory=queue.Queue)
 
@@ -28,7 +28,7 @@ class Messages(logging.Handler):
         self.lines.put(record.getMessage())
 
     def wait_for(self, *parts: str, seconds: float = 20) -> str:
-        """Wait for a message that has all parts in its line; the ones before it are done with."""
+        """Wait for a message whose line has all parts; drop the lines before it."""
         seen = []
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
@@ -39,7 +39,7 @@ class Messages(logging.Handler):
         raise AssertionError(f"no message with {parts} among {seen}")
 
     def wait_for_each(self, sender: str, *parts: str) -> None:
-        """Wait until each part was in a message of the sender, in whatever messages."""
+        """Wait until each part was in some message of the sender."""
         missing = set(parts)
         while missing:
             line = self.wait_for(sender)
@@ -48,7 +48,7 @@ class Messages(logging.Handler):
 
 @contextlib.contextmanager
 def listening() -> Iterator[Messages]:
-    """Hear what all mock servers of this process are told."""
+    """Collect the log lines of all mock servers in this process."""
     logger, messages = logging.getLogger("opamp_mock_server.messages"), Messages()
     level = logger.level
     logger.addHandler(messages)
@@ -61,6 +61,6 @@ def listening() -> Iterator[Messages]:
 
 
 def mock_server(*, port: int = 0, **settings: object) -> MockServer:
-    """A mock server that asks for AUTHORIZATION."""
+    """Return a mock server that requires AUTHORIZATION."""
     key = AUTHORIZATION.partition(" ")[2]
     return MockServer(Settings(port=port, enrollment_keys=(key,), **settings))  # type: ignore[arg-type]
