@@ -1,4 +1,4 @@
-"""The GitHub Action: its steps, run as a runner runs them."""
+"""The steps of the GitHub Action, run like on a GitHub runner."""
 
 import os
 import re
@@ -18,7 +18,7 @@ ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 
 
 class Runner:
-    """Runs the steps of a composite action that are commands; what they use of others has to be there."""
+    """Runs the command steps of a composite action. It does not run the actions that other steps use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     return runner
 
 
-def test_a_good_server_passes(runner: Runner) -> None:
+def test_a_conformant_server_passes(runner: Runner) -> None:
     *_, grade = ACTION["runs"]["steps"]
     result = runner(grade, options="--only 'capabilities.server.accepts-status' --transport http")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -66,7 +66,7 @@ def test_a_good_server_passes(runner: Runner) -> None:
     }
 
 
-def test_a_server_that_deviates_fails_and_says_so_on_github(runner: Runner) -> None:
+def test_a_deviating_server_fails_with_annotations_and_a_summary(runner: Runner) -> None:
     *_, grade = ACTION["runs"]["steps"]
     with MockServer(Settings(deviations=(DEVIATIONS["fleet.request-uid.echo"],))) as server:
         options = "--contract fleet --only fleet.request-uid.echo --transport http"
@@ -78,15 +78,15 @@ def test_a_server_that_deviates_fails_and_says_so_on_github(runner: Runner) -> N
     assert "not conformant" in (runner.folder / "summary").read_text()
 
 
-def test_options_that_cannot_be_read_are_not_left_out(runner: Runner) -> None:
+def test_unreadable_options_are_an_error(runner: Runner) -> None:
     *_, grade = ACTION["runs"]["steps"]
     result = runner(grade, options="--transport http --only 'auth.401")
     assert result.returncode == 2
-    assert "::error::the options are not quoted as in a shell" in result.stdout
+    assert re.search("^::error::.*options", result.stdout, re.MULTILINE)
     assert (runner.folder / "output").read_text().endswith("exit-code=2\n")
 
 
-def test_what_cannot_be_told_is_neither(runner: Runner) -> None:
+def test_an_unreachable_server_is_inconclusive(runner: Runner) -> None:
     *_, grade = ACTION["runs"]["steps"]
     assert runner(grade, url="http://127.0.0.1:1").returncode == 2
     assert (runner.folder / "output").read_text().endswith("exit-code=2\n")

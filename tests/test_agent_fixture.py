@@ -1,4 +1,4 @@
-"""The fixtures for tests of agents, with a real agent client for Python, and with one that nobody else wrote."""
+"""The pytest fixtures for tests of agents, used with a real Python agent and with the agent of this project."""
 
 import asyncio
 import threading
@@ -25,7 +25,7 @@ Send = Callable[[pb.AgentToServer], pb.ServerToAgent]
 
 @contextmanager
 def speaking(server: OpampServer) -> Iterator[Send]:
-    """Speak to a server over one HTTP connection."""
+    """Send messages to a server over one HTTP connection."""
     parts = urlsplit(server.url)
     with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
 
@@ -37,7 +37,7 @@ def speaking(server: OpampServer) -> Iterator[Send]:
 
 
 class Applies(OpAMPCallbacks):  # type: ignore[misc]
-    """What an application does with what it is told."""
+    """An application that keeps the configurations that it is offered."""
 
     def __init__(self) -> None:
         self.configurations: list[dict[str, bytes]] = []
@@ -197,7 +197,7 @@ def test_one_for_the_session(opamp_session_server: OpampServer, opamp_server: Op
 
 
 def test_in_somebody_elses_tests(pytester: pytest.Pytester) -> None:
-    """The fixtures come with the plugin, and nothing else of the suite does."""
+    """The plugin provides the fixtures, and nothing else of the suite."""
     pytester.makepyfile(
         """
         def test_it(opamp_server):

@@ -1,4 +1,4 @@
-"""Whatever options, variables, files and signals do, a command ends in one clear line and the right exit code."""
+"""Invalid options, variables and files, and signals: a command ends with one clear line and the right exit code."""
 
 import json
 import os
@@ -21,49 +21,49 @@ from support.control_plane import metric
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
-        (["run", "--url", "ftp://example.com"], "not the URL of a server"),
-        (["run", "--url", "http://"], "not the URL of a server"),
-        (["run", "--url", "http://[::1"], "not the URL of a server"),
-        (["run", "--url", "http://127.0.0.1:99999"], "not the URL of a server"),
-        (["run", "--url", ""], "not the URL of a server"),
-        (["run", "--url", "http://user:secret@127.0.0.1"], "must not hold credentials"),
-        (["run", "--target", "mokc"], "not the URL of a server"),
-        (["run", "--target", "mock", "--url", "http://127.0.0.1:1"], "two targets"),
-        (["run", "--header", "X-Key: 1"], "add --url"),
-        (["run", "--url", "http://127.0.0.1:1", "--header", "nonsense"], "written 'Name: value'"),
-        (["run", "--url", "http://127.0.0.1:1", "--header", "a b: c"], "not the name of a header"),
-        (["run", "--url", "http://127.0.0.1:1", "--header", "X: \x01"], "does not allow"),
-        (["run", "--url", "http://127.0.0.1:1", "--header", "X: 1", "--header-env", "x=HOME"], "given twice"),
-        (["run", "--url", "http://127.0.0.1:1", "--header-env", "X=NONESUCH"], "NONESUCH is not set"),
-        (["run", "--url", "http://127.0.0.1:1", "--header-env", "X"], "written 'Name=VARIABLE'"),
-        (["run", "--url", "https://127.0.0.1:1", "--ca", "nonesuch.pem"], "cannot read nonesuch.pem"),
-        (["run", "--url", "https://127.0.0.1:1", "--ca", __file__], "no readable PEM file"),
-        (["run", "--url", "https://127.0.0.1:1", "--cert", __file__], "cannot use the client certificate"),
-        (["run", "--url", "https://127.0.0.1:1", "--key", __file__], "--key needs --cert"),
-        (["run", "--only", "fleet.request-uid.eho"], "did you mean 'fleet.request-uid.echo'"),
-        (["list", "fleet.request-uid.eho"], "did you mean 'fleet.request-uid.echo'"),
-        (["run", "--skip", "nonesuch"], "matches no requirement"),
-        (["run", "--only", "auth.401", "--skip", "auth.*"], "nothing is selected"),
-        (["run", "--contract", "opamp", "--only", "fleet.*"], "add --contract fleet"),
-        (["run", "--junit", "nonesuch/out.xml"], "cannot write nonesuch/out.xml"),
-        (["run", "--jsonl", "/"], "cannot write /"),
-        (["serve", "--deviation", "fleet.request-uid.eho"], "did you mean 'fleet.request-uid.echo'"),
+        (["run", "--url", "ftp://example.com"], "URL"),
+        (["run", "--url", "http://"], "URL"),
+        (["run", "--url", "http://[::1"], "URL"),
+        (["run", "--url", "http://127.0.0.1:99999"], "URL"),
+        (["run", "--url", ""], "URL"),
+        (["run", "--url", "http://user:secret@127.0.0.1"], "credentials"),
+        (["run", "--target", "mokc"], "URL"),
+        (["run", "--target", "mock", "--url", "http://127.0.0.1:1"], "--target"),
+        (["run", "--header", "X-Key: 1"], "--url"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "nonsense"], "Name: value"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "a b: c"], "a b"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "X: \x01"], "X"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "X: 1", "--header-env", "x=HOME"], "twice"),
+        (["run", "--url", "http://127.0.0.1:1", "--header-env", "X=NONESUCH"], "NONESUCH"),
+        (["run", "--url", "http://127.0.0.1:1", "--header-env", "X"], "Name=VARIABLE"),
+        (["run", "--url", "https://127.0.0.1:1", "--ca", "nonesuch.pem"], "nonesuch.pem"),
+        (["run", "--url", "https://127.0.0.1:1", "--ca", __file__], "PEM"),
+        (["run", "--url", "https://127.0.0.1:1", "--cert", __file__], "client certificate"),
+        (["run", "--url", "https://127.0.0.1:1", "--key", __file__], "--cert"),
+        (["run", "--only", "fleet.request-uid.eho"], "'fleet.request-uid.echo'"),
+        (["list", "fleet.request-uid.eho"], "'fleet.request-uid.echo'"),
+        (["run", "--skip", "nonesuch"], "nonesuch"),
+        (["run", "--only", "auth.401", "--skip", "auth.*"], "--only"),
+        (["run", "--contract", "opamp", "--only", "fleet.*"], "--contract fleet"),
+        (["run", "--junit", "nonesuch/out.xml"], "nonesuch/out.xml"),
+        (["run", "--jsonl", "/"], " /"),
+        (["serve", "--deviation", "fleet.request-uid.eho"], "'fleet.request-uid.echo'"),
         (["serve", "--contract", "opamp", "--deviation", "fleet.disconnect.enrolled"], "--contract fleet"),
-        (["serve", "--host", "nonesuch.invalid"], "cannot listen on nonesuch.invalid"),
-        (["serve", "--enrollment-key", ""], "an empty enrollment key"),
-        (["run", "--timeout", "nan"], "a number of seconds"),
-        (["run", "--junit", "out", "--jsonl", "./out"], "the same file"),
-        (["run", "--url", "http://127.0.0.1:1", "--header", "Content-Length: 5"], "the suite sets"),
-        (["run", "--url", "http://127.0.0.1:1/a b"], "not the URL of a server"),
-        (["run", "--url", "http://127.0.0.1:1?x=1"], "http://127.0.0.1:1/v1/opamp?x=1 does not answer"),
+        (["serve", "--host", "nonesuch.invalid"], "nonesuch.invalid"),
+        (["serve", "--enrollment-key", ""], "--enrollment-key"),
+        (["run", "--timeout", "nan"], "--timeout"),
+        (["run", "--junit", "out", "--jsonl", "./out"], "same file"),
+        (["run", "--url", "http://127.0.0.1:1", "--header", "Content-Length: 5"], "Content-Length"),
+        (["run", "--url", "http://127.0.0.1:1/a b"], "URL"),
+        (["run", "--url", "http://127.0.0.1:1?x=1"], "http://127.0.0.1:1/v1/opamp?x=1"),
     ],
 )
-def test_options_that_make_no_sense(cli: Cli, arguments: list[str], says: str) -> None:
+def test_invalid_options(cli: Cli, arguments: list[str], expected: str) -> None:
     result = cli(*arguments)
     assert result.returncode == 2
-    assert says in one_line(result)
+    assert expected in one_line(result)
     assert "secret" not in result.stderr
 
 
@@ -78,7 +78,7 @@ def test_options_that_make_no_sense(cli: Cli, arguments: list[str], says: str) -
         ["serve", "--max-body-bytes", "0"],
     ],
 )
-def test_options_that_do_not_exist(cli: Cli, arguments: list[str]) -> None:
+def test_unknown_options_and_values(cli: Cli, arguments: list[str]) -> None:
     result = cli(*arguments)
     assert result.returncode == 2
     assert "Error: " in result.stderr
@@ -88,10 +88,10 @@ def test_a_port_in_use(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         result = cli("serve", "--port", listener.getsockname()[1])
     assert result.returncode == 2
-    assert "Address already in use; choose another" in one_line(result)
+    assert "Address already in use" in one_line(result)
 
 
-def test_an_interrupted_run_takes_leave_and_is_no_verdict(cli: Cli, tmp_path: Path) -> None:
+def test_an_interrupted_run_disconnects_its_agents_and_has_no_verdict(cli: Cli, tmp_path: Path) -> None:
     def slow(connection: socket.socket) -> None:
         while request := read_request(connection):
             time.sleep(0.1)
@@ -125,17 +125,17 @@ def test_an_interrupted_run_takes_leave_and_is_no_verdict(cli: Cli, tmp_path: Pa
     for comparison in (("diff", stream, stream), ("matrix", stream)):
         result = cli(*comparison)
         assert result.returncode == 2
-        assert "holds a run that was interrupted: " in one_line(result)
+        assert "interrupted" in one_line(result)
 
 
-def test_a_reader_that_leaves(cli: Cli) -> None:
+def test_a_closed_pipe(cli: Cli) -> None:
     process = subprocess.Popen(
         f"{sys.executable} -m opamp_conformance list | head -1", shell=True, stderr=subprocess.PIPE, text=True
     )
     assert "Traceback" not in process.communicate(timeout=30)[1]
 
 
-# ---- output that cannot be written, and ends at odd moments
+# ---- output that cannot be written, and interrupts
 
 
 @pytest.mark.parametrize("command", ["run", "list", "serve --port 0", "run --junit /dev/full", "run --jsonl /dev/full"])
@@ -162,7 +162,7 @@ def test_a_closed_output() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after", [0.3, 0.6, 0.9, 1.5])
-def test_ended_at_any_moment(number: signal.Signals, after: float) -> None:
+def test_a_run_is_interrupted_at_any_moment(number: signal.Signals, after: float) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "opamp_conformance", "run"],
         stdout=subprocess.PIPE,
@@ -179,8 +179,8 @@ def test_ended_at_any_moment(number: signal.Signals, after: float) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_workers_take_leave_too_and_say_what_they_leave(number: signal.Signals) -> None:
-    """The signal goes to the whole group, as Ctrl-C on a terminal does."""
+def test_interrupted_workers_disconnect_their_agents_and_report_them(number: signal.Signals) -> None:
+    """The signal goes to the whole process group, like Ctrl-C on a terminal."""
     with MockServer(Settings(delays=Delays(0.02, 0.02))) as server:
         process = subprocess.Popen(
             [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--workers", "4"],
@@ -201,11 +201,11 @@ def test_workers_take_leave_too_and_say_what_they_leave(number: signal.Signals) 
     assert "Traceback" not in out + err
     assert "interrupted" in err
     assert [record.instance_uid.hex() for record in records if record.connected] == []
-    assert f"created {total} agents on the target and disconnected all of them" in out
+    assert re.search(rf"created {total} agents .*disconnected all of them", out)
 
 
 @pytest.mark.parametrize("pause", [0.01, 0.05, 0.2])
-def test_who_is_interrupted_twice_still_says_how_it_ended(tmp_path: Path, pause: float) -> None:
+def test_a_run_that_is_interrupted_twice_still_writes_its_reports(tmp_path: Path, pause: float) -> None:
     files = [word for kind in ("html", "junit", "badge", "jsonl") for word in (f"--{kind}", str(tmp_path / kind))]
     process = subprocess.Popen(
         [sys.executable, "-m", "opamp_conformance", "run", *files],
@@ -226,7 +226,7 @@ def test_who_is_interrupted_twice_still_says_how_it_ended(tmp_path: Path, pause:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_that_nobody_could_catch_is_not_lost(number: signal.Signals) -> None:
+def test_a_signal_during_a_destructor_is_not_lost(number: signal.Signals) -> None:
     script = (
         "import os, signal\n"
         "from opamp_conformance.runner import signals\n"
@@ -236,7 +236,7 @@ def test_a_signal_that_nobody_could_catch_is_not_lost(number: signal.Signals) ->
         "signals.install()\n"
         "signals.check()\n"
         "Late()\n"
-        "print('it goes on')\n"
+        "print('continues')\n"
         "try:\n"
         "    signals.check()\n"
         "except KeyboardInterrupt:\n"
@@ -250,10 +250,10 @@ def test_a_signal_that_nobody_could_catch_is_not_lost(number: signal.Signals) ->
         check=False,
         preexec_fn=interruptible,
     )
-    assert (result.stdout, result.stderr) == ("it goes on\ninterrupted\n", "")
+    assert (result.stdout, result.stderr) == ("continues\ninterrupted\n", "")
 
 
-def test_an_environment_that_libraries_choke_on(cli: Cli) -> None:
+def test_an_environment_variable_that_breaks_a_library(cli: Cli) -> None:
     result = cli("run", "--only", "auth.401", env={"SSLKEYLOGFILE": "/nonexistent/keys"})
     assert result.returncode == 2
     assert one_line(result)

@@ -1,4 +1,7 @@
-"""Whatever a server does, a run ends in one clear line or a verdict, with the right exit code, and keeps secrets."""
+"""Servers that misbehave: a run ends with one clear line or a verdict, and with the right exit code.
+
+Its output contains no secrets.
+"""
 
 import gzip
 import re
@@ -16,7 +19,7 @@ from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.command_line import Cli, one_line
 from support.fault_injection import free_port
 
-# ---- the first exchange: nothing could be told
+# ---- the first exchange fails: the run is inconclusive
 
 
 def hang(connection: socket.socket) -> None:
@@ -24,7 +27,7 @@ def hang(connection: socket.socket) -> None:
     time.sleep(5)
 
 
-def close_at_once(connection: socket.socket) -> None:
+def close_without_response(connection: socket.socket) -> None:
     read_request(connection)
 
 
@@ -38,7 +41,7 @@ def empty(connection: socket.socket) -> None:
     respond(connection, b"")
 
 
-def close_in_mid_body(connection: socket.socket) -> None:
+def close_within_body(connection: socket.socket) -> None:
     read_request(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 500\r\n\r\n123")
 
@@ -57,7 +60,7 @@ def endless_headers(connection: socket.socket) -> None:
         connection.sendall(b"X-%d: y\r\n" % number)
 
 
-def dripping_headers(connection: socket.socket) -> None:
+def slow_headers(connection: socket.socket) -> None:
     read_request(connection)
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n":
         connection.sendall(bytes([byte]))
@@ -87,40 +90,42 @@ def gzip_bomb(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "says"),
+    ("behaviour", "expected"),
     [
-        (hang, "no complete response within 0.5 seconds"),
-        (close_at_once, "closed the connection without a response"),
-        (html, r"text/html\) is no ServerToAgent"),
-        (empty, "body of 0 bytes"),
-        (close_in_mid_body, "in the middle of the body"),
-        (endless_body, "does not end"),
-        (endless_headers, "not HTTP|no complete response"),
-        (dripping_headers, "no complete response"),
-        (redirect, "redirects to /elsewhere"),
-        (unauthorized, "refuses the credentials"),
-        (not_http, "not HTTP"),
-        (gzip_bomb, "is no ServerToAgent"),
+        (hang, "within 0.5 seconds"),
+        (close_without_response, "closed the connection"),
+        (html, "text/html"),
+        (empty, "0 bytes"),
+        (close_within_body, "body"),
+        (endless_body, r"more than \d+ bytes"),
+        (endless_headers, "HTTP|complete"),
+        (slow_headers, "complete"),
+        (redirect, "/elsewhere"),
+        (unauthorized, "credentials"),
+        (not_http, "HTTP"),
+        (gzip_bomb, "ServerToAgent"),
     ],
 )
-def test_a_server_that_is_none(cli: Cli, behaviour: Callable[[socket.socket], None], says: str) -> None:
+def test_a_server_that_does_not_answer_the_first_exchange(
+    cli: Cli, behaviour: Callable[[socket.socket], None], expected: str
+) -> None:
     with BadServer(behaviour) as server:
         result = cli("run", "--url", server.url, "--timeout", 3 if behaviour is endless_body else 0.5)
     assert result.returncode == 2
-    assert re.search(says, one_line(result))
+    assert re.search(expected, one_line(result))
 
 
-def test_nobody_listens(cli: Cli) -> None:
+def test_a_closed_port(cli: Cli) -> None:
     port = free_port()
     result = cli("run", "--url", f"http://127.0.0.1:{port}/v1/opamp")
     assert result.returncode == 2
     assert "cannot connect" in one_line(result)
 
 
-def test_a_host_that_is_not_known(cli: Cli) -> None:
+def test_an_unknown_host(cli: Cli) -> None:
     result = cli("run", "--url", "http://nonesuch.invalid/v1/opamp")
     assert result.returncode == 2
-    assert "the host name nonesuch.invalid is not known" in one_line(result)
+    assert "nonesuch.invalid" in one_line(result)
 
 
 # ---- TLS
@@ -147,7 +152,7 @@ def tls_server(authority: trustme.CA, *, wants_certificate: bool = False) -> ssl
     return context
 
 
-def answer(connection: socket.socket) -> None:
+def acknowledge(connection: socket.socket) -> None:
     while request := read_request(connection):
         respond(connection, acknowledgement(request))
 
@@ -159,25 +164,25 @@ def test_tls_on_a_plain_port(cli: Cli) -> None:
     with cli.serve() as url:
         result = cli("run", "--url", url.replace("http:", "https:"), "--timeout", 2)
     assert result.returncode == 2
-    assert "a plain port is spoken to with http://" in one_line(result)
+    assert "http://" in one_line(result)
 
 
 def test_a_plain_request_on_a_tls_port(cli: Cli, authority: trustme.CA) -> None:
-    with BadServer(answer, tls_server(authority)) as server:
+    with BadServer(acknowledge, tls_server(authority)) as server:
         result = cli("run", "--url", server.url, "--timeout", 2)
     assert result.returncode == 2
-    assert "does not answer as an OpAMP server" in one_line(result)
+    assert server.url in one_line(result)
 
 
-def test_an_authority_nobody_trusts(cli: Cli, authority: trustme.CA) -> None:
-    with BadServer(answer, tls_server(authority)) as server:
+def test_an_untrusted_authority(cli: Cli, authority: trustme.CA) -> None:
+    with BadServer(acknowledge, tls_server(authority)) as server:
         result = cli("run", "--url", f"https://localhost:{server.port}")
     assert result.returncode == 2
-    assert "certificate is not trusted" in one_line(result)
+    assert "certificate" in one_line(result)
 
 
-def test_an_authority_that_is_given(cli: Cli, authority: trustme.CA, ca_file: Path) -> None:
-    with BadServer(answer, tls_server(authority)) as server:
+def test_an_authority_given_by_ca(cli: Cli, authority: trustme.CA, ca_file: Path) -> None:
+    with BadServer(acknowledge, tls_server(authority)) as server:
         result = cli("run", "--url", f"https://localhost:{server.port}", "--ca", ca_file, *ONE)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -187,7 +192,7 @@ def test_a_client_certificate(cli: Cli, authority: trustme.CA, ca_file: Path, tm
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     client.cert_chain_pems[0].write_to_path(cert)
     client.private_key_pem.write_to_path(key)
-    with BadServer(answer, tls_server(authority, wants_certificate=True)) as server:
+    with BadServer(acknowledge, tls_server(authority, wants_certificate=True)) as server:
         url = f"https://localhost:{server.port}"
         shown = cli("run", "--url", url, "--ca", ca_file, "--cert", cert, "--key", key, *ONE)
         not_shown = cli("run", "--url", url, "--ca", ca_file, *ONE)
@@ -196,11 +201,11 @@ def test_a_client_certificate(cli: Cli, authority: trustme.CA, ca_file: Path, tm
     assert one_line(not_shown)
 
 
-# ---- in mid-run: the scenario's own verdict
+# ---- a later exchange fails: the scenario gets a verdict
 
 
-def misbehaving_after_first(then: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
-    """Answer first reports well, and do something else to check-ins."""
+def acknowledging_only_reports(then: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    """Acknowledge reports with a description, and pass the connection of the first check-in to ``then``."""
 
     def behave(connection: socket.socket) -> None:
         while request := read_request(connection):
@@ -220,12 +225,12 @@ def misbehaving_after_first(then: Callable[[socket.socket], None]) -> Callable[[
         pytest.param(lambda connection: respond(connection, b"<html>", content_type="text/html"), id="html"),
         pytest.param(
             lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n123"),
-            id="closes in mid-body",
+            id="closes within body",
         ),
     ],
 )
-def test_a_server_that_breaks_a_promise_in_mid_run(cli: Cli, then: Callable[[socket.socket], None]) -> None:
-    with BadServer(misbehaving_after_first(then)) as server:
+def test_a_server_that_fails_after_the_first_exchange(cli: Cli, then: Callable[[socket.socket], None]) -> None:
+    with BadServer(acknowledging_only_reports(then)) as server:
         result = cli("run", "--url", server.url, "--timeout", 0.5, "--only", "response.must-respond.check-ins")
     assert result.returncode == 1
     assert re.search("^(failed|blocked) +MUST", result.stdout, re.MULTILINE)
@@ -233,36 +238,36 @@ def test_a_server_that_breaks_a_promise_in_mid_run(cli: Cli, then: Callable[[soc
 
 
 def test_a_server_that_answers_in_pieces(cli: Cli) -> None:
-    def dribble(connection: socket.socket) -> None:
+    def answer_in_pieces(connection: socket.socket) -> None:
         while request := read_request(connection):
             body = acknowledgement(request)
             for piece in (f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode(), body[:5], body[5:]):
                 connection.sendall(piece)
                 time.sleep(0.02)
 
-    with BadServer(dribble) as server:
+    with BadServer(answer_in_pieces) as server:
         result = cli("run", "--url", server.url, *ONE)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_a_server_that_vanishes(cli: Cli) -> None:
-    ended: list[BadServer] = []
+def test_a_server_that_stops_during_a_run(cli: Cli) -> None:
+    servers: list[BadServer] = []
 
-    def vanish(connection: socket.socket) -> None:
+    def answer_once(connection: socket.socket) -> None:
         respond(connection, acknowledgement(read_request(connection)))
-        ended[0].__exit__()
+        servers[0].__exit__()
 
-    with BadServer(vanish) as server:
-        ended.append(server)
+    with BadServer(answer_once) as server:
+        servers.append(server)
         result = cli("run", "--url", server.url, "--timeout", 1, "--only", "response.*")
     assert result.returncode == 1
     assert "cannot connect" in result.stdout
 
 
-# ---- too busy, no text, and secrets sent back
+# ---- busy servers, headers that are not text, and secrets in replies
 
 
-def test_a_header_that_is_no_text(cli: Cli, tmp_path: Path) -> None:
+def test_a_response_header_that_is_not_text(cli: Cli, tmp_path: Path) -> None:
     def behave(connection: socket.socket) -> None:
         while request := read_request(connection):
             body = acknowledgement(request)
@@ -274,7 +279,7 @@ def test_a_header_that_is_no_text(cli: Cli, tmp_path: Path) -> None:
     assert '"x-bad"' in (tmp_path / "out.jsonl").read_text()
 
 
-def test_a_server_that_is_too_busy_is_waited_for(cli: Cli) -> None:
+def test_the_suite_waits_for_a_busy_server(cli: Cli) -> None:
     requests = 0
 
     def behave(connection: socket.socket) -> None:
@@ -291,7 +296,7 @@ def test_a_server_that_is_too_busy_is_waited_for(cli: Cli) -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_a_server_that_stays_too_busy_is_not_judged(cli: Cli) -> None:
+def test_a_server_that_stays_busy_gets_no_verdict(cli: Cli) -> None:
     def behave(connection: socket.socket) -> None:
         while request := read_request(connection):
             if b"service.name" in request:
@@ -302,7 +307,7 @@ def test_a_server_that_stays_too_busy_is_not_judged(cli: Cli) -> None:
     with BadServer(behave) as server:
         result = cli("run", "--url", server.url, "--transport", "http", "--only", "response.must-respond.check-ins")
     assert result.returncode == 2
-    assert "too busy 4 times" in result.stdout
+    assert "4 times" in result.stdout
 
 
 @pytest.mark.parametrize(

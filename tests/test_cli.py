@@ -1,4 +1,4 @@
-"""The command line as its users meet it."""
+"""The command line, run as a user runs it."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from support.command_line import Cli
 SECRET = "c2VjcmV0LWtleQ"
 
 
-def test_the_mock_conforms(cli: Cli) -> None:
+def test_the_mock_server_conforms(cli: Cli) -> None:
     result = cli("run")
     assert result.returncode == 0
     assert result.stderr == ""
@@ -30,7 +30,7 @@ def test_the_mock_conforms(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "completed"),
+    ("typed", "completed"),
     [
         ("", {"run", "serve", "load", "report", "diff", "matrix", "book", "list", "ledger"}),
         ("run --only fleet.request-uid.e", {"fleet.request-uid.every-time", "fleet.request-uid.echo"}),
@@ -40,27 +40,27 @@ def test_the_mock_conforms(cli: Cli) -> None:
         ("load steady --fail", {"--fail-if"}),
     ],
 )
-def test_shells_complete(cli: Cli, words: str, completed: set[str]) -> None:
-    typed = f"opamp-conformance {words}"
-    count = len(typed.split(" ")) - 1
-    env = {"_OPAMP_CONFORMANCE_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(count)}
+def test_shell_completion(cli: Cli, typed: str, completed: set[str]) -> None:
+    command_line = f"opamp-conformance {typed}"
+    count = len(command_line.split(" ")) - 1
+    env = {"_OPAMP_CONFORMANCE_COMPLETE": "bash_complete", "COMP_WORDS": command_line, "COMP_CWORD": str(count)}
     result = cli(env=env)
     assert result.returncode == 0
     assert {line.partition(",")[2] for line in result.stdout.splitlines()} == completed
 
 
-def test_completion_is_part_of_the_program(cli: Cli) -> None:
+def test_the_completion_script(cli: Cli) -> None:
     result = cli(env={"_OPAMP_CONFORMANCE_COMPLETE": "bash_source"})
     assert "_opamp_conformance_completion" in result.stdout
 
 
-def test_a_plain_server_conforms_to_its_contract_and_not_to_the_other(cli: Cli) -> None:
+def test_a_plain_server_conforms_to_the_contract_opamp_but_not_fleet(cli: Cli) -> None:
     with cli.serve("--contract", "opamp") as url:
         assert cli("run", "--url", url).returncode == 0
         assert cli("run", "--url", url, "--contract", "fleet").returncode == 1
 
 
-def test_a_failure_tells_everything_and_can_be_reproduced(cli: Cli) -> None:
+def test_a_failure_has_all_details_and_can_be_reproduced(cli: Cli) -> None:
     with cli.serve("--deviation", "fleet.request-uid.echo", "--enrollment-key", SECRET) as url:
         env = {"AUTHORIZATION": f"ApiKey {SECRET}"}
         result = cli(
@@ -80,7 +80,7 @@ def test_a_failure_tells_everything_and_can_be_reproduced(cli: Cli) -> None:
         assert cli(*again[1:], env=env).returncode == 1
 
 
-def test_a_secret_of_the_command_line_stays_there(cli: Cli, tmp_path: Path) -> None:
+def test_a_secret_of_the_command_line_is_not_in_the_output(cli: Cli, tmp_path: Path) -> None:
     files = [tmp_path / "out.xml", tmp_path / "out.jsonl"]
     with cli.serve("--deviation", "identification.s2a-matches", "--enrollment-key", SECRET) as url:
         header = f"Authorization: ApiKey {SECRET}"
@@ -91,7 +91,7 @@ def test_a_secret_of_the_command_line_stays_there(cli: Cli, tmp_path: Path) -> N
     assert "--header 'Authorization: <redacted>'" in result.stdout
 
 
-def test_warnings_fail_only_if_asked_to(cli: Cli) -> None:
+def test_warnings_fail_a_run_only_with_strict(cli: Cli) -> None:
     with cli.serve("--deviation", "http.response-compression") as url:
         assert cli("run", "--url", url, "--only", "http.*").returncode == 0
         assert cli("run", "--url", url, "--only", "http.*", "--strict").returncode == 1
@@ -135,7 +135,7 @@ def test_list(cli: Cli) -> None:
         assert requirement.link in plain
 
 
-def test_list_some(cli: Cli) -> None:
+def test_list_with_patterns(cli: Cli) -> None:
     listed = json.loads(cli("list", "--json", "fleet.request-uid.e*", "auth.401").stdout)
     assert [entry["id"] for entry in listed["requirements"]] == [
         name for name in load() if name.startswith("fleet.request-uid.e") or name == "auth.401"
@@ -144,7 +144,7 @@ def test_list_some(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "serve", "load"])
-def test_help_has_each_option_under_what_it_is_for(cli: Cli, command: str) -> None:
+def test_help_groups_options_by_task(cli: Cli, command: str) -> None:
     by_task, _, others = cli(command, "--help").stdout.partition("\nOptions:\n")
     assert re.findall(r"^  (-\S+)", others, re.MULTILINE) == ["-h,"]
     assert len(re.findall(r"^\S.*:$", by_task, re.MULTILINE)) >= 5
@@ -156,7 +156,7 @@ def test_list_deviations(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_says_where_it_is_and_ends_on_a_signal(number: signal.Signals) -> None:
+def test_serve_prints_its_url_and_ends_on_a_signal(number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0", "-v"],
         stdout=subprocess.PIPE,
@@ -176,14 +176,14 @@ def test_serve_says_where_it_is_and_ends_on_a_signal(number: signal.Signals) -> 
     assert "Traceback" not in err
 
 
-def test_the_users_pytest_settings_do_not_matter(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytest_settings_of_the_user_have_no_effect(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --nonesuch\n")
     (tmp_path / "conftest.py").write_text("raise RuntimeError\n")
     monkeypatch.chdir(tmp_path)
     assert cli("run", "--only", "auth.401", env={"PYTEST_ADDOPTS": "--nonesuch"}).returncode == 0
 
 
-def pytest_of_a_user(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def plain_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -191,23 +191,23 @@ def pytest_of_a_user(folder: Path, *arguments: str) -> subprocess.CompletedProce
 
 def test_the_suite_under_plain_pytest(cli: Cli, tmp_path: Path) -> None:
     suite = ("--pyargs", "opamp_conformance", "-q", "-rs")
-    assert "451 passed" in pytest_of_a_user(tmp_path, *suite).stdout
+    assert "451 passed" in plain_pytest(tmp_path, *suite).stdout
     with cli.serve(
         "--deviation", "error.excludes-other-fields", "--deviation", "response.ack-only-instance-uid"
     ) as url:
-        few = (*suite, "-k", "ack_only or protobuf or disconnect or credentials")
-        result = pytest_of_a_user(tmp_path, *few, "--opamp-url", url)
-        only_fleet = (*few, "--opamp-url", url, "--opamp-contract", "fleet", "-m", "MUST")
-        fleet = pytest_of_a_user(tmp_path, *only_fleet)
-        parallel_fleet = pytest_of_a_user(tmp_path, *only_fleet, "-n", "2")
+        some = (*suite, "-k", "ack_only or protobuf or disconnect or credentials")
+        result = plain_pytest(tmp_path, *some, "--opamp-url", url)
+        only_fleet = (*some, "--opamp-url", url, "--opamp-contract", "fleet", "-m", "MUST")
+        fleet = plain_pytest(tmp_path, *only_fleet)
+        parallel_fleet = plain_pytest(tmp_path, *only_fleet, "-n", "2")
     assert result.returncode == 1
     assert "failed: error.excludes-other-fields, in" in result.stdout
     assert "OpampWarning: An acknowledgement has no other content" in result.stdout
     assert "no Authorization header was given" in result.stdout
-    for by_findings_alone in (fleet, parallel_fleet):
-        assert by_findings_alone.returncode == 1
-        assert " failed" not in by_findings_alone.stdout.splitlines()[-1]
-        assert "failed: error.excludes-other-fields, in" in by_findings_alone.stdout
+    for failed_by_findings in (fleet, parallel_fleet):
+        assert failed_by_findings.returncode == 1
+        assert " failed" not in failed_by_findings.stdout.splitlines()[-1]
+        assert "failed: error.excludes-other-fields, in" in failed_by_findings.stdout
 
 
 def test_plain_pytest_with_credentials(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,20 +222,20 @@ def test_plain_pytest_with_credentials(cli: Cli, tmp_path: Path, monkeypatch: py
             "credentials and http",
             "-q",
         )
-        result = pytest_of_a_user(tmp_path, "--pyargs", "opamp_conformance", *options)
+        result = plain_pytest(tmp_path, "--pyargs", "opamp_conformance", *options)
     assert result.returncode == 0
     assert "2 passed" in result.stdout
 
 
-def test_other_tests_are_left_alone(tmp_path: Path) -> None:
+def test_the_plugin_does_not_affect_other_tests(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n")
-    result = pytest_of_a_user(tmp_path, "-q", "--strict-markers")
+    result = plain_pytest(tmp_path, "-q", "--strict-markers")
     assert result.returncode == 0
     assert "OpAMP" not in result.stdout
 
 
 def test_plain_pytest_without_a_server(tmp_path: Path) -> None:
-    result = pytest_of_a_user(tmp_path, "--pyargs", "opamp_conformance", "-q", "--opamp-url", "http://127.0.0.1:1")
+    result = plain_pytest(tmp_path, "--pyargs", "opamp_conformance", "-q", "--opamp-url", "http://127.0.0.1:1")
     assert result.returncode == 2
     assert "cannot connect" in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr

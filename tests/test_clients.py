@@ -1,4 +1,4 @@
-"""Agents that nobody here wrote, on the mock server."""
+"""OpAMP clients of other projects, connected to the mock server."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_the_node_client_enrolls_and_checks_in() -> None:
 
 @pytest.mark.node
 def test_the_node_client_adopts_a_new_instance_uid() -> None:
-    """It cannot ask for one, so this server gives one to whoever checks in."""
+    """It cannot request one, so this server sends one to every agent that checks in."""
     folder = node_programs()
     with listening() as messages, mock_server(deviations=(DEVIATIONS["fleet.check-in"],)) as server:
         output = run(["node", folder / "client.js", server.url, AUTHORIZATION])
@@ -41,7 +41,7 @@ def test_the_node_client_adopts_a_new_instance_uid() -> None:
 
 
 @pytest.mark.go
-def test_the_go_client_asks_for_an_instance_uid_adopts_it_and_checks_in_under_it() -> None:
+def test_the_go_client_requests_and_adopts_an_instance_uid_and_checks_in_under_it() -> None:
     with listening() as messages, mock_server() as server:
         output = run([go_programs() / "client", server.url, AUTHORIZATION])
         first, second = (json.loads(line) for line in output.splitlines())
@@ -54,8 +54,8 @@ def test_the_go_client_asks_for_an_instance_uid_adopts_it_and_checks_in_under_it
         messages.wait_for(first["new_instance_uid"], "health")
 
 
-class Answers(OpAMPCallbacks):  # type: ignore[misc]
-    """Notes the errors a Python agent is told of."""
+class KeepsErrors(OpAMPCallbacks):  # type: ignore[misc]
+    """Keeps the errors that a Python agent receives."""
 
     def __init__(self) -> None:
         self.errors: list[object] = []
@@ -73,21 +73,21 @@ def python_client(url: str) -> OpAMPClient:
     )
 
 
-def test_the_python_agent_enrolls_checks_in_and_leaves() -> None:
+def test_the_python_agent_enrolls_checks_in_and_disconnects() -> None:
     with listening() as messages, mock_server() as server:
-        answers = Answers()
-        agent = OpAMPAgent(interval=0.2, callbacks=answers, client=python_client(server.url))
+        callbacks = KeepsErrors()
+        agent = OpAMPAgent(interval=0.2, callbacks=callbacks, client=python_client(server.url))
         agent.start()
         enrolled = messages.wait_for("agent_description", "-> ", "capabilities")
         uid = enrolled.partition(" ")[0]
         messages.wait_for(uid, "#", "->")
         agent.stop()
         messages.wait_for(uid, "agent_disconnect", "-> acknowledged")
-        assert answers.errors == []
+        assert callbacks.errors == []
 
 
-def test_the_python_client_asks_for_an_instance_uid_and_checks_in_under_it() -> None:
-    """It has no call to ask or to adopt, so this sets in its own messages what its user would."""
+def test_the_python_client_requests_an_instance_uid_and_checks_in_under_it() -> None:
+    """It has no calls to request or adopt an instance_uid, so the test changes its messages and its instance_uid."""
     with listening() as messages, mock_server() as server:
         client = python_client(server.url)
         message = opamp_pb2.AgentToServer.FromString(client.build_full_state_message())

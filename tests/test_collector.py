@@ -1,4 +1,4 @@
-"""A real OpenTelemetry Collector, with the opamp extension, on the mock server."""
+"""A real OpenTelemetry Collector with the opamp extension, connected to the mock server."""
 
 import uuid
 from collections.abc import Iterator
@@ -15,27 +15,27 @@ pytestmark = pytest.mark.go
 
 
 @contextmanager
-def collecting(url: str, instance_uid: uuid.UUID) -> Iterator[None]:
-    """Run a Collector; at the end of the block it is told to end, and does."""
+def running_collector(url: str, instance_uid: uuid.UUID) -> Iterator[None]:
+    """Run a Collector, and terminate it at the end of the block."""
     env = {"OPAMP_URL": url, "OPAMP_AUTHORIZATION": AUTHORIZATION, "OPAMP_INSTANCE_UID": str(instance_uid)}
     with running([collector(), "--config", PEERS / "collector" / "config.yaml"], env) as process:
         yield
     assert process.returncode == 0
 
 
-def test_a_collector_reports_survives_a_restart_and_leaves() -> None:
+def test_a_collector_reports_reconnects_after_a_restart_and_disconnects() -> None:
     instance_uid = uuid.uuid4()
     uid = instance_uid.hex
     first = mock_server()
     port = urlsplit(first.url).port or 0
-    with listening() as messages, first, collecting(first.url, instance_uid):
+    with listening() as messages, first, running_collector(first.url, instance_uid):
         messages.wait_for_each(
             uid, "agent_description", "effective_config", "health", "capabilities custom_capabilities"
         )
         messages.wait_for(uid, "capabilities -> acknowledged")
         first.stop()
         with mock_server(port=port):
-            # The new server knows nobody: it asks for everything, and is told.
+            # The new server knows no agent: it requests the full state, and receives it.
             messages.wait_for(uid, "capabilities -> flags")
             messages.wait_for_each(uid, "agent_description", "effective_config", "health")
             messages.wait_for(uid, "capabilities -> acknowledged")
@@ -47,10 +47,10 @@ def test_a_collector_adopts_a_new_instance_uid() -> None:
     with (
         listening() as messages,
         mock_server(deviations=deviations) as server,
-        collecting(server.url, instance_uid),
+        running_collector(server.url, instance_uid),
     ):
         line = messages.wait_for(instance_uid.hex, "new_instance_uid=")
         given = line.partition("new_instance_uid=")[2].partition(" ")[0]
         messages.wait_for(f"{given} #")
-        # When it has nothing to say but that it is there, it listens to signals, too.
+        # After it has sent a check-in without news, the Collector also handles signals.
         messages.wait_for(" capabilities -> ")

@@ -1,4 +1,4 @@
-"""Our own image, and Compose, in a real container engine: what docs/containers.md says, and what it promises."""
+"""The image of the project and Docker Compose in a real container engine, as docs/containers.md describes them."""
 
 import os
 import time
@@ -16,27 +16,27 @@ from support.images import ELASTICSEARCH_IMAGE, container_engine
 from support.peers import ROOT, need
 
 IMAGE = "opamp-test/opamp-conformance:local"
-NEEDED = ("OPAMP_BASE_IMAGE", "OPAMP_RUNTIME_IMAGE", "OPAMP_HAPROXY_IMAGE", ELASTICSEARCH_IMAGE)
+IMAGES = ("OPAMP_BASE_IMAGE", "OPAMP_RUNTIME_IMAGE", "OPAMP_HAPROXY_IMAGE", ELASTICSEARCH_IMAGE)
 
 pytestmark = pytest.mark.docker
 
 
 @pytest.fixture(scope="module")
 def engine() -> Any:
-    return container_engine(*NEEDED)
+    return container_engine(*IMAGES)
 
 
 @contextmanager
-def nothing_left(engine: Any) -> Iterator[None]:
-    """Remove whatever containers and networks come to be in the block, and are still there at its end."""
+def removing_leftovers(engine: Any) -> Iterator[None]:
+    """Remove the containers and networks that the block created and did not remove."""
     before = {thing.id for thing in (*engine.containers.list(all=True), *engine.networks.list())}
     try:
         yield
     finally:
-        ours = [
+        created = [
             each for each in engine.containers.list(all=True) if each.name.startswith(("opamp-test-", "opamp-mock-"))
         ]
-        for each in ours:
+        for each in created:
             if each.id not in before:
                 each.remove(force=True, v=True)
         for each in engine.networks.list():
@@ -44,12 +44,12 @@ def nothing_left(engine: Any) -> Iterator[None]:
                 each.remove()
 
 
-def test_the_commands_of_the_documentation(engine: Any, tmp_path: Path) -> None:
-    """They build the image that the other tests use."""
+def test_the_commands_of_docs_containers(engine: Any, tmp_path: Path) -> None:
+    """These commands build the image that the other tests use."""
     need("docker", "bash", "curl")
     home = tmp_path / "home"
     home.mkdir()
-    with nothing_left(engine):
+    with removing_leftovers(engine):
         output = play(ROOT / "docs" / "containers.md", home, {"DOCS_IMAGE": IMAGE}, seconds=400)
     assert output.count("\nconformant: ") == 3
     assert "100 of 100 agents" in output
@@ -67,17 +67,17 @@ def test_the_image_is_small_and_has_no_shell_and_no_pip(engine: Any) -> None:
 
 @contextmanager
 def container(engine: Any, *command: str, **options: Any) -> Iterator[Any]:
-    started = engine.containers.run(IMAGE, list(command), detach=True, **options)
+    running = engine.containers.run(IMAGE, list(command), detach=True, **options)
     try:
-        yield started
+        yield running
     finally:
-        started.remove(force=True, v=True)
+        running.remove(force=True, v=True)
 
 
-def test_a_server_becomes_healthy_and_ends_when_it_is_told_to(engine: Any) -> None:
-    checked = engine.images.get(IMAGE).attrs["Config"]["Healthcheck"] | {"Interval": 10**9}  # Nanoseconds.
+def test_a_server_becomes_healthy_and_stops_on_request(engine: Any) -> None:
+    health_check = engine.images.get(IMAGE).attrs["Config"]["Healthcheck"] | {"Interval": 10**9}  # Nanoseconds.
     options = {"ports": {"4320/tcp": ("127.0.0.1", None)}, "read_only": True, "cap_drop": ["ALL"]}
-    with container(engine, "serve", "--host", "0.0.0.0", healthcheck=checked, **options) as server:
+    with container(engine, "serve", "--host", "0.0.0.0", healthcheck=health_check, **options) as server:
         deadline = time.monotonic() + 30
         while server.attrs["State"].get("Health", {}).get("Status") != "healthy":
             assert time.monotonic() < deadline, server.attrs["State"]

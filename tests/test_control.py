@@ -1,4 +1,4 @@
-"""The mock server's control plane, as programs and people use it: its resources, its description, and whom it refuses."""
+"""The control plane of the mock server: its resources, its OpenAPI description, and the requests that it refuses."""
 
 import socket
 import subprocess
@@ -25,7 +25,7 @@ from opamp_proto import opamp_pb2 as pb
 from support.control_plane import ControlError, ask, send, status_of
 
 KEY = "c2VjcmV0LWtleQ"
-NOBODY = "00" * 16
+UNKNOWN = "00" * 16
 
 
 @pytest.fixture
@@ -37,42 +37,42 @@ def server() -> Iterator[MockServer]:
 # ---- one agent
 
 
-def test_it_is_off_unless_asked_for() -> None:
+def test_the_control_plane_is_off_by_default() -> None:
     with MockServer() as server:
         server.control_url = server.url.replace("/v1/opamp", "/control")
-        assert status_of(server, "GET", f"/agents/{NOBODY}") == 404
+        assert status_of(server, "GET", f"/agents/{UNKNOWN}") == 404
         assert status_of(server, "GET", "/") == 404
 
 
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
-        ("GET", f"agents/{NOBODY}", b"", 404),
+        ("GET", f"agents/{UNKNOWN}", b"", 404),
         ("GET", "agents/xyz", b"", 400),
         ("GET", "fleets/1", b"", 404),
-        ("GET", f"agents/{NOBODY}/nonesuch", b"", 404),
-        ("PATCH", f"agents/{NOBODY}", b"", 405),
-        ("PUT", f"agents/{NOBODY}/remote_config", b"{", 400),
-        ("PUT", f"agents/{NOBODY}/remote_config", b'""', 400),
-        ("PUT", f"agents/{NOBODY}/remote_config", b"\xff", 400),
-        ("PUT", f"agents/{NOBODY}/remote_config", b'{"nonesuch": 1}', 400),
-        ("PUT", f"agents/{NOBODY}/packages", b"[]", 400),
-        ("PUT", f"agents/{NOBODY}/packages", b'{"p": {"type": "x", "version": "1", "content": "!"}}', 400),
+        ("GET", f"agents/{UNKNOWN}/nonesuch", b"", 404),
+        ("PATCH", f"agents/{UNKNOWN}", b"", 405),
+        ("PUT", f"agents/{UNKNOWN}/remote_config", b"{", 400),
+        ("PUT", f"agents/{UNKNOWN}/remote_config", b'""', 400),
+        ("PUT", f"agents/{UNKNOWN}/remote_config", b"\xff", 400),
+        ("PUT", f"agents/{UNKNOWN}/remote_config", b'{"nonesuch": 1}', 400),
+        ("PUT", f"agents/{UNKNOWN}/packages", b"[]", 400),
+        ("PUT", f"agents/{UNKNOWN}/packages", b'{"p": {"type": "x", "version": "1", "content": "!"}}', 400),
         (
-            *("PUT", f"agents/{NOBODY}/packages"),
+            *("PUT", f"agents/{UNKNOWN}/packages"),
             *(b'{"p": {"type": "PackageType_TopLevel", "version": {}, "content": ""}}', 400),
         ),
-        ("POST", f"agents/{NOBODY}/fault", b'{"kind": "none"}', 400),
-        ("DELETE", f"agents/{NOBODY}/connection", b"", 404),
-        ("DELETE", f"agents/{NOBODY}", b"", 204),
-        ("POST", f"agents/{NOBODY}/commands", b"{}", 204),
+        ("POST", f"agents/{UNKNOWN}/fault", b'{"kind": "none"}', 400),
+        ("DELETE", f"agents/{UNKNOWN}/connection", b"", 404),
+        ("DELETE", f"agents/{UNKNOWN}", b"", 204),
+        ("POST", f"agents/{UNKNOWN}/commands", b"{}", 204),
         (
             "PUT",
-            f"agents/{NOBODY}/packages",
+            f"agents/{UNKNOWN}/packages",
             rb'{"p": {"type": "PackageType_TopLevel", "version": "\ud800", "content": ""}}',
             400,
         ),
-        ("PUT", f"agents/{NOBODY}/remote_config", rb'{"\ud800": 1}', 400),
+        ("PUT", f"agents/{UNKNOWN}/remote_config", rb'{"\ud800": 1}', 400),
         ("GET", "agents/" + "0%20" * 16, b"", 400),
         ("GET", "/agents", b"", 404),
         ("GET", "agents/", b"", 400),
@@ -91,7 +91,7 @@ def test_it_is_off_unless_asked_for() -> None:
         ("PUT", "deviations", b'{"active": ["fleet.document.kind"]}', 400),
     ],
 )
-def test_what_it_answers(method: str, path: str, body: bytes, status: int) -> None:
+def test_status_codes(method: str, path: str, body: bytes, status: int) -> None:
     with MockServer(Settings(control=True, enrollment_keys=(KEY,))) as server:
         assert status_of(server, method, f"/{path}", body) == 401
         key = {"Authorization": f"ApiKey {KEY}"}
@@ -104,7 +104,7 @@ def test_what_it_answers(method: str, path: str, body: bytes, status: int) -> No
 # ---- the whole server
 
 
-def test_agents_are_listed_in_parts(server: MockServer) -> None:
+def test_agents_are_listed_in_pages(server: MockServer) -> None:
     fleet = sorted((Agent("control") for _ in range(3)), key=lambda agent: agent.instance_uid)
     for agent in reversed(fleet):
         send(server, agent.full_status())
@@ -117,13 +117,13 @@ def test_agents_are_listed_in_parts(server: MockServer) -> None:
     assert rest["agents"][0] == ask(server, "GET", f"/agents/{uids[2]}")
 
 
-def test_messages_are_kept_with_their_answers(server: MockServer) -> None:
+def test_messages_are_listed_with_their_replies(server: MockServer) -> None:
     agent = Agent("control")
     send(server, agent.full_status(flags=REQUEST_INSTANCE_UID))
     send(server, b"\xff")
-    told = ask(server, "GET", "/messages")
-    assert (told["oldest"], told["newest"]) == (1, 2)
-    first, second = told["messages"]
+    listed = ask(server, "GET", "/messages")
+    assert (listed["oldest"], listed["newest"]) == (1, 2)
+    first, second = listed["messages"]
     assert first["instance_uid"] == agent.instance_uid.hex()
     assert "agent_description" in first["received"]
     assert "agent_identification" in first["sent"]
@@ -135,7 +135,7 @@ def test_messages_are_kept_with_their_answers(server: MockServer) -> None:
     assert ask(server, "GET", "/messages?limit=1")["messages"] == [first]
 
 
-def test_an_answer_is_bounded_and_the_next_goes_on(server: MockServer) -> None:
+def test_a_response_has_a_maximum_size(server: MockServer) -> None:
     agent = Agent("control")
     for _ in range(3):
         message = agent.full_status()
@@ -146,7 +146,7 @@ def test_an_answer_is_bounded_and_the_next_goes_on(server: MockServer) -> None:
     assert [kept["number"] for kept in ask(server, "GET", "/messages?after=1")["messages"]] == [2]
 
 
-def test_only_so_many_wait(server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_waiting_requests_is_limited(server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_control, "_MOST_WAITING", 2)
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(ask, server, "GET", "/messages?within=30") for _ in range(2)]
@@ -163,7 +163,7 @@ def test_only_so_many_wait(server: MockServer, monkeypatch: pytest.MonkeyPatch) 
     assert ask(server, "GET", "/messages?after=1")["messages"] == []
 
 
-def test_messages_are_chosen_by_agent_and_by_fields(server: MockServer) -> None:
+def test_messages_are_filtered_by_agent_and_by_fields(server: MockServer) -> None:
     one, other = Agent("control"), Agent("control")
     for agent in (one, other):
         send(server, agent.full_status())
@@ -175,19 +175,19 @@ def test_messages_are_chosen_by_agent_and_by_fields(server: MockServer) -> None:
     assert [kept["number"] for kept in both["messages"]] == [1]
 
 
-def test_a_message_is_waited_for(server: MockServer) -> None:
+def test_a_request_waits_for_a_message(server: MockServer) -> None:
     began = time.monotonic()
     assert ask(server, "GET", "/messages?within=0.3")["messages"] == []
     assert time.monotonic() - began >= 0.3
     agent = Agent("control")
-    speaking = threading.Timer(0.3, lambda: send(server, agent.full_status()))
-    speaking.start()
+    timer = threading.Timer(0.3, lambda: send(server, agent.full_status()))
+    timer.start()
     [kept] = ask(server, "GET", "/messages?within=9&has=health")["messages"]
     assert kept["instance_uid"] == agent.instance_uid.hex()
-    speaking.join()
+    timer.join()
 
 
-def test_a_server_that_stops_does_not_wait_for_who_waits() -> None:
+def test_a_server_that_stops_ends_waiting_requests() -> None:
     server = MockServer(Settings(control=True))
     with server, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ask, server, "GET", "/messages?within=60")
@@ -199,7 +199,7 @@ def test_a_server_that_stops_does_not_wait_for_who_waits() -> None:
     assert time.monotonic() - began < 4
 
 
-def test_what_the_server_says_unasked_is_kept(server: MockServer) -> None:
+def test_unsolicited_messages_of_the_server_are_listed(server: MockServer) -> None:
     agent = Agent("control", capabilities=0xFFFF)
     with connect(server.url.replace("http", "ws", 1), compression=None) as websocket:
         websocket.send(b"\0" + agent.full_status().SerializeToString())
@@ -212,19 +212,19 @@ def test_what_the_server_says_unasked_is_kept(server: MockServer) -> None:
     assert "command" in pushed["sent"]
 
 
-def test_a_recording_is_bounded() -> None:
-    recording = MessageLog(most=3, most_bytes=1000)
+def test_the_message_log_has_a_maximum_size() -> None:
+    message_log = MessageLog(most=3, most_bytes=1000)
     for number in range(5):
-        recording.note(pb.AgentToServer(sequence_num=number), pb.ServerToAgent())
-    assert [kept.number for kept in recording.after(0)] == [3, 4, 5]
-    assert (recording.oldest, recording.newest) == (3, 5)
+        message_log.note(pb.AgentToServer(sequence_num=number), pb.ServerToAgent())
+    assert [kept.number for kept in message_log.after(0)] == [3, 4, 5]
+    assert (message_log.oldest, message_log.newest) == (3, 5)
     large = pb.AgentToServer(instance_uid=bytes(600))
-    recording.note(large, pb.ServerToAgent())
-    recording.note(large, pb.ServerToAgent())
-    assert [kept.number for kept in recording.after(0)] == [7]
-    recording.forget()
-    assert recording.after(0) == []
-    assert (recording.oldest, recording.newest) == (8, 7)
+    message_log.note(large, pb.ServerToAgent())
+    message_log.note(large, pb.ServerToAgent())
+    assert [kept.number for kept in message_log.after(0)] == [7]
+    message_log.forget()
+    assert message_log.after(0) == []
+    assert (message_log.oldest, message_log.newest) == (8, 7)
 
 
 def echoes(server: MockServer) -> bool:
@@ -232,42 +232,42 @@ def echoes(server: MockServer) -> bool:
     return send(server, agent.full_status(flags=REQUEST_INSTANCE_UID)).instance_uid == agent.instance_uid
 
 
-def test_deviations_are_switched() -> None:
-    begun = DEVIATIONS["capabilities.server.undefined-bits-zero"]
-    with MockServer(Settings(control=True, deviations=(begun,))) as server:
-        told = ask(server, "GET", "/deviations")
-        assert told["active"] == [begun.id]
-        assert told["known"] == {deviation.id: deviation.summary for deviation in DEVIATIONS.values()}
+def test_deviations_are_activated_and_reset() -> None:
+    initial = DEVIATIONS["capabilities.server.undefined-bits-zero"]
+    with MockServer(Settings(control=True, deviations=(initial,))) as server:
+        listed = ask(server, "GET", "/deviations")
+        assert listed["active"] == [initial.id]
+        assert listed["known"] == {deviation.id: deviation.summary for deviation in DEVIATIONS.values()}
         assert echoes(server)
         ask(server, "PUT", "/deviations", {"active": ["fleet.request-uid.echo"]})
         assert ask(server, "GET", "/deviations")["active"] == ["fleet.request-uid.echo"]
         assert not echoes(server)
         assert send(server, Agent("control").full_status()).capabilities & 0x80 == 0
         ask(server, "POST", "/reset")
-        assert ask(server, "GET", "/deviations")["active"] == [begun.id]
+        assert ask(server, "GET", "/deviations")["active"] == [initial.id]
         assert echoes(server)
         assert send(server, Agent("control").full_status()).capabilities & 0x80
         ask(server, "PUT", "/deviations", {"active": []})
         assert ask(server, "GET", "/deviations")["active"] == []
 
 
-def test_every_deviation_can_be_switched_on_while_agents_are_there(
+def test_every_deviation_can_be_activated_while_agents_are_connected(
     server: MockServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever agents then see, nothing goes wrong in the server itself."""
+    """Agents may see errors, but no exception is logged in the server."""
     for deviation in DEVIATIONS.values():
         agent = Agent("control")
         with connect(server.url.replace("http", "ws", 1), compression=None) as websocket:
 
-            def speak(websocket: ClientConnection = websocket, agent: Agent = agent) -> None:
+            def send_report(websocket: ClientConnection = websocket, agent: Agent = agent) -> None:
                 websocket.send(b"\0" + agent.full_status().SerializeToString())
                 with suppress(ConnectionClosed, TimeoutError):
                     websocket.recv(timeout=0.5)
 
-            speak()
+            send_report()
             with suppress(DeviationError):
                 server.deviate([deviation])
-            speak()
+            send_report()
         with suppress(OSError, HTTPException):
             send(server, agent.check_in())
         server.deviate([])
@@ -275,18 +275,18 @@ def test_every_deviation_can_be_switched_on_while_agents_are_there(
     assert echoes(server)
 
 
-def test_a_mistyped_deviation_is_answered_with_the_nearest(server: MockServer) -> None:
-    with pytest.raises(ControlError, match=r"did you mean 'fleet.request-uid.echo'"):
+def test_a_suggestion_for_a_mistyped_deviation(server: MockServer) -> None:
+    with pytest.raises(ControlError, match=r"'fleet\.request-uid\.echo'"):
         ask(server, "PUT", "/deviations", {"active": ["fleet.request-uid.eho"]})
-    with pytest.raises(ControlError, match=r"there is no deviation ''\n"):
+    with pytest.raises(ControlError, match=r"''\n"):
         ask(server, "PUT", "/deviations", {"active": [""]})
 
 
-def test_what_is_settled_at_the_start_stays() -> None:
-    settled = DEVIATIONS["fleet.instances.check-in"]
-    with MockServer(Settings(control=True, deviations=(settled,), instances=2)) as server:
+def test_deviations_of_instances_cannot_be_deactivated() -> None:
+    fixed = DEVIATIONS["fleet.instances.check-in"]
+    with MockServer(Settings(control=True, deviations=(fixed,), instances=2)) as server:
         ask(server, "PUT", "/deviations", {"active": ["fleet.request-uid.echo", "fleet.request-uid.echo"]})
-        assert ask(server, "GET", "/deviations")["active"] == [settled.id, "fleet.request-uid.echo"]
+        assert ask(server, "GET", "/deviations")["active"] == [fixed.id, "fleet.request-uid.echo"]
         assert not echoes(server)
         [server.url] = server.other_urls
         assert not echoes(server)
@@ -296,24 +296,24 @@ def test_what_is_settled_at_the_start_stays() -> None:
 
 @pytest.mark.parametrize("request_line", [("DELETE", "/connections"), ("POST", "/reset")])
 def test_connections_of_agents_are_dropped(server: MockServer, request_line: tuple[str, str]) -> None:
-    """Also one on which nothing was said yet; those of operators stay."""
+    """This includes a connection without any request. The connection of an operator stays open."""
     parts = urlsplit(server.url)
     with (
         socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5) as silent,
-        closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as operators,
+        closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as operator,
         connect(server.url.replace("http", "ws", 1), compression=None) as websocket,
     ):
-        operators.request("GET", "/control/agents")
-        operators.getresponse().read()
-        mine = operators.sock
+        operator.request("GET", "/control/agents")
+        operator.getresponse().read()
+        operator_socket = operator.sock
         ask(server, *request_line)
         with pytest.raises(ConnectionClosedError):
             websocket.recv(timeout=5)
         with suppress(ConnectionResetError):
             assert silent.recv(1) == b""
-        operators.request("GET", "/control/agents")
-        assert operators.getresponse().status == 200
-        assert operators.sock is mine
+        operator.request("GET", "/control/agents")
+        assert operator.getresponse().status == 200
+        assert operator.sock is operator_socket
 
 
 def test_connections_are_dropped_from_python(server: MockServer) -> None:
@@ -323,7 +323,7 @@ def test_connections_are_dropped_from_python(server: MockServer) -> None:
             websocket.recv(timeout=5)
 
 
-def test_everything_begins_anew(server: MockServer) -> None:
+def test_reset_restores_the_initial_state(server: MockServer) -> None:
     agent = Agent("control", capabilities=0xFFFF)
     send(server, agent.full_status())
     ask(server, "POST", f"/agents/{agent.instance_uid.hex()}/commands", {})
@@ -334,10 +334,10 @@ def test_everything_begins_anew(server: MockServer) -> None:
     assert ask(server, "GET", "/messages?after=1")["messages"][0]["number"] == 2
 
 
-# ---- its description
+# ---- the OpenAPI description
 
 
-def test_everything_is_described_and_nothing_else(server: MockServer) -> None:
+def test_openapi_describes_exactly_the_existing_resources(server: MockServer) -> None:
     described = {
         (method.upper(), path)
         for path, item in ask(server, "GET", "/openapi.json")["paths"].items()
@@ -352,15 +352,15 @@ def test_everything_is_described_and_nothing_else(server: MockServer) -> None:
     assert described == of_agents | of_server
 
 
-def test_it_does_as_described(server: MockServer, tmp_path: Path) -> None:
-    """By schemathesis, which makes requests of the description, good ones and bad ones."""
+def test_responses_match_the_openapi_description(server: MockServer, tmp_path: Path) -> None:
+    """schemathesis generates valid and invalid requests from the description."""
     pytest.importorskip("schemathesis", reason="schemathesis is not installed")
     send(server, Agent("control").full_status())
     assert server.control_url is not None
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.control_url}/openapi.json"),
         *("--url", server.control_url, "--max-examples", "10", "--seed", "7", "--phases", "examples,coverage,fuzzing"),
-        # A message's JSON form is described in words alone; and listMessages waits as long as it is told to.
+        # The description has no schema for the JSON form of messages, and listMessages waits for as long as requested.
         *("--exclude-checks", "positive_data_acceptance", "--exclude-operation-id", "listMessages"),
     ]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
@@ -368,7 +368,7 @@ def test_it_does_as_described(server: MockServer, tmp_path: Path) -> None:
     assert "Tested: 14" in result.stdout
 
 
-# ---- pages of others
+# ---- requests of pages of other origins
 
 
 @pytest.mark.parametrize(
@@ -385,8 +385,8 @@ def test_it_does_as_described(server: MockServer, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_pages_of_others_do_not_operate_it(host: str, headers: dict[str, str]) -> None:
-    """Wherever it listens; with keys, a page of others would need one, and any name will do."""
+def test_requests_of_other_origins_are_refused(host: str, headers: dict[str, str]) -> None:
+    """This holds for each listening address. With enrollment keys, any host name is accepted: a page would need a key."""
     with MockServer(Settings(control=True, host=host)) as server:
         server.control_url = (server.control_url or "").replace("0.0.0.0", "127.0.0.1")
         assert status_of(server, "POST", "/reset", b"", headers) == 403
@@ -398,7 +398,7 @@ def test_pages_of_others_do_not_operate_it(host: str, headers: dict[str, str]) -
 
 
 @pytest.mark.parametrize("host", ["localhost:1", "[::1]:4320", "10.1.2.3", "mock:4320"])
-def test_it_is_called_by_addresses_and_names_of_the_neighbourhood(server: MockServer, host: str) -> None:
+def test_addresses_and_local_names_are_accepted_as_host(server: MockServer, host: str) -> None:
     assert ask(server, "POST", "/reset", b"", {"Host": host}) is None
     own = {"Origin": (server.control_url or "").removesuffix("/control")}
     assert ask(server, "POST", "/reset", b"", own) is None

@@ -1,4 +1,4 @@
-"""What the README and docs/ say: their commands run, their links lead somewhere, the site and the manual page are made."""
+"""The README and docs/: their commands run, their links are valid, and the site and the manual page are built."""
 
 import re
 import shutil
@@ -21,14 +21,14 @@ from support.peers import ROOT, need, run
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 RUN_ELSEWHERE = {"containers.md"}
-"""test_containers.py runs these commands, with a real container engine."""
+"""Pages whose commands test_containers.py runs, in a real container engine."""
 
 
 def pages_with(kind: str) -> list[Path]:
     return [page for page in PAGES if blocks(page, kind)]
 
 
-def named(page: Path) -> str:
+def name_of(page: Path) -> str:
     return page.name
 
 
@@ -37,7 +37,7 @@ def named(page: Path) -> str:
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Servers for all commands, and a folder with everything that they are run by."""
+    """Servers for all commands, and a folder with the files that the commands need."""
     folder = tmp_path_factory.mktemp("docs")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "authorities.pem")
@@ -61,7 +61,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         }
 
 
-@pytest.mark.parametrize("page", [page for page in pages_with("console") if page.name not in RUN_ELSEWHERE], ids=named)
+@pytest.mark.parametrize(
+    "page", [page for page in pages_with("console") if page.name not in RUN_ELSEWHERE], ids=name_of
+)
 def test_every_command_runs(page: Path, servers: dict[str, str], tmp_path: Path) -> None:
     need("bash", "curl")
     home = tmp_path / "home"
@@ -71,18 +73,18 @@ def test_every_command_runs(page: Path, servers: dict[str, str], tmp_path: Path)
         assert re.search(line, normal(output)), f"{line}: {output[-4000:]}"
 
 
-def test_what_a_command_shows_is_compared() -> None:
+def test_expected_output_is_compared_without_numbers() -> None:
     lines = shown(ROOT / "README.md")
     assert len(lines) == 3
     assert re.search(lines[0], normal("conformant: 7 passed, 1,000 not applicable in 0.1 s"))
     assert not re.search(lines[0], normal("conformant: 7 passed, 1,000 known in 0.1 s"))
 
 
-# ---- everything else that is not prose
+# ---- examples, links and pages
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml", "toml", "python")], ids=named)
-def test_examples_can_be_read(page: Path) -> None:
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml", "toml", "python")], ids=name_of)
+def test_examples_have_valid_syntax(page: Path) -> None:
     for kind, text in blocks(page, "yaml", "toml", "python"):
         if kind == "yaml":
             assert list(yaml.safe_load_all(text))
@@ -92,22 +94,22 @@ def test_examples_can_be_read(page: Path) -> None:
             compile(text, page.name, "exec")
 
 
-def test_the_example_of_an_agent_is_the_one_that_is_run() -> None:
+def test_the_example_of_an_agent_test_is_run() -> None:
     [example] = blocks(DOCS / "agent-tests.md", "python")
     body = example.text.partition("\n")[2].strip()
     assert body in (ROOT / "tests" / "test_agent_fixture.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))], ids=named
+    "page", [*PAGES, *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))], ids=name_of
 )
-def test_links_lead_to_files(page: Path) -> None:
+def test_links_to_files_are_valid(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
 
 
-def test_the_site_and_the_manual_page_are_made(tmp_path: Path) -> None:
-    """A link within the site that leads nowhere is a warning, and a warning is an error."""
+def test_the_site_and_the_manual_page_are_built(tmp_path: Path) -> None:
+    """Sphinx warns of a broken link within the site, and -W makes this an error."""
     build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", tmp_path / "cache"]
     run([*build, "-b", "html", DOCS, tmp_path / "site"])
     run([*build, "-b", "man", DOCS, tmp_path / "man"])

@@ -1,4 +1,4 @@
-"""The mock server on Elasticsearch: the whole suite, several instances, and an Elasticsearch that fails it."""
+"""The mock server with its agents in Elasticsearch: the whole suite, several instances, and faults."""
 
 import asyncio
 import os
@@ -62,11 +62,11 @@ def documents(store: ElasticsearchSettings) -> list[dict[str, Any]]:
 # ---- the suite
 
 
-def test_what_concerns_documents_and_instances_passes(store: ElasticsearchSettings) -> None:
-    """All the rest passes behind a load balancer, below."""
-    concerned = [each for each in load_catalogue().values() if each.chapter in ("fleet_documents", "instances")]
-    assert len(concerned) > 20
-    graded = grade([], concerned, store)
+def test_the_scenarios_of_documents_and_instances_pass(store: ElasticsearchSettings) -> None:
+    """test_the_whole_suite_passes_on_two_instances_behind_a_load_balancer runs all other scenarios."""
+    scenarios = [each for each in load_catalogue().values() if each.chapter in ("fleet_documents", "instances")]
+    assert len(scenarios) > 20
+    graded = grade([], scenarios, store)
     assert [event.key for event in graded.record.scenarios if event.verdict is not Verdict.PASSED] == []
     assert graded.code is ExitCode.CONFORMANT
 
@@ -95,23 +95,23 @@ def test_the_whole_suite_passes_on_two_instances_behind_a_load_balancer(
             f"  timeout tunnel 1h\nlisten opamp\n  bind 127.0.0.1:{port}\n  balance roundrobin\n{servers}\n"
         )
         url = f"http://127.0.0.1:{port}"
-        left_out = ["--skip", "fleet.instances.*", "--skip", "fleet.document.*"]
+        skipped = ["--skip", "fleet.instances.*", "--skip", "fleet.document.*"]
         options = ["--control", f"{url}/control", "--header", "Authorization: ApiKey test-key", "--disruptive"]
         with running(["haproxy", "-f", settings]):
-            result = cli("run", "--url", url, *options, "--contract", "all", *left_out, timeout=300)
+            result = cli("run", "--url", url, *options, "--contract", "all", *skipped, timeout=300)
     assert result.returncode == 0, result.stdout[-5000:]
     assert re.search(r"^conformant: \d+ passed in", result.stdout, re.MULTILINE), result.stdout[-500:]
 
 
-def test_two_instances_are_one_server(cli: Cli, store: ElasticsearchSettings) -> None:
+def test_two_instances_act_as_one_server(cli: Cli, store: ElasticsearchSettings) -> None:
     with two_instances(store) as (one, other):
         result = cli("run", "--url", one.url, "--url", other.url, "--contract", "fleet", "--only", "fleet.instances.*")
     assert result.returncode == 0, result.stdout
     assert "6 passed" in result.stdout
 
 
-def test_the_limit_on_enrollments_counts_new_agents_alone(store: ElasticsearchSettings) -> None:
-    """Also where an instance remembers nobody, as after its start: a full report of a known agent is no enrollment."""
+def test_the_enrollment_rate_counts_only_new_agents(store: ElasticsearchSettings) -> None:
+    """An instance that has just started has no agents in memory. A full report of a known agent is no enrollment."""
     fleet = [Agent("limits") for _ in range(4)]
     with MockServer(Settings(store=store)) as first:
         for agent in fleet:
@@ -129,7 +129,7 @@ def test_the_limit_on_enrollments_counts_new_agents_alone(store: ElasticsearchSe
 # ---- one store, two instances
 
 
-def in_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return asyncio.run(work())
 
 
@@ -143,7 +143,7 @@ async def closed(*backends: ElasticsearchBackend) -> None:
         await backend.close()
 
 
-def test_what_another_instance_has_removed_is_not_updated(store: ElasticsearchSettings) -> None:
+def test_a_record_that_another_instance_deleted_is_not_updated(store: ElasticsearchSettings) -> None:
     async def work() -> None:
         with backends(store, 2) as (one, other):
             uid = uuid6.uuid7().bytes
@@ -157,10 +157,10 @@ def test_what_another_instance_has_removed_is_not_updated(store: ElasticsearchSe
             assert await one.store.get(uid) is None
             await closed(one, other)
 
-    in_loop(work)
+    run_async(work)
 
 
-def test_nobody_is_enrolled_twice(store: ElasticsearchSettings) -> None:
+def test_no_agent_is_enrolled_twice(store: ElasticsearchSettings) -> None:
     async def work() -> None:
         with backends(store, 2) as (one, other):
             uid = uuid6.uuid7().bytes
@@ -176,24 +176,24 @@ def test_nobody_is_enrolled_twice(store: ElasticsearchSettings) -> None:
             ]
             await closed(one, other)
 
-    in_loop(work)
+    run_async(work)
 
 
 @pytest.mark.parametrize("is_queued", [False, True], ids=["acknowledged", "queued"])
-def test_agents_are_listed_in_parts_and_all_forgotten(store: ElasticsearchSettings, is_queued: bool) -> None:
+def test_agents_are_listed_in_pages_and_cleared(store: ElasticsearchSettings, is_queued: bool) -> None:
     async def work() -> None:
         backend = ElasticsearchBackend(replace(store, is_queued=is_queued), FleetDocuments(), has_operator=True)
         uids = sorted(uuid6.uuid7().bytes for _ in range(5))
         for uid in reversed(uids):
             await backend.store.put(AgentRecord(uid, 1))
             await backend.desired_states.put(uid, DesiredState(restart=True))
-        while (await backend.store.listed(b"", 3))[1] < len(uids):  # What is queued_store is not waited for.
+        while (await backend.store.listed(b"", 3))[1] < len(uids):  # A queued put returns before the write.
             await asyncio.sleep(0.05)
         first, total = await backend.store.listed(b"", 3)
         rest, _ = await backend.store.listed(uids[2], 3)
         assert [record.instance_uid for record in (*first, *rest)] == uids
         assert total == 5
-        await backend.store.put(first[0]._replace(sequence_num=2))  # What is listed can be replaced.
+        await backend.store.put(first[0]._replace(sequence_num=2))  # A listed record can be replaced.
         await backend.store.clear()
         await backend.desired_states.clear()
         assert await backend.store.listed(b"", 3) == ([], 0)
@@ -201,10 +201,10 @@ def test_agents_are_listed_in_parts_and_all_forgotten(store: ElasticsearchSettin
         assert await backend.desired_states.get(uids[0]) is None
         await closed(backend)
 
-    in_loop(work)
+    run_async(work)
 
 
-def test_a_record_comes_back_as_it_was(store: ElasticsearchSettings) -> None:
+def test_a_record_is_read_as_it_was_written(store: ElasticsearchSettings) -> None:
     async def work() -> None:
         with backends(store, 2) as (one, other):
             agent = Agent("run")
@@ -227,10 +227,10 @@ def test_a_record_comes_back_as_it_was(store: ElasticsearchSettings) -> None:
             assert again._replace(stored=None) == record
             await closed(one, other)
 
-    in_loop(work)
+    run_async(work)
 
 
-def test_what_is_disowned_is_removed_even_if_it_lands_late(store: ElasticsearchSettings) -> None:
+def test_a_discarded_record_is_removed_even_if_it_is_written_later(store: ElasticsearchSettings) -> None:
     async def work() -> None:
         with backends(store, 1) as (one,):
             uid = uuid6.uuid7().bytes
@@ -243,13 +243,13 @@ def test_what_is_disowned_is_removed_even_if_it_lands_late(store: ElasticsearchS
                 await asyncio.sleep(0.1)
             await closed(one)
 
-    in_loop(work)
+    run_async(work)
 
 
-# ---- documents that Elasticsearch might not like
+# ---- documents with unusual content
 
 
-def test_odd_attributes_are_kept(store: ElasticsearchSettings) -> None:
+def test_unusual_attributes_are_stored(store: ElasticsearchSettings) -> None:
     agent = Agent("run")
     message = agent.full_status()
     odd = message.agent_description.non_identifying_attributes
@@ -270,9 +270,9 @@ def test_odd_attributes_are_kept(store: ElasticsearchSettings) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.SILENT, Fault.SLOW, Fault.BUSY])
-def test_agents_are_told_to_come_back_and_can(store: ElasticsearchSettings, fault: Fault) -> None:
+def test_agents_are_asked_to_retry_and_succeed_after_the_fault(store: ElasticsearchSettings, fault: Fault) -> None:
     host, _, port = store.url.rpartition(":")
-    enrolled, stranger, asking = Agent("run"), Agent("run"), Agent("run")
+    enrolled, unknown, requesting = Agent("run"), Agent("run"), Agent("run")
     with (
         Proxy(int(port)) as proxy,
         MockServer(Settings(store=ElasticsearchSettings(f"{host}:{proxy.port}", store.index))) as server,
@@ -281,18 +281,18 @@ def test_agents_are_told_to_come_back_and_can(store: ElasticsearchSettings, faul
         with proxy.having(fault, 0):
             for message in (
                 enrolled.check_in(),
-                stranger.full_status(),
-                asking.full_status(flags=REQUEST_INSTANCE_UID),
+                unknown.full_status(),
+                requesting.full_status(flags=REQUEST_INSTANCE_UID),
             ):
-                # The limit is that of a client who is promised an answer within two seconds.
+                # The server has to answer within two seconds.
                 error = send(server.url, message, timeout=2.5).error_response
                 assert error.type == pb.ServerErrorResponseType_Unavailable
                 assert error.retry_info.retry_after_nanoseconds > 0
-        for agent in (enrolled, stranger, asking):
-            _insist(server.url, agent)
+        for agent in (enrolled, unknown, requesting):
+            _retry_until_accepted(server.url, agent)
 
 
-def test_what_takes_several_requests_has_a_limit_as_a_whole(store: ElasticsearchSettings) -> None:
+def test_several_requests_have_one_common_time_limit(store: ElasticsearchSettings) -> None:
     host, _, port = store.url.rpartition(":")
     agent = Agent("run")
     with MockServer(Settings(store=store)) as server:
@@ -300,23 +300,23 @@ def test_what_takes_several_requests_has_a_limit_as_a_whole(store: Elasticsearch
     with Proxy(int(port)) as proxy:
         through = ElasticsearchSettings(f"{host}:{proxy.port}", store.index)
         with MockServer(Settings(store=through)) as server, proxy.having(Fault.LATE, 0):
-            # To this instance the agent is unknown: it has to be looked up first.
+            # This instance does not have the agent in memory, so it has to look it up first.
             error = send(server.url, agent.check_in()).error_response
             assert error.type == pb.ServerErrorResponseType_Unavailable
 
 
-def test_a_read_only_index_is_not_lost_agents(store: ElasticsearchSettings) -> None:
+def test_a_read_only_index_loses_no_agents(store: ElasticsearchSettings) -> None:
     agent = Agent("run")
     with MockServer(Settings(store=store)) as server, ElasticsearchAccess(store.url).client() as client:
         client.indices.put_settings(index=store.index, settings={"index.blocks.write": True})
         error = send(server.url, agent.full_status()).error_response
         assert error.type == pb.ServerErrorResponseType_Unavailable
         client.indices.put_settings(index=store.index, settings={"index.blocks.write": None})
-        _insist(server.url, agent)
+        _retry_until_accepted(server.url, agent)
     assert len(documents(store)) == 1
 
 
-def _insist(url: str, agent: Agent) -> None:
+def _retry_until_accepted(url: str, agent: Agent) -> None:
     end = time.monotonic() + 20
     while send(url, agent.full_status()).HasField("error_response"):
         assert time.monotonic() < end
@@ -326,7 +326,7 @@ def _insist(url: str, agent: Agent) -> None:
 # ---- durability
 
 
-def test_what_is_queued_is_written_when_the_server_is_stopped(store: ElasticsearchSettings) -> None:
+def test_queued_records_are_written_when_the_server_stops(store: ElasticsearchSettings) -> None:
     arguments = ["--store", "elasticsearch", "--elasticsearch-url", store.url, "--index", store.index]
     instance = Instance([*arguments, "--durability", "queued"])
     instance.start()
@@ -343,7 +343,7 @@ def test_what_is_queued_is_written_when_the_server_is_stopped(store: Elasticsear
     assert [document["last_checkin_status"] for document in found].count("disconnected") == 1
 
 
-def test_a_full_queue_is_said(store: ElasticsearchSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_is_an_error(store: ElasticsearchSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queued_store, "_MOST_QUEUED", 0)
     queue = queued_store.QueuedStore(None)  # type: ignore[arg-type]
     with pytest.raises(StoreUnavailableError):
@@ -359,21 +359,21 @@ def _start(cli: Cli, *arguments: str, **env: str) -> str:
     return one_line(result)
 
 
-def test_an_elasticsearch_that_cannot_be_used_is_said_at_the_start(cli: Cli, tmp_path: Path) -> None:
+def test_an_unusable_elasticsearch_is_an_error_at_the_start(cli: Cli, tmp_path: Path) -> None:
     url = os.environ["ELASTICSEARCH_URL"]
     scheme, _, host = url.partition("://")
     wrong = f"{scheme}://elastic:another-secret@{host.rpartition('@')[2]}"
-    assert "needs --elasticsearch-url" in _start(cli, ELASTICSEARCH_URL="")
+    assert "--elasticsearch-url" in _start(cli, ELASTICSEARCH_URL="")
     refused = _start(cli, "--elasticsearch-url", wrong)
-    assert "refuses the credentials (401)" in refused
+    assert "401" in refused
     assert "another-secret" not in refused
-    assert "cannot be reached" in _start(cli, "--elasticsearch-url", f"http://127.0.0.1:{free_port()}")
-    assert "Elasticsearch cannot be used" in _start(cli, "--elasticsearch-url", "nowhere")
-    not_one = _start(cli, "--elasticsearch-url", "https://elastic:another/secret@127.0.0.1:9200")
-    assert "its URL is not one" in not_one
-    assert "another" not in not_one
-    assert "Elasticsearch cannot be used" in _start(cli, "--elasticsearch-url", url, "--index", "Not An Index")
-    assert "no such file" in _start(cli, "--elasticsearch-ca", str(tmp_path / "missing.pem"))
+    assert "Elasticsearch" in _start(cli, "--elasticsearch-url", f"http://127.0.0.1:{free_port()}")
+    assert "Elasticsearch" in _start(cli, "--elasticsearch-url", "nowhere")
+    invalid = _start(cli, "--elasticsearch-url", "https://elastic:another/secret@127.0.0.1:9200")
+    assert "URL" in invalid
+    assert "another" not in invalid
+    assert "Elasticsearch" in _start(cli, "--elasticsearch-url", url, "--index", "Not An Index")
+    assert "missing.pem" in _start(cli, "--elasticsearch-ca", str(tmp_path / "missing.pem"))
 
 
 def test_no_secret_is_in_the_log(store: ElasticsearchSettings) -> None:

@@ -1,4 +1,4 @@
-"""The examples of docs/examples, each an agent of another language under test by the control plane."""
+"""The examples in docs/examples: tests of agents in other languages, which use the control plane."""
 
 import shutil
 from collections.abc import Iterator
@@ -19,21 +19,21 @@ def server() -> Iterator[MockServer]:
 
 
 @pytest.mark.node
-def test_node(server: MockServer) -> None:
+def test_the_node_example(server: MockServer) -> None:
     folder = node_programs()
     shutil.copy(EXAMPLES / "agent.test.js", folder)
     run(["node", "--test", "agent.test.js"], folder, {"OPAMP_URL": server.url})
 
 
 @pytest.mark.go
-def test_go(server: MockServer, tmp_path: Path) -> None:
+def test_the_go_example(server: MockServer, tmp_path: Path) -> None:
     need("go")
     for path in (PEERS / "go" / "go.mod", PEERS / "go" / "go.sum", EXAMPLES / "agent_test.go"):
         shutil.copy(path, tmp_path)
     run(["go", "test", "-count=1"], tmp_path, {"OPAMP_URL": server.url})
 
 
-def test_java(server: MockServer) -> None:
+def test_the_java_example(server: MockServer) -> None:
     libraries = java_libraries()
     command = ["java", "-ea", "-cp", f"{libraries}/*", EXAMPLES / "AgentTest.java"]
     run(command, EXAMPLES, {"OPAMP_URL": server.url})

@@ -1,6 +1,6 @@
-"""What an Elasticsearch and instances that fail do to a fleet: no agent that was told it is enrolled is lost.
+"""Faults of Elasticsearch and of instances: no agent whose enrollment was acknowledged is lost.
 
-docs/reliability.md has the figures; OPAMP_FAULT_FIGURES names a file to write those of this run to.
+docs/reliability.md has the figures. If OPAMP_FAULT_FIGURES names a file, this run appends its figures to it.
 """
 
 import json
@@ -25,7 +25,7 @@ INDEX = "fleet-under-fault"
 
 @dataclass
 class Site:
-    """Two instances, their Elasticsearch, and the way between."""
+    """Two instances, their Elasticsearch, and the proxy between them."""
 
     node: ElasticsearchNode
     elastic: Elasticsearch
@@ -75,10 +75,10 @@ FAULTS: dict[str, Callable[[Site], None]] = {
     "two instances are stopped and started, one by one": Site.roll,
     "Elasticsearch is killed (SIGKILL) and started again": Site.kill_elasticsearch,
     "connections to Elasticsearch are closed and refused": Site.refuse,
-    "connections to Elasticsearch fall silent": Site.silence,
-    "answers of Elasticsearch come three seconds late": Site.slow_down,
+    "Elasticsearch stops answering": Site.silence,
+    "answers of Elasticsearch are delayed by three seconds": Site.slow_down,
     "Elasticsearch is busy (429)": Site.fill_the_queue,
-    "the index takes no writes": Site.block_writes,
+    "the index is read-only": Site.block_writes,
 }
 
 
@@ -98,8 +98,8 @@ def site(node: ElasticsearchNode) -> Iterator[Site]:
         elastic = stack.enter_context(Elasticsearch(url, request_timeout=10))
         elastic.indices.delete(index=[INDEX, f"{INDEX}-desired-state", f"{INDEX}-instances"], ignore_unavailable=True)
         proxy = stack.enter_context(Proxy(node.port))
-        through = url.replace(f":{node.port}", f":{proxy.port}")
-        arguments = ["--store", "elasticsearch", "--elasticsearch-url", through, "--index", INDEX]
+        proxied = url.replace(f":{node.port}", f":{proxy.port}")
+        arguments = ["--store", "elasticsearch", "--elasticsearch-url", proxied, "--index", INDEX]
         instances = [Instance(arguments), Instance(arguments)]
         for instance in instances:
             instance.start()
@@ -114,13 +114,13 @@ def documents(elastic: Elasticsearch) -> dict[str, dict[str, Any]]:
     return {hit["_id"]: hit["_source"] for hit in hits}
 
 
-ALL = "all of these, one after the other"
+ALL = "all of these faults, one after the other"
 CHOSEN = [*FAULTS, ALL] if is_nightly() else [ALL]
 
 
 @pytest.mark.parametrize("chosen", CHOSEN)
 def test_no_agent_is_lost(site: Site, chosen: str) -> None:
-    """In the ordinary run agents suffer all faults in one life; every night each fault has agents of its own, too."""
+    """In an ordinary run, one fleet has all faults. With OPAMP_NIGHTLY=1, each fault also has a fleet of its own."""
     faults = FAULTS if chosen == ALL else {chosen: FAULTS[chosen]}
     with Fleet(AGENTS, [instance.url for instance in site.instances], enrolling_seconds=8.0 * len(faults)) as fleet:
         for number, fault in enumerate(faults.values()):
@@ -128,35 +128,34 @@ def test_no_agent_is_lost(site: Site, chosen: str) -> None:
             fault(site)
         fleet.wait_until_enrolled(AGENTS)
         fleet.finish()
-    time.sleep(3)  # What no agent was told of is removed a second after it can be.
+    time.sleep(3)  # Documents that were not acknowledged are removed one second after they can be.
     found = documents(site.elastic)
     lost = [uid.hex() for uid in fleet.acknowledged.values() if _name(uid) not in found]
     wrong = [run for run, uid in fleet.acknowledged.items() if _owner(found.get(_name(uid), {})) != run]
     enrolled = Counter(_owner(document) for document in found.values())
-    twice = [run for run, count in enrolled.items() if count > 1]
+    enrolled_twice = [run for run, count in enrolled.items() if count > 1]
     figures = Figures(
-        chosen, AGENTS, fleet.messages, fleet.failures, len(lost), len(twice), round(fleet.longest_outage, 1)
+        chosen, AGENTS, fleet.messages, fleet.failures, len(lost), len(enrolled_twice), round(fleet.longest_outage, 1)
     )
     figures.write()
     assert lost == []
     assert wrong == []
     assert fleet.under_new_instance_uid == []
     assert fleet.recovered == {f"agent-{number}" for number in range(AGENTS)}
-    # An instance that is killed takes with it whom it would have told of what it has just written, which is at most
-    # one agent a connection.
-    assert len(twice) <= (CONNECTIONS if KILLS_AN_INSTANCE in faults else 0)
+    # A killed instance cannot acknowledge what it has just written. This concerns at most one agent per connection.
+    assert len(enrolled_twice) <= (CONNECTIONS if KILLS_AN_INSTANCE in faults else 0)
 
 
 @dataclass(frozen=True)
 class Figures:
-    """A row of docs/reliability.md; ``twice`` counts agents with a second document, that nobody was told of."""
+    """A row of docs/reliability.md. ``enrolled_twice`` counts agents with a second document that was not acknowledged."""
 
     fault: str
     agents: int
     messages: int
     failures: int
     lost: int
-    twice: int
+    enrolled_twice: int
     longest_outage: float
 
     def write(self) -> None:

@@ -1,6 +1,6 @@
-"""What a real Fleet Server 9.5 once answered, judged as a reader of the specification would.
+"""Recorded replies of a real Fleet Server 9.5, checked against the specification.
 
-The recordings hold each request, the reply's bytes, and the changes in the server's own index.
+Each recording contains a request, the bytes of the reply, and the changes in the index of the server.
 """
 
 import json
@@ -30,7 +30,7 @@ RECORDINGS: dict[str, dict[str, Any]] = {
     if "request" in recording
 }
 
-ASKING = ["c", "c3", "c5", "x4"]
+REQUESTING = ["c", "c3", "c5", "x4"]
 CHECK_INS = ["b", "b2", "b3", "c2", "c4", "e4", "x3"]
 ENROLLING = ["a", "f4", "f5", "m", "x1", "k", "k2"]
 REFUSED_DISCONNECTS = ["d", "e", "e2"]
@@ -46,7 +46,7 @@ def exchange(case: str) -> Exchange:
     if isinstance(request.get("agent_to_server"), dict):
         message = json_format.ParseDict(request["agent_to_server"], pb.AgentToServer())
     headers = {name.lower(): value for name, value in recording["headers"].items() if name != "Content-Encoding"}
-    body = bytes.fromhex(recording.get("reply_bytes_hex", ""))  # recorded without its content encoding
+    body = bytes.fromhex(recording.get("reply_bytes_hex", ""))  # The recording has no content encoding.
     return Exchange(
         HttpRequest(message.SerializeToString() if message else b"", message, request["method"], request["headers"]),
         sent_at=0,
@@ -63,8 +63,8 @@ def stored(case: str) -> dict[str, dict[str, Any]]:
     return RECORDINGS[case]["fleet_agents_at_reply"]
 
 
-@pytest.mark.parametrize("case", ASKING)
-def test_rules_1_to_4_the_flag_is_a_new_enrollment(case: str) -> None:
+@pytest.mark.parametrize("case", REQUESTING)
+def test_rules_1_to_4_the_flag_creates_an_enrollment(case: str) -> None:
     recorded = exchange(case)
     assert_identification.accepted_and_announced(recorded)
     assert_identification.echo(recorded)
@@ -75,8 +75,8 @@ def test_rules_1_to_4_the_flag_is_a_new_enrollment(case: str) -> None:
     assert "created" in stored(case)[str(UUID(bytes=recorded.new_instance_uid))]
 
 
-def test_rule_2_every_new_instance_uid_is_another() -> None:
-    assert_identification.all_different([exchange(case) for case in ASKING])
+def test_rule_2_every_new_instance_uid_is_different() -> None:
+    assert_identification.all_different([exchange(case) for case in REQUESTING])
 
 
 @pytest.mark.parametrize("case", REFUSED_DISCONNECTS)
@@ -118,20 +118,20 @@ def test_rule_7_the_old_enrollment_stays(case: str) -> None:
 
 
 def checked(requirement: str) -> Callable[[Exchange], None]:
-    """Return the assertion of a check that every message gets."""
+    """Return the assertion of a check that applies to every message."""
     return lambda recorded: satisfies(requirement, recorded)
 
 
-# What the specification asks for, and where this server breaks it: the whole list, read by hand.
+# The requirements of the specification, and where this server breaks them. The list was checked by hand.
 JUDGEMENTS: dict[str, tuple[Callable[[Exchange], None], list[str], list[str]]] = {
-    # requirement: (what is expected, the recordings it concerns, those of them that break it)
+    # requirement: (assertion, recordings that it concerns, recordings that break it)
     "identification.s2a-matches": (
         assert_identification.echo,
-        [*ASKING, *CHECK_INS, *ENROLLING, *DISCONNECTS, *REFUSED_DISCONNECTS],
+        [*REQUESTING, *CHECK_INS, *ENROLLING, *DISCONNECTS, *REFUSED_DISCONNECTS],
         [],
     ),
-    "identification.new-instance-uid.length": (checked("identification.new-instance-uid.length"), ASKING, []),
-    "identification.new-instance-uid.uuidv7": (assert_identification.uuid_version_7, ASKING, []),
+    "identification.new-instance-uid.length": (checked("identification.new-instance-uid.length"), REQUESTING, []),
+    "identification.new-instance-uid.uuidv7": (assert_identification.uuid_version_7, REQUESTING, []),
     "response.no-error-on-success": (assert_status_reporting.accepted, [*CHECK_INS, *ENROLLING], []),
     "response.ack-only-instance-uid": (assert_status_reporting.bare_acknowledgement, CHECK_INS, CHECK_INS),
     "capabilities.server.first-message": (assert_status_reporting.capabilities_announced, ENROLLING, []),
@@ -154,7 +154,7 @@ JUDGEMENTS: dict[str, tuple[Callable[[Exchange], None], list[str], list[str]]] =
 
 
 @pytest.mark.parametrize("requirement", JUDGEMENTS)
-def test_the_breaches_of_the_specification_are_named(requirement: str) -> None:
+def test_breaches_of_the_specification_are_found(requirement: str) -> None:
     check, concerned, broken = JUDGEMENTS[requirement]
     assert [case for case in concerned if breaks(check, case)] == broken
 
@@ -167,15 +167,15 @@ def breaks(check: Callable[[Exchange], None], case: str) -> bool:
     return False
 
 
-def test_the_check_of_every_reply_finds_one_breach_in_all_recordings() -> None:
+def test_the_checks_of_every_reply_find_one_breach_in_all_recordings() -> None:
     findings = Findings()
     for case in RECORDINGS:
         findings.inspect(exchange(case))
     assert {finding.requirement for finding in findings} == {"error.excludes-other-fields"}
 
 
-def test_every_recording_is_judged() -> None:
+def test_every_recording_has_a_judgement() -> None:
     judged = {case for _, concerned, _ in JUDGEMENTS.values() for case in concerned}
-    # h5 is not enrollment's concern, i2 and i3 are left open by the specification, i4 is WebSocket's, and the
+    # h5 does not concern enrollment, the specification does not define i2 and i3, i4 uses a WebSocket, and the
     # requests of j and j2 were too large to be recorded.
     assert set(RECORDINGS) - judged == {"h5", "i2", "i3", "i4", "j", "j2"}

@@ -1,9 +1,10 @@
-"""The fleet-server target: on services that run already, and in containers.
+"""The fleet-server target, with running services and with containers.
 
-A stand-in takes Fleet Server's place: the mock server, started and configured as Fleet Server is. Elasticsearch is real.
+A stand-in replaces Fleet Server: the mock server, started and configured like Fleet Server. Elasticsearch is real.
 """
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ needs_elasticsearch = pytest.mark.skipif(
     elasticsearch() is None, reason="needs an Elasticsearch: set ELASTICSEARCH_URL"
 )
 
-# ---- services that run already
+# ---- running services
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def admin() -> ElasticsearchAccess:
 
 @contextmanager
 def fleet_server(admin: ElasticsearchAccess, folder: Path) -> Iterator[str]:
-    """Run the stand-in beside an Elasticsearch; gives its URL."""
+    """Run the stand-in with an Elasticsearch; gives its URL."""
     port = free_port()
     with prepared(admin, "its-own") as made:
         configuration = {
@@ -60,11 +61,11 @@ def fleet_server(admin: ElasticsearchAccess, folder: Path) -> Iterator[str]:
 
 
 @needs_elasticsearch
-def test_a_fleet_server_that_runs_already_is_prepared_graded_and_left_as_it_was(
+def test_a_running_fleet_server_is_prepared_graded_and_restored(
     cli: Cli, admin: ElasticsearchAccess, tmp_path: Path
 ) -> None:
     with fleet_server(admin, tmp_path) as url, admin.client() as elastic:
-        before = _made(elastic)
+        before = _created(elastic)
         result = cli(
             *("run", "--target", "fleet-server", "--fleet-server-url", url, "--elasticsearch-url", admin.url),
             *("--profile", PROFILE, "--only", "fleet.*", "--transport", "http"),
@@ -74,10 +75,10 @@ def test_a_fleet_server_that_runs_already_is_prepared_graded_and_left_as_it_was(
         chapter = [line for line in result.stdout.splitlines() if "fleet_documents:" in line]
         assert len(chapter) == 22
         assert all(line.startswith("passed") for line in chapter)
-        assert _made(elastic) == before
+        assert _created(elastic) == before
 
 
-def _made(elastic: Any) -> object:
+def _created(elastic: Any) -> object:
     credentials = elastic.security.get_service_credentials(namespace="elastic", service="fleet-server")
     keys = elastic.security.get_api_key(owner=False, active_only=True)["api_keys"]
     names = sorted(key["name"] for key in keys if key["name"].startswith("opamp-conformance"))
@@ -86,44 +87,46 @@ def _made(elastic: Any) -> object:
 
 
 @needs_elasticsearch
-def test_an_elasticsearch_that_cannot_be_prepared_is_said(cli: Cli, admin: ElasticsearchAccess, tmp_path: Path) -> None:
+def test_wrong_elasticsearch_credentials_are_an_error(cli: Cli, admin: ElasticsearchAccess, tmp_path: Path) -> None:
     with fleet_server(admin, tmp_path) as url:
         wrong = f"{admin.url.partition('://')[0]}://elastic:not-the-password@{admin.url.rpartition('@')[2]}"
         result = cli("run", "--target", "fleet-server", "--fleet-server-url", url, "--elasticsearch-url", wrong)
         assert result.returncode == 2
-        assert "refuses the credentials (401)" in one_line(result)
+        assert "401" in one_line(result)
         assert "not-the-password" not in result.stdout + result.stderr
 
 
 @needs_elasticsearch
-def test_a_preparation_that_fails_leaves_nothing(admin: ElasticsearchAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_preparation_leaves_nothing_behind(
+    admin: ElasticsearchAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from opamp_conformance.targets.fleet_server import preparation  # noqa: PLC0415
 
     monkeypatch.setattr(preparation, "KEYS", "Not An Index")
     with admin.client() as elastic:
-        before = _made(elastic)
-        with pytest.raises(InconclusiveError, match="cannot be prepared"), prepared(admin, "in-vain"):
+        before = _created(elastic)
+        with pytest.raises(InconclusiveError, match="prepare"), prepared(admin, "in-vain"):
             pass
-        assert _made(elastic) == before
+        assert _created(elastic) == before
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
-        (["--target", "fleet-server", "--fleet-server-url", "http://127.0.0.1:1"], "needs both"),
-        (["--target", "fleet-server", "--elasticsearch-url", "http://127.0.0.1:1"], "needs both"),
+        (["--target", "fleet-server", "--fleet-server-url", "http://127.0.0.1:1"], "--elasticsearch-url"),
+        (["--target", "fleet-server", "--elasticsearch-url", "http://127.0.0.1:1"], "--elasticsearch-url"),
         (
             ["--target", "fleet-server", "--fleet-server-url", "nowhere", "--elasticsearch-url", "http://127.0.0.1:1"],
-            "--fleet-server-url is not the URL of a server",
+            "--fleet-server-url",
         ),
-        (["--url", "http://127.0.0.1:1", "--keep"], "add it"),
-        (["--target", "fleet-server", "--header", "a: b"], "add --url"),
+        (["--url", "http://127.0.0.1:1", "--keep"], "fleet-server"),
+        (["--target", "fleet-server", "--header", "a: b"], "--url"),
     ],
 )
-def test_options_that_make_no_sense(cli: Cli, arguments: list[str], says: str) -> None:
+def test_invalid_options(cli: Cli, arguments: list[str], expected: str) -> None:
     result = cli("run", *arguments)
     assert result.returncode == 2
-    assert says in one_line(result)
+    assert expected in one_line(result)
 
 
 # ---- containers
@@ -138,24 +141,24 @@ def engine() -> Any:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "engine" in request.fixturenames:
         engine = request.getfixturevalue("engine")
-        left = _left(engine)
+        left = _leftovers(engine)
         for thing in left:
             with suppress(docker.errors.DockerException):
                 thing.remove(**({"force": True, "v": True} if hasattr(thing, "logs") else {}))
         assert left == []
 
 
-def _left(engine: Any) -> list[Any]:
+def _leftovers(engine: Any) -> list[Any]:
     filters = {"label": LABEL}
     return [*engine.containers.list(all=True, filters=filters), *engine.networks.list(filters=filters)]
 
 
 CONTAINERS = ["run", "--target", "fleet-server", "--elastic-agent-image", STAND_IN_IMAGE, "--reaper-image", "none"]
-QUICKLY = ["--profile", str(PROFILE), "--transport", "http", "--only", "fleet.*"]
+SHORT_RUN = ["--profile", str(PROFILE), "--transport", "http", "--only", "fleet.*"]
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -165,40 +168,40 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
-    while not is_so():
+    while not condition():
         assert time.monotonic() < end
         time.sleep(0.1)
 
 
 @pytest.mark.docker
-def test_the_whole_way_after_a_run_that_was_killed_and_what_is_kept(cli: Cli, engine: Any) -> None:
+def test_a_run_in_containers_removes_leftovers_of_a_killed_run_and_can_keep_its_own(cli: Cli, engine: Any) -> None:
     killed = start()
-    wait_until(lambda: len(_left(engine)) >= 2)
+    wait_until(lambda: len(_leftovers(engine)) >= 2)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    left = {thing.name for thing in _left(engine)}
+    left = {thing.name for thing in _leftovers(engine)}
     assert len(left) >= 2
 
-    result = cli(*CONTAINERS, *QUICKLY, "--keep", timeout=240)
+    result = cli(*CONTAINERS, *SHORT_RUN, "--keep", timeout=240)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr
-    assert all(f"removing {name}, which a run that was killed has left" in result.stderr for name in left)
-    assert "Elasticsearch is ready after" in result.stderr
-    assert "Fleet Server is ready after" in result.stderr
+    removed = [line for line in result.stderr.splitlines() if "removing" in line]
+    assert all(any(name in line for line in removed) for name in left)
+    assert re.search("Elasticsearch .*ready", result.stderr)
+    assert re.search("Fleet Server .*ready", result.stderr)
     assert len([line for line in result.stdout.splitlines() if line.startswith("passed")]) > 80
 
-    removals = [line.partition("running: ")[2] for line in result.stderr.splitlines() if " is left running: " in line]
-    removals += [line.partition("is left: ")[2] for line in result.stderr.splitlines() if " is left: " in line]
+    removals = re.findall("docker (?:network )?rm .*", result.stderr)
     assert len(removals) == 3
     for removal in removals:
         subprocess.run(removal.split(), check=True, capture_output=True)
 
 
 @pytest.mark.docker
-def test_an_interrupted_start_leaves_nothing(engine: Any) -> None:
+def test_an_interrupted_start_leaves_nothing_behind(engine: Any) -> None:
     process = start()
-    wait_until(lambda: any(hasattr(thing, "logs") for thing in _left(engine)))
+    wait_until(lambda: any(hasattr(thing, "logs") for thing in _leftovers(engine)))
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)
     assert process.returncode == 2, output
@@ -209,18 +212,18 @@ def test_an_interrupted_start_leaves_nothing(engine: Any) -> None:
 def test_a_container_that_ends_shows_the_end_of_its_log(cli: Cli, engine: Any) -> None:
     result = cli(*CONTAINERS, "--elasticsearch-image", ENDING_IMAGE, timeout=120)
     assert result.returncode == 2
-    assert "its log ends with" in result.stderr
+    assert "log" in result.stderr
     assert "nonesuch" in result.stderr
 
 
 @pytest.mark.docker
-def test_an_image_that_cannot_be_had_is_said(cli: Cli, engine: Any) -> None:
+def test_an_image_that_cannot_be_pulled_is_an_error(cli: Cli, engine: Any) -> None:
     result = cli(*CONTAINERS, "--elasticsearch-image", "127.0.0.1:1/nothing:here", timeout=120)
     assert result.returncode == 2
-    assert "the image 127.0.0.1:1/nothing:here cannot be pulled" in result.stderr.splitlines()[-1]
+    assert "127.0.0.1:1/nothing:here" in result.stderr.splitlines()[-1]
 
 
-def test_without_an_engine_that_is_said(cli: Cli) -> None:
+def test_a_missing_container_engine_is_an_error(cli: Cli) -> None:
     result = cli("run", "--target", "fleet-server", env={"DOCKER_HOST": "unix:///nowhere.sock"})
     assert result.returncode == 2
-    assert "no container engine answers" in one_line(result)
+    assert "container engine" in one_line(result)

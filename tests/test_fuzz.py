@@ -1,7 +1,7 @@
-"""Bytes, frames, headers and sequences that nobody in their right mind would send, against the mock server.
+"""Fuzzing of the mock server with random and mutated bytes, frames, headers and sequences.
 
-It must not crash, must leave nothing unanswered, must not grow without bound, and what it answers must keep to
-whatever every reply must keep to. OPAMP_NIGHTLY=1 tries 100,000 inputs and more.
+The server must not crash, must answer everything, must not grow without bound, and each reply must pass the checks of
+every reply. OPAMP_NIGHTLY=1 tries more than 100,000 inputs.
 """
 
 import gzip
@@ -28,7 +28,7 @@ AGENTS = [Agent("fuzz", bytes([number]) * 16, EVERY_CAPABILITY) for number in ra
 
 
 def inputs(nightly: int, always: int) -> settings:
-    """Bound how many inputs are tried; every one has all the time it needs."""
+    """Return settings with a maximum number of inputs, and without a deadline for one input."""
     return settings(
         max_examples=nightly if NIGHTLY else always,
         deadline=None,
@@ -39,10 +39,10 @@ def inputs(nightly: int, always: int) -> settings:
 
 
 def corpus() -> list[bytes]:
-    """Messages that are right, one of each kind, to be mutated."""
+    """Return valid messages, one of each kind, for mutation."""
     agent = AGENTS[0]
     agent.custom_capabilities = ("io.example.fuzz",)
-    right = [
+    valid = [
         agent.full_status(),
         agent.full_status(flags=REQUEST_INSTANCE_UID),
         agent.check_in(),
@@ -59,7 +59,7 @@ def corpus() -> list[bytes]:
         sample_messages.unhealthy(agent),
         sample_messages.with_newer_fields(agent),
     ]
-    return [message.SerializeToString() for message in right]
+    return [message.SerializeToString() for message in valid]
 
 
 CORPUS = corpus()
@@ -67,7 +67,7 @@ CORPUS = corpus()
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A message of the corpus with some bytes changed, put in, taken out, doubled, or of another in its place."""
+    """A message of the corpus with some bytes replaced, inserted, removed, repeated, or taken from another message."""
     data = bytearray(draw(st.sampled_from(CORPUS)))
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, len(data)))
@@ -95,7 +95,7 @@ def server() -> Iterator[InMemory]:
 
 
 def check_reply(sent: bytes, body: bytes) -> None:
-    """A reply is a ServerToAgent, addressed to the sender, that keeps to what every reply must keep to."""
+    """Assert that a reply is a ServerToAgent that passes the checks of every reply."""
     reply = pb.ServerToAgent.FromString(body)
     assert reply.ListFields()
     try:
@@ -114,7 +114,7 @@ def check_replies(answers: list[tuple[bytes, bytes]]) -> None:
 
 @given(bodies)
 @inputs(nightly=40_000, always=600)
-def test_any_body_is_answered(server: InMemory, body: bytes) -> None:
+def test_every_body_is_answered(server: InMemory, body: bytes) -> None:
     answer = server.request(body)
     assert answer.status == 200
     check_reply(body, answer.body)
@@ -122,7 +122,7 @@ def test_any_body_is_answered(server: InMemory, body: bytes) -> None:
 
 @given(bodies, st.sampled_from(["gzip", "identity", "GZIP", "deflate", "gzip, gzip", ""]), st.booleans())
 @inputs(nightly=20_000, always=300)
-def test_any_encoding_is_answered(server: InMemory, body: bytes, encoding: str, is_compressed: bool) -> None:
+def test_every_encoding_is_answered(server: InMemory, body: bytes, encoding: str, is_compressed: bool) -> None:
     data = gzip.compress(body) if is_compressed else body
     headers = {"content-type": CONTENT_TYPE, "content-encoding": encoding, "accept-encoding": "gzip;q=0.5, *"}
     answer = server.request(data, headers=headers)
@@ -141,7 +141,7 @@ token = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, 
     st.dictionaries(st.one_of(token, st.sampled_from(["content-type", "range", "authorization"])), token, max_size=4),
 )
 @inputs(nightly=20_000, always=300)
-def test_any_request_is_answered(
+def test_every_request_is_answered(
     server: InMemory, body: bytes, method: str, path: str, headers: dict[str, str]
 ) -> None:
     answer = server.request(body, method, path, headers)
@@ -155,7 +155,7 @@ frames = st.one_of(
 
 @given(st.lists(frames, max_size=8))
 @inputs(nightly=20_000, always=300)
-def test_any_sequence_on_a_websocket_is_answered(server: InMemory, sequence: list[bytes | str]) -> None:
+def test_every_sequence_on_a_websocket_is_answered(server: InMemory, sequence: list[bytes | str]) -> None:
     accepted, *answers = server.talk(sequence)
     assert accepted["type"] == "websocket.accept"
     assert len(answers) == len(sequence)
@@ -168,22 +168,22 @@ def test_any_sequence_on_a_websocket_is_answered(server: InMemory, sequence: lis
 @pytest.mark.parametrize(
     "deviation", ["error.excludes-other-fields", "identification.s2a-matches", "bad-request.respond"]
 )
-def test_the_checks_of_replies_are_not_for_show(deviation: str) -> None:
+def test_the_checks_of_replies_can_fail(deviation: str) -> None:
     with InMemory(Settings(deviations=(DEVIATIONS[deviation],))) as server:
         answers = [(body, server.request(body).body) for body in [b"\xff", *CORPUS]]
     with pytest.raises(AssertionError):
         check_replies(answers)
 
 
-def test_nothing_is_left_of_connections_that_have_ended(server: InMemory) -> None:
-    """Runs last: whatever was tried before, nobody lives on a WebSocket any more."""
+def test_ended_connections_are_removed(server: InMemory) -> None:
+    """This runs after the other tests of this server: no WebSocket may still be registered."""
     assert not server.service.connections.are_any()
 
 
 @given(st.lists(st.one_of(st.binary(max_size=300), st.sampled_from(CORPUS)), min_size=1, max_size=6))
 @inputs(nightly=2_000, always=60)
-def test_bytes_on_a_socket_do_not_end_the_server(tcp_server: MockServer, parts: list[bytes]) -> None:
-    """Below HTTP: lines, headers and frames of any kind; the server may hang up, and goes on with others."""
+def test_bytes_on_a_socket_do_not_stop_the_server(tcp_server: MockServer, parts: list[bytes]) -> None:
+    """Lines, headers and frames of any kind. The server may close the connection, and must accept new ones."""
     parts_of_url = urlsplit(tcp_server.url)
     opening = (
         b"GET /v1/opamp HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -1,4 +1,7 @@
-"""The ledger beside the specification's text, which is not part of the project: OPAMP_SPECIFICATION says where it is."""
+"""The ledger compared with the text of the specification.
+
+The text is not part of the project: OPAMP_SPECIFICATION has its path.
+"""
 
 import os
 from pathlib import Path
@@ -12,7 +15,7 @@ from support.command_line import Cli, one_line
 SPECIFICATION = """
 # OpAMP
 
-The server MUST sing. Nobody listens, e.g. to
+The server MUST sing. No agent listens, e.g. to
 the second line.
 
 ## Songs
@@ -34,27 +37,31 @@ the second line.
 def specification() -> Path:
     path = os.environ.get("OPAMP_SPECIFICATION", "")
     if not path:
-        pytest.skip("the specification's text is not here: OPAMP_SPECIFICATION does not say where it is")
+        pytest.skip("needs the text of the specification: set OPAMP_SPECIFICATION to its path")
     return Path(path)
 
 
 def test_the_ledger_has_every_sentence_of_the_specification(cli: Cli, specification: Path) -> None:
     result = cli("ledger", "check", specification)
-    assert result.stdout == "no difference from the ledger of v0.18.0\n"
+    assert result.stdout.startswith("no difference")
     assert result.returncode == 0
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "expected"),
     [
         ("Server SHOULD compress", "Server MUST compress", "changed  #plain-http-transport: http.response-compression"),
         ("\n## Operation\n", "\n## Operation\n\nThe Server MUST sing.\n", "new      #operation line"),
-        ("The Server SHOULD compress the response if", "Nothing is said of", "gone     #plain-http-transport: http."),
+        (
+            "The Server SHOULD compress the response if",
+            "There is nothing about",
+            "gone     #plain-http-transport: http.",
+        ),
     ],
     ids=["changed", "new", "gone"],
 )
-def test_a_sentence_that_is_not_the_ledgers(
-    cli: Cli, specification: Path, tmp_path: Path, before: str, after: str, told: str
+def test_a_sentence_that_differs_from_the_ledger(
+    cli: Cli, specification: Path, tmp_path: Path, before: str, after: str, expected: str
 ) -> None:
     text = specification.read_text(encoding="utf-8")
     assert before in text
@@ -62,25 +69,25 @@ def test_a_sentence_that_is_not_the_ledgers(
     changed.write_text(text.replace(before, after), encoding="utf-8")
     result = cli("ledger", "check", changed)
     assert result.returncode == 1
-    assert told in result.stdout
+    assert expected in result.stdout
 
 
-def test_a_file_that_is_no_specification(cli: Cli, tmp_path: Path) -> None:
+def test_a_file_that_is_not_the_specification(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "nothing.md"
-    assert "cannot read" in one_line(cli("ledger", "check", path))
+    assert "nothing.md" in one_line(cli("ledger", "check", path))
     path.write_bytes(b"\xff\xfe")
-    assert "not UTF-8" in one_line(cli("ledger", "check", path))
+    assert "UTF-8" in one_line(cli("ledger", "check", path))
     path.write_text("# Hello\n\nNothing here.\n")
     result = cli("ledger", "check", path)
-    assert "not the text of a specification" in one_line(result)
+    assert "specification" in one_line(result)
     assert result.returncode == 2
 
 
-def test_sentences() -> None:
+def test_a_text_is_divided_into_sentences() -> None:
     found = {sentence.text: sentence for sentence in sentences(SPECIFICATION)}
     assert list(found) == [
         "The server MUST sing.",
-        "Nobody listens, e.g. to the second line.",
+        "No agent listens, e.g. to the second line.",
         "The agent SHOULD clap.",
         "It MAY dance.",
         "This field MUST be set.",
@@ -93,19 +100,19 @@ def test_sentences() -> None:
         "It MAY dance.",
         "This field MUST be set.",
     ]
-    listens = found["Nobody listens, e.g. to the second line."]
-    assert (listens.section, listens.first_line, listens.last_line) == ("opamp", 4, 5)
+    wrapped = found["No agent listens, e.g. to the second line."]
+    assert (wrapped.section, wrapped.first_line, wrapped.last_line) == ("opamp", 4, 5)
 
 
-def test_without_proto_files_their_sentences_are_left_out() -> None:
+def test_sentences_of_proto_files_are_ignored_without_these_files() -> None:
     in_proto = [requirement for requirement in load().values() if requirement.proto_sentences]
     without = {difference.about for difference in compare(load(), SPECIFICATION, [])}
-    beside = {difference.about for difference in compare(load(), SPECIFICATION, ["// Nothing."])}
-    assert {requirement.id for requirement in in_proto} <= beside
+    with_empty_file = {difference.about for difference in compare(load(), SPECIFICATION, ["// Nothing."])}
+    assert {requirement.id for requirement in in_proto} <= with_empty_file
     assert any(requirement.id not in without for requirement in in_proto)
 
 
 def test_the_summary_counts_every_statement(cli: Cli) -> None:
     summary = cli("ledger", "summary").stdout
-    assert summary.startswith("463 statements of OpAMP v0.18.0:")
-    assert "33 statements of the specification's main branch only" in summary
+    assert summary.startswith("463 statements ")
+    assert "\n33 statements " in summary

@@ -20,12 +20,12 @@ def server() -> Iterator[MockServer]:
         yield server
 
 
-def test_the_live_page_is_only_looked_at(server: MockServer) -> None:
+def test_the_live_page_is_read_only(server: MockServer) -> None:
     for path in ("", "/"):
         assert status_of(server, "POST", path, b"") == 405
 
 
-def test_the_live_page_is_for_this_machine_alone() -> None:
+def test_the_live_page_is_only_for_loopback_addresses() -> None:
     with MockServer(Settings(control=True, host="0.0.0.0")) as server:
         server.control_url = server.url.replace("0.0.0.0", "127.0.0.1").replace("/v1/opamp", "/control")
         assert status_of(server, "GET", "/") == 403
@@ -38,48 +38,48 @@ def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield browser
 
 
-def shows(chromium: Any, name: str, is_shown: Callable[[str], bool]) -> str:
-    """Wait until an element has the text that is wanted."""
+def wait_for_text(chromium: Any, name: str, condition: Callable[[str], bool]) -> str:
+    """Wait until the text of an element meets a condition; return the text."""
     deadline = time.monotonic() + 10
     while True:
         text: str = chromium.find_element("id", name).text
-        if is_shown(text):
+        if condition(text):
             return text
         assert time.monotonic() < deadline, text
         time.sleep(0.05)
 
 
-def test_the_live_page_shows_what_happens(chromium: Any) -> None:
+def test_the_live_page_shows_deviations_agents_and_messages(chromium: Any) -> None:
     with MockServer(Settings(control=True)) as server:
         chromium.get(f"{server.control_url}/")
-        shows(chromium, "state", lambda text: text == "serving")
-        shows(chromium, "deviations", lambda text: text.startswith("none"))
+        wait_for_text(chromium, "state", lambda text: text == "serving")
+        wait_for_text(chromium, "deviations", lambda text: text.startswith("none"))
         agent = Agent("control")
         send(server, agent.full_status())
         send(server, b"\xff")
-        shows(chromium, "messages", lambda text: text.count("\n") >= 1 and "BadRequest: " in text)
+        wait_for_text(chromium, "messages", lambda text: text.count("\n") >= 1 and "BadRequest: " in text)
         uid = agent.instance_uid.hex()
-        assert uid in shows(chromium, "agents", lambda text: uid in text and "healthy" in text)
+        assert uid in wait_for_text(chromium, "agents", lambda text: uid in text and "healthy" in text)
         assert uid in chromium.find_element("id", "messages").text
         ask(server, "PUT", "/deviations", {"active": ["fleet.request-uid.echo"]})
-        shows(chromium, "deviations", lambda text: "fleet.request-uid.echo: " in text)
+        wait_for_text(chromium, "deviations", lambda text: "fleet.request-uid.echo: " in text)
         ask(server, "POST", "/reset")
-        shows(chromium, "agents", lambda text: text == "")
-        shows(chromium, "messages", lambda text: text == "")
+        wait_for_text(chromium, "agents", lambda text: text == "")
+        wait_for_text(chromium, "messages", lambda text: text == "")
         assert accessibility_problems(chromium) == []
         assert complaints(chromium) == []
-    shows(chromium, "state", lambda text: text == "not reachable")
+    wait_for_text(chromium, "state", lambda text: text == "not reachable")
 
 
 def test_the_live_page_asks_for_a_key(chromium: Any) -> None:
     with MockServer(Settings(control=True, enrollment_keys=(KEY,))) as server:
         chromium.get(f"{server.control_url}/")
-        shows(chromium, "state", lambda text: text == "locked")
+        wait_for_text(chromium, "state", lambda text: text == "locked")
         assert accessibility_problems(chromium) == []
         chromium.find_element("id", "key").send_keys("schlüssel\n")
-        shows(chromium, "state", lambda text: text == "locked")
+        wait_for_text(chromium, "state", lambda text: text == "locked")
         chromium.find_element("id", "key").send_keys("wrong\n")
-        shows(chromium, "state", lambda text: text == "locked")
+        wait_for_text(chromium, "state", lambda text: text == "locked")
         chromium.find_element("id", "key").clear()
         chromium.find_element("id", "key").send_keys(f"{KEY}\n")
-        shows(chromium, "state", lambda text: text == "serving")
+        wait_for_text(chromium, "state", lambda text: text == "serving")

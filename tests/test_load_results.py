@@ -1,4 +1,4 @@
-"""What a load test counts, what its verdict is, and what may be asked of it. Locust is not needed here."""
+"""The counts, the verdict and the options of a load test. These tests do not need Locust."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from opamp_conformance.results.verdicts import ExitCode
 # ---- counting
 
 
-def test_what_processes_count_adds_up() -> None:
+def test_counts_of_processes_are_merged() -> None:
     one, other = Counts(started_at=10.0), Counts(started_at=9.0)
     for counts, at in ((one, 10.5), (other, 10.7)):
         counts.messages = counts.answered = 2
@@ -41,7 +41,7 @@ def test_what_processes_count_adds_up() -> None:
     assert (total.started_at, total.whole_at, total.last_at) == (9.0, 10.7, 10.7)
 
 
-def test_percentiles_are_near() -> None:
+def test_percentiles_are_at_most_ten_percent_too_high() -> None:
     histogram = Histogram()
     for number in range(1, 1001):
         histogram.add(number / 1000)
@@ -53,7 +53,7 @@ def test_percentiles_are_near() -> None:
     assert Histogram().percentile(50) is None
 
 
-def test_the_share_of_each_process_is_its_own() -> None:
+def test_each_process_has_its_own_part_of_the_fleet() -> None:
     shares = [Fleet(10, Behaviour(asks=0.5), ramp=10, seed="s", index=index, of=3) for index in range(3)]
     assert [len(share) for share in shares] == [4, 3, 3]
     assert sorted(agent.due for share in shares for agent in share.agents) == list(range(10))
@@ -83,12 +83,12 @@ def test_conditions(text: str, values: dict[str, float], holds: bool) -> None:
 
 
 @pytest.mark.parametrize("text", ["p99>500", "p99", "p98>1s", "violations>1%", "rate>5s", "p99=1s", "", "p99>-1s"])
-def test_conditions_that_are_none(text: str) -> None:
+def test_invalid_conditions(text: str) -> None:
     with pytest.raises(InconclusiveError):
         Condition.parse(text)
 
 
-def test_what_was_not_measured_cannot_be_told() -> None:
+def test_a_condition_on_a_missing_measure() -> None:
     assert Condition.parse("p50>1s").holds({**measures(), "p50": None}) is None
     assert Condition.parse("enrolled_in>1s").holds({**measures(), "enrolled_in": None}) is True
 
@@ -99,8 +99,8 @@ def test_times(text: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "s", "1 d", "-1s", "1s1"])
-def test_times_that_are_none(text: str) -> None:
-    with pytest.raises(InconclusiveError, match="not a time"):
+def test_invalid_times(text: str) -> None:
+    with pytest.raises(InconclusiveError, match="time"):
         seconds(text)
 
 
@@ -116,11 +116,11 @@ def test_the_verdict() -> None:
     assert code(answered) is ExitCode.CONFORMANT
     assert code(answered, "not_enrolled>0") is ExitCode.NOT_CONFORMANT
     answered.violate("identification.new-instance-uid.uuidv7", "")
-    assert code(answered, "violations>0") is ExitCode.CONFORMANT  # It is a SHOULD.
+    assert code(answered, "violations>0") is ExitCode.CONFORMANT  # The requirement is a SHOULD.
     assert code(answered, "warnings>0") is ExitCode.NOT_CONFORMANT
 
 
-def test_what_a_condition_needs_and_nobody_measured_is_not_passed() -> None:
+def test_a_run_without_a_needed_measure_does_not_pass() -> None:
     refused = Counts(messages=5, answered=5, started_at=1.0, last_at=2.0)
 
     def code(text: str) -> ExitCode:
@@ -141,7 +141,7 @@ def options(**given: Any) -> LoadOptions:
     return LoadOptions.of({option.dest: option.default for option in OPTIONS} | given)
 
 
-def test_hosts_that_are_this_machine() -> None:
+def test_loopback_hosts() -> None:
     assert is_loopback("127.0.0.1")
     assert is_loopback("127.8.9.10")
     assert is_loopback("::1")
@@ -151,7 +151,7 @@ def test_hosts_that_are_this_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "behaviour", "may"),
+    ("given", "behaviour", "is_allowed"),
     [
         ({"agents": 20}, Behaviour(polls=False), True),
         ({"agents": 21}, Behaviour(polls=False), False),
@@ -163,9 +163,9 @@ def test_hosts_that_are_this_machine() -> None:
         ({"agents": 601, "interval": "30s", "i_may_load_this_host": True}, Behaviour(), True),
     ],
 )
-def test_other_hosts_need_leave(given: dict[str, Any], behaviour: Behaviour, may: bool) -> None:
+def test_other_hosts_need_permission(given: dict[str, Any], behaviour: Behaviour, is_allowed: bool) -> None:
     chosen = options(**given)
-    if may:
+    if is_allowed:
         assert chosen.require_permission("http://192.0.2.1", behaviour) == "http://192.0.2.1/v1/opamp"
     else:
         with pytest.raises(InconclusiveError, match="--i-may-load-this-host"):
@@ -173,7 +173,7 @@ def test_other_hosts_need_leave(given: dict[str, Any], behaviour: Behaviour, may
     assert chosen.require_permission("http://127.0.0.1:1", behaviour)
 
 
-def test_leave_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permission_by_an_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPAMP_I_MAY_LOAD_THIS_HOST", "1")
     assert options(agents=10_000).require_permission("http://192.0.2.1", Behaviour())
 
@@ -181,24 +181,24 @@ def test_leave_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("churn = 2", "a share between 0 and 1"),
-        ("churn = true", "a share"),
-        ("outage_every = -1", "a number of intervals"),
-        ("polls = false", "'polls'"),
-        ("chrun = 0.1", "'chrun'"),
-        ("churn 0.1", "not TOML"),
+        ("churn = 2", "churn"),
+        ("churn = true", "churn"),
+        ("outage_every = -1", "outage_every"),
+        ("polls = false", "polls"),
+        ("chrun = 0.1", "chrun"),
+        ("churn 0.1", "TOML"),
     ],
 )
-def test_mixes_that_are_none(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_mixes(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "mix.toml"
     path.write_text(text)
     with pytest.raises(InconclusiveError, match=message):
         options(mix=str(path)).behaviour(Behaviour(), "mixed")
 
 
-def test_a_mix_is_for_the_scenario_of_that_name(tmp_path: Path) -> None:
+def test_a_mix_is_only_for_the_scenario_mixed(tmp_path: Path) -> None:
     path = tmp_path / "mix.toml"
     path.write_text("churn = 0.5\noutage_every = 3")
     assert options(mix=str(path)).behaviour(Behaviour(), "mixed") == Behaviour(churn=0.5, outage_every=3)
-    with pytest.raises(InconclusiveError, match="for the scenario mixed"):
+    with pytest.raises(InconclusiveError, match="mixed"):
         options(mix=str(path)).behaviour(Behaviour(), "steady")

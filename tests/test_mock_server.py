@@ -1,4 +1,4 @@
-"""The mock server by itself: what it lets in, and how its parts answer."""
+"""The mock server: the requests that it accepts, and the replies of its parts."""
 
 import gzip
 import http.client
@@ -32,7 +32,7 @@ def server() -> Iterator[MockServer]:
 
 
 @pytest.fixture(scope="module")
-def impatient() -> Iterator[MockServer]:
+def server_with_short_timeout() -> Iterator[MockServer]:
     with MockServer(Settings(limits=Limits(request_seconds=0.3))) as server:
         yield server
 
@@ -40,8 +40,10 @@ def impatient() -> Iterator[MockServer]:
 def post(server: MockServer, body: bytes, method: str = "POST", path: str = "", **headers: str) -> tuple[int, bytes]:
     parts = urlsplit(server.url)
     with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
-        named = {name.replace("_", "-"): value for name, value in {"Content_Type": CONTENT_TYPE, **headers}.items()}
-        connection.request(method, path or parts.path, body, {k: v for k, v in named.items() if v})
+        with_dashes = {
+            name.replace("_", "-"): value for name, value in {"Content_Type": CONTENT_TYPE, **headers}.items()
+        }
+        connection.request(method, path or parts.path, body, {k: v for k, v in with_dashes.items() if v})
         response = connection.getresponse()
         return response.status, response.read()
 
@@ -73,16 +75,14 @@ def test_an_acknowledgement(server: MockServer) -> None:
         ({"Content_Encoding": "identity"}, 200),
     ],
 )
-def test_what_is_refused_by_http(server: MockServer, arguments: dict[str, str], status: int) -> None:
+def test_http_status_codes(server: MockServer, arguments: dict[str, str], status: int) -> None:
     assert post(server, message().SerializeToString(), **arguments)[0] == status
 
 
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["whole", "chunked"])
 @pytest.mark.parametrize("cut", [0, 30, 250])
-def test_a_request_that_asks_for_http_2_is_answered_as_any_other(
-    server: MockServer, cut: int, is_chunked: bool
-) -> None:
-    """As Java's HTTP client does in every request, and again on the same connection."""
+def test_a_request_to_upgrade_to_http_2_is_answered_over_http_1(server: MockServer, cut: int, is_chunked: bool) -> None:
+    """The HTTP client of Java requests this upgrade in every request on a connection."""
     parts = urlsplit(server.url)
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5) as connection:
         answers = connection.makefile("rb")
@@ -109,7 +109,7 @@ def test_a_request_that_asks_for_http_2_is_answered_as_any_other(
 
 
 @pytest.mark.parametrize("connection", ["upgrade", "close, upgrade"])
-def test_what_else_a_connection_is_told_counts(server: MockServer, connection: str) -> None:
+def test_other_values_of_the_connection_header_are_respected(server: MockServer, connection: str) -> None:
     headers = {"Connection": connection, "Upgrade": "h2c", "Content-Type": CONTENT_TYPE}
     parts = urlsplit(server.url)
     with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as client:
@@ -119,7 +119,7 @@ def test_what_else_a_connection_is_told_counts(server: MockServer, connection: s
         assert response.will_close == ("close" in connection)
 
 
-def test_a_connection_of_http_1_0_ends_with_its_answer(server: MockServer) -> None:
+def test_an_upgrade_request_of_http_1_0_ends_with_its_response(server: MockServer) -> None:
     parts = urlsplit(server.url)
     body = message().SerializeToString()
     head = f"POST {parts.path} HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Type: {CONTENT_TYPE}\r\n"
@@ -129,11 +129,11 @@ def test_a_connection_of_http_1_0_ends_with_its_answer(server: MockServer) -> No
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_a_tunnel_is_refused(server: MockServer) -> None:
+def test_connect_is_refused(server: MockServer) -> None:
     assert post(server, b"", "CONNECT")[0] == 405
 
 
-def test_a_body_may_be_as_large_as_the_limit_and_no_larger(server: MockServer) -> None:
+def test_the_maximum_size_of_a_body(server: MockServer) -> None:
     room = 1000 - message(custom_message=pb.CustomMessage(data=b"x" * 900)).ByteSize()
     exactly = message(custom_message=pb.CustomMessage(data=b"x" * (900 + room))).SerializeToString()
     assert len(exactly) == 1000
@@ -142,7 +142,7 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(server: MockServer) -
     assert post(server, b"x" * 200_000)[0] == 413
 
 
-def test_a_compressed_body_counts_as_what_it_becomes(server: MockServer) -> None:
+def test_the_maximum_size_applies_to_a_decompressed_body(server: MockServer) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     assert len(bomb) > 1000
     small_bomb = gzip.compress(bytes(100_000))
@@ -155,7 +155,9 @@ def test_a_compressed_body_counts_as_what_it_becomes(server: MockServer) -> None
 @pytest.mark.parametrize(
     ("accepted", "compressed"), [("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("br", False)]
 )
-def test_responses_are_compressed_for_who_takes_it(server: MockServer, accepted: str, compressed: bool) -> None:
+def test_responses_are_compressed_if_the_client_accepts_gzip(
+    server: MockServer, accepted: str, compressed: bool
+) -> None:
     _, body = post(server, message().SerializeToString(), Accept_Encoding=accepted)
     assert body.startswith(b"\x1f\x8b") is compressed
 
@@ -179,7 +181,7 @@ def test_enrollment_keys(authorization: str, status: int) -> None:
 
 
 def raw(server: MockServer, *parts: bytes) -> bytes:
-    """Send parts as they are and read until the server closes."""
+    """Send parts unchanged, and read until the server closes the connection."""
     address = urlsplit(server.url)
     received = b""
     with socket.create_connection((address.hostname, address.port or 0), timeout=10) as connection:
@@ -187,7 +189,7 @@ def raw(server: MockServer, *parts: bytes) -> bytes:
             for part in parts:
                 connection.sendall(part)
         except OSError:
-            pass  # It has refused already.
+            pass  # The server has already refused the request.
         while True:
             try:
                 data = connection.recv(65536)
@@ -214,18 +216,18 @@ def test_endless_headers_are_refused(server: MockServer) -> None:
     ],
     ids=["silence", "half a line", "half the headers", "half the body"],
 )
-def test_half_a_request_is_not_waited_for(impatient: MockServer, beginning: bytes) -> None:
+def test_an_incomplete_request_times_out(server_with_short_timeout: MockServer, beginning: bytes) -> None:
     began = time.monotonic()
-    assert b" 408 " in raw(impatient, beginning)
+    assert b" 408 " in raw(server_with_short_timeout, beginning)
     assert time.monotonic() - began < 5
 
 
-def test_a_slow_request_on_a_kept_connection_is_not_waited_for(impatient: MockServer) -> None:
+def test_an_incomplete_request_on_a_keep_alive_connection_times_out(server_with_short_timeout: MockServer) -> None:
     body = message().SerializeToString()
     whole = b"POST /v1/opamp HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n" % len(body)
     half = b"POST /v1/opamp HTTP/1.1\r\n"
     for parts in ([whole + body, half], [whole + body + half]):
-        answers = raw(impatient, *parts)
+        answers = raw(server_with_short_timeout, *parts)
         assert b" 200 " in answers
         assert b" 408 " in answers
 
@@ -239,8 +241,8 @@ def whole(body: bytes, *, version: str = "1.1", method: str = "POST", headers: s
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.05])
-def test_requests_that_come_together_are_answered_in_their_order(delay: float) -> None:
-    """Also those that wait, and those that need no waiting behind one that does."""
+def test_pipelined_requests_are_answered_in_order(delay: float) -> None:
+    """The order is kept if a fast request follows a slow one."""
     messages = [message(sequence_num=number) for number in range(40)]
     last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with MockServer(Settings(delays=Delays(delay, delay))) as server:
@@ -253,7 +255,7 @@ def test_requests_that_come_together_are_answered_in_their_order(delay: float) -
 
 
 @pytest.mark.parametrize("many", [16, 17, 40])
-def test_after_many_requests_at_once_the_connection_goes_on(server: MockServer, many: int) -> None:
+def test_a_connection_works_after_many_pipelined_requests(server: MockServer, many: int) -> None:
     request = whole(message().SerializeToString())
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port or 0), timeout=5) as connection:
@@ -267,35 +269,35 @@ def test_after_many_requests_at_once_the_connection_goes_on(server: MockServer, 
 
 @pytest.mark.parametrize("delay", [0.0, 0.1])
 @pytest.mark.parametrize(
-    ("behind", "status"),
+    ("following", "status"),
     [
         (b"EHLO opamp\r\n\r\n", b"400"),
         (b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 600_000, b"431"),
         (b"POST /v1/opamp HTTP/1.1\r\n", b"408"),
     ],
 )
-def test_a_request_is_answered_before_what_comes_behind_it_is_refused(
-    delay: float, behind: bytes, status: bytes
+def test_a_request_is_answered_before_the_invalid_data_after_it_is_refused(
+    delay: float, following: bytes, status: bytes
 ) -> None:
     settings = Settings(delays=Delays(delay, delay), limits=Limits(request_seconds=0.05 if status == b"408" else 5))
     with MockServer(settings) as server:
-        answers = raw(server, whole(message().SerializeToString()) + behind)
+        answers = raw(server, whole(message().SerializeToString()) + following)
     assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", status]
 
 
-def test_headers_that_come_at_once_have_a_limit_too(server: MockServer) -> None:
+def test_complete_headers_have_a_maximum_size(server: MockServer) -> None:
     request = whole(message().SerializeToString(), headers=f"X: {'y' * 66_000}\r\n")
     assert raw(server, request).startswith(b"HTTP/1.1 431")
-    behind_another = whole(message().SerializeToString()) + request
-    assert re.findall(rb"HTTP/1.1 (\d+)", raw(server, behind_another)) == [b"200", b"431"]
+    after_another = whole(message().SerializeToString()) + request
+    assert re.findall(rb"HTTP/1.1 (\d+)", raw(server, after_another)) == [b"200", b"431"]
 
 
-def test_a_request_in_pieces_is_one_request(server: MockServer) -> None:
+def test_a_request_in_several_pieces(server: MockServer) -> None:
     request = whole(message().SerializeToString(), headers="Connection: close\r\n")
     assert b"HTTP/1.1 200 OK" in raw(server, *(request[at : at + 7] for at in range(0, len(request), 7)))
 
 
-def test_a_body_in_chunks_is_one_body(server: MockServer) -> None:
+def test_a_chunked_body(server: MockServer) -> None:
     body = message().SerializeToString()
     head = f"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Type: {CONTENT_TYPE}\r\nConnection: close\r\n"
     chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
@@ -303,13 +305,13 @@ def test_a_body_in_chunks_is_one_body(server: MockServer) -> None:
     assert pb.ServerToAgent.FromString(answer.partition(b"\r\n\r\n")[2]).flags
 
 
-def test_http_1_0_ends_with_its_answer(server: MockServer) -> None:
+def test_http_1_0_has_no_keep_alive(server: MockServer) -> None:
     answer = raw(server, whole(message().SerializeToString(), version="1.0", headers="Connection: keep-alive\r\n"))
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert b"connection: close" in answer
 
 
-def test_head_brings_no_body(server: MockServer) -> None:
+def test_a_head_response_has_no_body(server: MockServer) -> None:
     answer = raw(server, b"HEAD /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 404")
@@ -317,13 +319,13 @@ def test_head_brings_no_body(server: MockServer) -> None:
     assert body == b""
 
 
-def test_who_expects_to_go_on_is_told_to(server: MockServer) -> None:
+def test_expect_100_continue(server: MockServer) -> None:
     request = whole(message().SerializeToString(), headers="Expect: 100-continue\r\nConnection: close\r\n")
     answer = raw(server, request)
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
-def test_what_is_no_http_is_told_so(server: MockServer) -> None:
+def test_data_that_is_not_http_is_a_400(server: MockServer) -> None:
     assert raw(server, b"EHLO opamp\r\n\r\n").startswith(b"HTTP/1.1 400")
 
 
@@ -332,8 +334,8 @@ def send_for_ever(connection: socket.socket, data: bytes) -> None:
         connection.sendall(data)
 
 
-def test_a_client_that_reads_no_answers_gets_no_more_of_them() -> None:
-    """What it sends meanwhile is not read, so that neither side keeps more and more."""
+def test_a_client_that_does_not_read_responses_is_not_read() -> None:
+    """The server stops reading from this client, so that its buffers do not grow."""
     requests = whole(message().SerializeToString()) * 200
     with MockServer(Settings(limits=Limits(drain_seconds=0.5))) as server:
         address = urlsplit(server.url)
@@ -345,7 +347,7 @@ def test_a_client_that_reads_no_answers_gets_no_more_of_them() -> None:
         assert post(server, message().SerializeToString())[0] == 200
 
 
-def test_an_answer_that_fails_is_a_500(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_is_a_500(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("on purpose")
 
@@ -363,13 +365,13 @@ def test_a_plain_server_accepts_any_disconnect() -> None:
         assert not pb.ServerToAgent.FromString(post(server, sent.SerializeToString())[1]).HasField("error_response")
 
 
-def test_a_deviation_from_what_is_not_promised() -> None:
+def test_a_deviation_of_another_contract_is_refused() -> None:
     deviations = (DEVIATIONS["fleet.disconnect.enrolled"],)
-    with pytest.raises(DeviationError, match="does not have"):
+    with pytest.raises(DeviationError, match=r"fleet\.disconnect\.enrolled"):
         MockServer(Settings(contract=Contract.OPAMP, deviations=deviations))
 
 
-def test_deviations_add_up() -> None:
+def test_several_deviations_at_once() -> None:
     both = (DEVIATIONS["fleet.request-uid.echo"], DEVIATIONS["capabilities.server.undefined-bits-zero"])
     with MockServer(Settings(deviations=both)) as server:
         sent = message(flags=pb.AgentToServerFlags_RequestInstanceUid)
@@ -384,7 +386,7 @@ def test_several_servers_in_one_process() -> None:
         assert post(one, message().SerializeToString())[0] == post(another, message().SerializeToString())[0] == 200
 
 
-def test_an_address_that_is_taken() -> None:
+def test_an_address_in_use() -> None:
     with MockServer() as server, pytest.raises(ListenError, match="Address already in use"):
         MockServer(Settings(port=urlsplit(server.url).port or 0))
 
@@ -392,11 +394,11 @@ def test_an_address_that_is_taken() -> None:
 # ---- the core, without any server
 
 
-def test_state_that_is_missing_is_asked_for() -> None:
+def test_missing_state_is_requested() -> None:
     core = Core()
     full = message(sequence_num=1, capabilities=pb.AgentCapabilities_ReportsHealth)
     full.agent_description.SetInParent()
-    assert core.missing_state(None, full) == pb.ServerToAgentFlags_ReportFullState  # its health is missing
+    assert core.missing_state(None, full) == pb.ServerToAgentFlags_ReportFullState  # Its health is missing.
     full.health.healthy = True
     assert core.missing_state(None, full) == 0
     known = core.record(None, full)
@@ -406,7 +408,7 @@ def test_state_that_is_missing_is_asked_for() -> None:
     assert core.missing_state(known, following) == pb.ServerToAgentFlags_ReportFullState
 
 
-def test_capabilities_are_told_to_who_starts() -> None:
+def test_capabilities_are_announced_in_the_first_reply_of_a_session() -> None:
     core = FleetCore()
     first = message(sequence_num=1)
     enrolled = core.answer(None, first)
@@ -418,7 +420,7 @@ def test_capabilities_are_told_to_who_starts() -> None:
 
 
 @pytest.mark.parametrize("deviation", DEVIATIONS.values(), ids=lambda deviation: deviation.id)
-def test_every_deviation_says_what_it_does(deviation: object) -> None:
+def test_every_deviation_has_a_summary(deviation: object) -> None:
     assert deviation.summary.endswith(".")  # type: ignore[attr-defined]
 
 
@@ -426,7 +428,7 @@ def test_every_deviation_says_what_it_does(deviation: object) -> None:
 
 
 def closed_by(server: MockServer, *frames: bytes | str) -> int | None:
-    """Send frames, read all answers, and return the code of the Close frame that ends them."""
+    """Send frames, read all replies, and return the code of the Close frame, None if there is none."""
     with connect(server.url.replace("http", "ws"), max_size=None, compression=None) as websocket:
         try:
             for frame in frames:
@@ -437,7 +439,7 @@ def closed_by(server: MockServer, *frames: bytes | str) -> int | None:
     return None
 
 
-def test_a_websocket_message_that_is_too_large(server: MockServer) -> None:
+def test_the_maximum_size_of_a_websocket_message(server: MockServer) -> None:
     report = message(sequence_num=1).SerializeToString()
     assert closed_by(server, b"\0" + report, b"\0" * 1001) == 1009
     assert closed_by(server, b"\0" + report, b"\0" * 1000) is None

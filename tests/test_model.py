@@ -1,6 +1,6 @@
-"""Several agents, in any order of right and wrong, against the mock server and a model written from the specification.
+"""Random sequences of valid and invalid messages of several agents, checked against a model of the specification.
 
-The model knows what a reply must say, by the sections it names, and nothing of how the server comes to it.
+The model checks only the content of replies, by the sections that its comments name. It does not use code of the server.
 """
 
 import uuid
@@ -23,7 +23,7 @@ NIGHTLY = is_nightly()
 PHASES = (Phase.generate, Phase.shrink) if NIGHTLY else (Phase.generate,)
 UIDS = [bytes([number]) * 16 for number in range(1, 4)]
 CAPABILITIES = [EVERY_CAPABILITY, EVERY_CAPABILITY & ~capability("AcceptsRemoteConfig"), capability("ReportsStatus")]
-FULL_REPORT = (  # Which parts make a report full (Agent Status Compression), by capability.
+FULL_REPORT = (  # The parts that a full report needs for each capability (Agent Status Compression).
     ("ReportsHealth", "health"),
     ("ReportsEffectiveConfig", "effective_config"),
     ("ReportsRemoteConfig", "remote_config_status"),
@@ -33,7 +33,7 @@ FULL_REPORT = (  # Which parts make a report full (Agent Status Compression), by
 
 @dataclass
 class Known:
-    """What a server has to know of an agent to answer as it must."""
+    """What a server has to know about an agent for its replies."""
 
     sequence_num: int
     capabilities: int
@@ -43,46 +43,46 @@ class Known:
 
 @dataclass
 class Model:
-    """What the specification, and Fleet Server's contract, say of the answer to a message."""
+    """The replies that the specification and the contract of Fleet Server require."""
 
     agents: dict[bytes, Known] = field(default_factory=dict)
-    wanted: dict[bytes, str] = field(default_factory=dict)
-    handed_out: set[bytes] = field(default_factory=set)
+    desired: dict[bytes, str] = field(default_factory=dict)
+    assigned: set[bytes] = field(default_factory=set)
 
     def judge(self, sent: pb.AgentToServer, reply: pb.ServerToAgent) -> None:
         for requirement, check in CHECKS.items():
             assert check(sent, reply) is None, requirement
         known = self.agents.get(sent.instance_uid)
         asks = bool(sent.flags & REQUEST_INSTANCE_UID)
-        leaves = sent.HasField("agent_disconnect")
-        if len(sent.instance_uid) != 16 or (leaves and (asks or known is None)):
-            # Bad Request; of a well-formed agent_disconnect, fleet contract.
+        disconnects = sent.HasField("agent_disconnect")
+        if len(sent.instance_uid) != 16 or (disconnects and (asks or known is None)):
+            # Bad Request; for a well-formed agent_disconnect: fleet contract
             assert reply.error_response.type == pb.ServerErrorResponseType_BadRequest
             assert reply.error_response.error_message
             return
         assert not reply.HasField("error_response")  # Status Reporting
         assert reply.instance_uid == sent.instance_uid  # ServerToAgent.instance_uid
-        if leaves:
+        if disconnects:
             assert known is not None
             known.is_connected, known.sequence_num = False, sent.sequence_num
             assert not reply.HasField("remote_config")
             return
-        announced = reply.agent_identification.new_instance_uid
-        assert bool(announced) == asks  # AgentToServerFlags
+        new_instance_uid = reply.agent_identification.new_instance_uid
+        assert bool(new_instance_uid) == asks  # AgentToServerFlags
         if asks:
-            self._renamed(sent, announced)
+            self._judge_new_instance_uid(sent, new_instance_uid)
             return
-        self._reported(sent, reply, known)
+        self._judge_report(sent, reply, known)
 
-    def _renamed(self, sent: pb.AgentToServer, announced: bytes) -> None:
+    def _judge_new_instance_uid(self, sent: pb.AgentToServer, new_instance_uid: bytes) -> None:
         # ServerToAgent.agent_identification; fleet contract
-        assert uuid.UUID(bytes=announced).version == 7
-        assert announced not in self.handed_out
-        assert announced != sent.instance_uid
-        self.handed_out.add(announced)
-        self.agents[announced] = Known(sent.sequence_num, sent.capabilities)
+        assert uuid.UUID(bytes=new_instance_uid).version == 7
+        assert new_instance_uid not in self.assigned
+        assert new_instance_uid != sent.instance_uid
+        self.assigned.add(new_instance_uid)
+        self.agents[new_instance_uid] = Known(sent.sequence_num, sent.capabilities)
 
-    def _reported(self, sent: pb.AgentToServer, reply: pb.ServerToAgent, known: Known | None) -> None:
+    def _judge_report(self, sent: pb.AgentToServer, reply: pb.ServerToAgent, known: Known | None) -> None:
         if known is None:
             assert reply.capabilities & pb.ServerCapabilities_AcceptsStatus  # ServerToAgent.capabilities
         asked = bool(reply.flags & pb.ServerToAgentFlags_ReportFullState)
@@ -93,21 +93,21 @@ class Model:
         known.is_connected, known.sequence_num, known.capabilities = True, sent.sequence_num, sent.capabilities
         if sent.HasField("remote_config_status"):
             known.config_hash = sent.remote_config_status.last_remote_config_hash
-        self._configured(sent, reply, known)
+        self._judge_configuration(sent, reply, known)
 
-    def _configured(self, sent: pb.AgentToServer, reply: pb.ServerToAgent, known: Known) -> None:
+    def _judge_configuration(self, sent: pb.AgentToServer, reply: pb.ServerToAgent, known: Known) -> None:
         """Configuration, RemoteConfigStatus.last_remote_config_hash."""
-        wanted = self.wanted.get(sent.instance_uid)
-        if not sent.capabilities & capability("AcceptsRemoteConfig") or wanted is None:
+        desired = self.desired.get(sent.instance_uid)
+        if not sent.capabilities & capability("AcceptsRemoteConfig") or desired is None:
             assert not reply.HasField("remote_config")
             return
         if reply.HasField("remote_config"):
             [file] = reply.remote_config.config.config_map.values()
-            assert file.body.decode() == wanted
+            assert file.body.decode() == desired
             assert reply.remote_config.config_hash != known.config_hash
             known.config_hash = reply.remote_config.config_hash
         elif sent.HasField("remote_config_status"):
-            assert known.config_hash  # No offer only to an agent that has one already.
+            assert known.config_hash  # No offer is allowed only if the agent already has the configuration.
 
     def _is_full(self, sent: pb.AgentToServer) -> bool:
         return sent.HasField("agent_description") and all(
@@ -115,8 +115,8 @@ class Model:
         )
 
 
-class Conversations(RuleBasedStateMachine):
-    """What agents may do, and what they may not, one after the other."""
+class AgentsOfAModel(RuleBasedStateMachine):
+    """The allowed and forbidden actions of agents, in random order."""
 
     def __init__(self, *deviations: Deviation) -> None:
         super().__init__()
@@ -127,60 +127,60 @@ class Conversations(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.server.__exit__()
 
-    def say(self, message: pb.AgentToServer) -> None:
+    def send(self, message: pb.AgentToServer) -> None:
         answer = self.server.request(message.SerializeToString())
         assert answer.status == 200
         self.model.judge(message, pb.ServerToAgent.FromString(answer.body))
 
     @rule(number=st.integers(0, 2), flags=st.sampled_from([0, REQUEST_INSTANCE_UID, 2]))
     def report(self, number: int, flags: int) -> None:
-        self.say(self.agents[number].full_status(flags=flags))
+        self.send(self.agents[number].full_status(flags=flags))
 
     @rule(number=st.integers(0, 2), flags=st.sampled_from([0, REQUEST_INSTANCE_UID]))
     def check_in(self, number: int, flags: int) -> None:
-        self.say(self.agents[number].check_in(flags=flags))
+        self.send(self.agents[number].check_in(flags=flags))
 
     @rule(number=st.integers(0, 2), flags=st.sampled_from([0, REQUEST_INSTANCE_UID]), full=st.booleans())
-    def leave(self, number: int, flags: int, full: bool) -> None:
-        self.say(self.agents[number].disconnect(flags=flags, full_report=full))
+    def disconnect(self, number: int, flags: int, full: bool) -> None:
+        self.send(self.agents[number].disconnect(flags=flags, full_report=full))
 
     @rule(number=st.integers(0, 2), length=st.sampled_from([0, 8, 15, 17, 32]))
-    def misname(self, number: int, length: int) -> None:
+    def send_invalid_instance_uid(self, number: int, length: int) -> None:
         message = self.agents[number].full_status()
         message.instance_uid = b"\7" * length
-        self.say(message)
+        self.send(message)
 
     @rule(number=st.integers(0, 2), lost=st.integers(-3, 3))
-    def lose(self, number: int, lost: int) -> None:
+    def lose_messages(self, number: int, lost: int) -> None:
         agent = self.agents[number]
         agent.lose(max(lost, -agent.sequence_num))
 
     @rule(number=st.integers(0, 2), capabilities=st.sampled_from(CAPABILITIES))
-    def become(self, number: int, capabilities: int) -> None:
+    def change_capabilities(self, number: int, capabilities: int) -> None:
         self.agents[number].capabilities = capabilities
 
     @rule(number=st.integers(0, 2))
     def adopt(self, number: int) -> None:
-        if self.model.handed_out:
-            self.agents[number].adopt(max(self.model.handed_out))
+        if self.model.assigned:
+            self.agents[number].adopt(max(self.model.assigned))
 
     @rule(number=st.integers(0, 2), config_hash=st.sampled_from([b"", b"another"]))
     def report_configuration(self, number: int, config_hash: bytes) -> None:
         agent = self.agents[number]
         agent.remote_config_hash = config_hash
-        self.say(agent.remote_config_status(pb.RemoteConfigStatuses_APPLIED))
+        self.send(agent.remote_config_status(pb.RemoteConfigStatuses_APPLIED))
 
     @rule(number=st.integers(0, 2), text=st.sampled_from(["one", "two"]))
-    def want(self, number: int, text: str) -> None:
+    def set_desired_configuration(self, number: int, text: str) -> None:
         uid = self.agents[number].instance_uid
         files = pb.AgentConfigMap(config_map={"": configuration(text)})
         body = json_format.MessageToJson(files).encode()
         answer = self.server.request(body, "PUT", f"/control/agents/{uid.hex()}/remote_config")
         assert answer.status == 204
-        self.model.wanted[uid] = text
+        self.model.desired[uid] = text
 
     @invariant()
-    def the_operator_sees_who_is_connected(self) -> None:
+    def the_control_plane_shows_the_connected_agents(self) -> None:
         for uid in UIDS:
             answer = self.server.request(b"", "GET", f"/control/agents/{uid.hex()}")
             known = self.model.agents.get(uid)
@@ -188,14 +188,14 @@ class Conversations(RuleBasedStateMachine):
             assert known is None or (b'"connected": true' in answer.body) == known.is_connected
 
 
-def conversations(count: int) -> settings:
+def model_settings(count: int) -> settings:
     return settings(
         max_examples=count, stateful_step_count=50, deadline=None, derandomize=not NIGHTLY, database=None, phases=PHASES
     )
 
 
-def test_the_server_answers_as_the_model_says() -> None:
-    run_state_machine_as_test(Conversations, settings=conversations(3_000 if NIGHTLY else 60))
+def test_the_server_matches_the_model() -> None:
+    run_state_machine_as_test(AgentsOfAModel, settings=model_settings(3_000 if NIGHTLY else 60))
 
 
 @pytest.mark.parametrize(
@@ -218,6 +218,6 @@ def test_the_server_answers_as_the_model_says() -> None:
         "sequence.server-report-full-state:backwards",
     ],
 )
-def test_the_model_notices(deviation: str) -> None:
+def test_the_model_detects_a_deviation(deviation: str) -> None:
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(lambda: Conversations(DEVIATIONS[deviation]), settings=conversations(200))
+        run_state_machine_as_test(lambda: AgentsOfAModel(DEVIATIONS[deviation]), settings=model_settings(200))

@@ -1,4 +1,4 @@
-"""What the mock server does under more load than it can take: each limit, what is counted of it, and who suffers."""
+"""The mock server under overload: each limit, its metrics, and the effect on enrolled agents."""
 
 import asyncio
 import http.client
@@ -56,7 +56,7 @@ def get(server: MockServer, path: str, key: str = "") -> tuple[int, str]:
         return response.status, response.read().decode()
 
 
-def stranger(*, flags: int = 0) -> pb.AgentToServer:
+def report_of_unknown_agent(*, flags: int = 0) -> pb.AgentToServer:
     return Agent("overload").full_status(flags=flags)
 
 
@@ -67,11 +67,15 @@ def asked_to_wait(response: http.client.HTTPResponse) -> bool:
 # ---- limits, one by one
 
 
-def test_connections_have_a_limit() -> None:
+def test_the_limit_of_connections() -> None:
     with MockServer(Settings(limits=Limits(connections=2))) as server:
         parts = urlsplit(server.url)
         with connected(server) as one, connected(server) as another:
-            assert post(one, stranger())[0].status == post(another, stranger())[0].status == 200
+            assert (
+                post(one, report_of_unknown_agent())[0].status
+                == post(another, report_of_unknown_agent())[0].status
+                == 200
+            )
             with socket.create_connection((parts.hostname, parts.port or 0), timeout=5) as too_many:
                 response = http.client.HTTPResponse(too_many)
                 response.begin()
@@ -81,37 +85,37 @@ def test_connections_have_a_limit() -> None:
         while get(server, "/healthz")[0] != 200:
             assert time.monotonic() < deadline
         assert metric(server, 'opamp_shed_total{limit="connections"}') >= 1
-        assert metric(server, "opamp_connections") == 1  # The one that asks.
+        assert metric(server, "opamp_connections") == 1  # This is the connection that reads the metrics.
 
 
-def few_files() -> None:
-    """Let a child open 64 files, unless it asks for more."""
+def allow_few_files() -> None:
+    """Set the soft limit of open files to 64. The process may raise it."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
-def test_the_systems_limit_on_files_is_raised_for_connections(cli: Cli) -> None:
-    process, url = cli.start(preexec_fn=few_files)
+def test_the_limit_of_open_files_is_raised(cli: Cli) -> None:
+    process, url = cli.start(preexec_fn=allow_few_files)
     parts, connections = urlsplit(url), ExitStack()
     with process, connections:
         try:
             for _ in range(100):
                 connection = HTTPConnection(parts.hostname or "", parts.port, timeout=5)
-                assert post(connections.enter_context(closing(connection)), stranger())[0].status == 200
+                assert post(connections.enter_context(closing(connection)), report_of_unknown_agent())[0].status == 200
         finally:
             process.terminate()
 
 
-def test_an_idle_connection_ends() -> None:
+def test_the_limit_of_idle_time() -> None:
     with MockServer(Settings(limits=Limits(idle_seconds=0.3))) as server, connected(server) as connection:
-        assert post(connection, stranger())[0].status == 200
+        assert post(connection, report_of_unknown_agent())[0].status == 200
         assert connection.sock.recv(1) == b""
 
 
-def test_messages_have_a_rate() -> None:
+def test_the_limit_of_the_message_rate() -> None:
     with MockServer(Settings(limits=Limits(rate=5))) as server:
         with connected(server) as connection:
             began = time.monotonic()
-            responses = [post(connection, stranger())[0] for _ in range(60)]
+            responses = [post(connection, report_of_unknown_agent())[0] for _ in range(60)]
             statuses = Counter(response.status for response in responses)
             assert 5 <= statuses[200] <= 6 + 5 * (time.monotonic() - began)
             assert statuses[429] == 60 - statuses[200] > 0
@@ -120,12 +124,12 @@ def test_messages_have_a_rate() -> None:
         assert metric(server, 'opamp_http_responses_total{status="429"}') == statuses[429]
 
 
-def test_each_key_has_a_rate() -> None:
+def test_the_limit_of_the_rate_per_key() -> None:
     limits = Limits(rate_per_key=0.01)
     with MockServer(Settings(limits=limits, enrollment_keys=("one", "two"))) as server:
         with connected(server) as connection:
-            first = Counter(post(connection, stranger(), "one")[0].status for _ in range(5))
-            # The same key, however it is written.
+            first = Counter(post(connection, report_of_unknown_agent(), "one")[0].status for _ in range(5))
+            # This is the same key with another spelling of the header.
             connection.putrequest("POST", "/v1/opamp")
             for name, value in (
                 ("Content-Type", CONTENT_TYPE),
@@ -137,12 +141,12 @@ def test_each_key_has_a_rate() -> None:
             response = connection.getresponse()
             response.read()
             assert response.status == 429
-            assert post(connection, stranger(), "two")[0].status == 200
+            assert post(connection, report_of_unknown_agent(), "two")[0].status == 200
         assert first == {200: 1, 429: 4}
         assert 'opamp_shed_total{limit="rate_per_key"} 5.0' in get(server, "/metrics", "two")[1]
 
 
-def test_over_websocket_who_is_too_many_is_told_so_in_a_message() -> None:
+def test_a_throttled_websocket_message_gets_an_unavailable_reply() -> None:
     with MockServer(Settings(limits=Limits(rate=0.01))) as server:
         replies = []
         with connect(server.url.replace("http", "ws"), compression=None) as websocket:
@@ -160,22 +164,24 @@ def test_over_websocket_who_is_too_many_is_told_so_in_a_message() -> None:
         assert reply.error_response.retry_info.retry_after_nanoseconds >= 30e9
 
 
-def test_enrollments_have_a_rate_of_their_own() -> None:
+def test_the_limit_of_the_enrollment_rate() -> None:
     with MockServer(Settings(limits=Limits(enrollment_rate=0.01))) as server:
         with connected(server) as connection:
             enrolled = Agent("overload")
             assert post(connection, enrolled.full_status())[0].status == 200
-            storm = Counter(post(connection, stranger(flags=REQUEST_INSTANCE_UID))[0].status for _ in range(20))
-            assert storm == {503: 20}
+            statuses_of_unknown_agents = Counter(
+                post(connection, report_of_unknown_agent(flags=REQUEST_INSTANCE_UID))[0].status for _ in range(20)
+            )
+            assert statuses_of_unknown_agents == {503: 20}
             assert all(post(connection, enrolled.check_in())[0].status == 200 for _ in range(20))
-            # A refusal is no enrollment, and is not one too many.
-            farewell = Agent("overload").disconnect()
-            assert post(connection, farewell)[1].error_response.type == pb.ServerErrorResponseType_BadRequest
-        assert metric(server, 'opamp_shed_total{limit="enrollment_rate"}') == storm[503]
+            # A refused agent_disconnect is no enrollment, so the limit does not apply.
+            disconnect = Agent("overload").disconnect()
+            assert post(connection, disconnect)[1].error_response.type == pb.ServerErrorResponseType_BadRequest
+        assert metric(server, 'opamp_shed_total{limit="enrollment_rate"}') == statuses_of_unknown_agents[503]
         assert metric(server, "opamp_agents") == 1
 
 
-def test_memory_has_a_limit() -> None:
+def test_the_limit_of_agents_in_memory() -> None:
     with MockServer(Settings(limits=Limits(agents=3))) as server, connected(server) as connection:
         agents = [Agent("overload") for _ in range(5)]
         replies = [post(connection, agent.full_status())[1] for agent in agents]
@@ -188,103 +194,103 @@ def test_memory_has_a_limit() -> None:
 # ---- metrics and health
 
 
-def test_metrics_tell_what_happened_and_need_a_key() -> None:
+def test_metrics_count_messages_and_need_a_key() -> None:
     with MockServer(Settings(enrollment_keys=("key",))) as server, connected(server) as connection:
         agent = Agent("overload")
         for message in (agent.full_status(), agent.check_in(), agent.check_in(), agent.disconnect()):
             post(connection, message, "key")
         post(connection, Agent("overload").disconnect(), "key")
         assert get(server, "/metrics")[0] == 401
-        told = get(server, "/metrics", "key")[1]
+        metrics = get(server, "/metrics", "key")[1]
         assert get(server, "/healthz") == (200, "serving\n")
     for kind, count in {"enrollment": 1, "check_in": 2, "disconnect": 1, "refused": 1, "unavailable": 0}.items():
-        assert f'opamp_message_seconds_count{{kind="{kind}"}} {count}.0\n' in told
-        assert f'opamp_message_seconds_bucket{{kind="{kind}",le="+Inf"}} {count}.0\n' in told
+        assert f'opamp_message_seconds_count{{kind="{kind}"}} {count}.0\n' in metrics
+        assert f'opamp_message_seconds_bucket{{kind="{kind}",le="+Inf"}} {count}.0\n' in metrics
 
 
 # ---- a slow store
 
 
-class Crowd:
-    """Clients that come one after the other on many connections, as often as they are answered."""
+class EnrollingClients:
+    """Clients that request enrollments on many connections, as fast as they get replies."""
 
     def __init__(self, server: MockServer) -> None:
         self.server = server
         self.answers: Counter[int] = Counter()
         self.ended = threading.Event()
 
-    def strangers(self) -> None:
-        """Ask for enrollment again and again, whatever the answer."""
+    def request_enrollments(self) -> None:
+        """Request enrollments until the end, whatever the replies are."""
         with connected(self.server) as connection:
             while not self.ended.is_set():
-                response, reply = post(connection, stranger(flags=REQUEST_INSTANCE_UID))
+                response, reply = post(connection, report_of_unknown_agent(flags=REQUEST_INSTANCE_UID))
                 self.answers[response.status if not reply.HasField("error_response") else 0] += 1
                 if response.status != 200:
-                    time.sleep(0.01)  # So that this process has time for all its clients.
+                    time.sleep(0.01)  # Other clients in this process need time, too.
 
 
 @contextmanager
-def crowding(server: MockServer, clients: int) -> Iterator[Crowd]:
-    """Have so many clients ask for enrollment until the end of the block."""
-    crowd = Crowd(server)
+def enrolling(server: MockServer, clients: int) -> Iterator[EnrollingClients]:
+    """Run this number of clients that request enrollments until the end of the block."""
+    enrollments = EnrollingClients(server)
     with ThreadPoolExecutor(clients) as pool:
         for _ in range(clients):
-            pool.submit(crowd.strangers)
+            pool.submit(enrollments.request_enrollments)
         try:
             time.sleep(0.5)
-            yield crowd
+            yield enrollments
         finally:
-            crowd.ended.set()
+            enrollments.ended.set()
 
 
-def test_a_storm_of_enrollments_starves_no_enrolled_agent() -> None:
-    """The store takes 20 messages at once, each 0.1 s, and half of them may be enrollments: ten times as many come."""
+def test_many_enrollments_do_not_block_enrolled_agents() -> None:
+    """The store processes 20 messages at once in 0.1 s, at most half of them enrollments. 100 clients request them."""
     settings = Settings(delays=Delays(0.1, 0.1), limits=Limits(concurrent=20, queue_seconds=0.2))
     with MockServer(settings) as server, connected(server) as connection:
         enrolled = Agent("overload")
         post(connection, enrolled.full_status())
-        with crowding(server, 10) as crowd:
-            before = crowd.answers[200]
+        with enrolling(server, 10) as enrollments:
+            before = enrollments.answers[200]
             time.sleep(2)
-            best = crowd.answers[200] - before
-            assert crowd.answers[503] == 0
-        with crowding(server, 100) as crowd:
-            before, until = crowd.answers[200], time.monotonic() + 2
+            best = enrollments.answers[200] - before
+            assert enrollments.answers[503] == 0
+        with enrolling(server, 100) as enrollments:
+            before, until = enrollments.answers[200], time.monotonic() + 2
             while time.monotonic() < until:
                 response, reply = post(connection, enrolled.check_in())
                 assert response.status == 200
                 assert not reply.HasField("error_response")
-            goodput = crowd.answers[200] - before
+            goodput = enrollments.answers[200] - before
             waiting = metric(server, "opamp_store_waiting_enrollments")
         assert goodput >= 0.8 * best > 0
         assert enrolled.sequence_num > 5
-        assert crowd.answers[503] > 0
+        assert enrollments.answers[503] > 0
         assert waiting > 0
         assert metric(server, 'opamp_shed_total{limit="queue"}') > 0
         assert metric(server, "opamp_store_under_way") == 0
 
 
-def test_a_place_at_the_store_is_given_back_whatever_happens() -> None:
+def test_a_slot_of_a_cancelled_task_is_released() -> None:
     async def work() -> None:
         limit = ConcurrencyLimit(Limits(concurrent=1), Counter())
 
-        async def stay(seconds: float) -> None:
+        async def hold_slot(seconds: float) -> None:
             async with limit.slot(Priority.CHECK_IN):
                 await asyncio.sleep(seconds)
 
-        first = asyncio.create_task(stay(10))
-        second = asyncio.create_task(stay(10))
+        first = asyncio.create_task(hold_slot(10))
+        second = asyncio.create_task(hold_slot(10))
         await asyncio.sleep(0)
-        second.cancel()  # while it waits
-        third = asyncio.create_task(stay(0))
+        second.cancel()  # It waits for a slot.
+        third = asyncio.create_task(hold_slot(0))
         await asyncio.sleep(0)
-        first.cancel()  # while it is at the store
+        first.cancel()  # It has the slot.
         await asyncio.wait_for(third, 1)
         assert limit.in_use == 0
 
-        # Let in, and cancelled in the same turn.
+        # A task gets the slot and is cancelled in the same iteration of the loop.
         async with limit.slot(Priority.CHECK_IN):
-            waiting = asyncio.create_task(stay(10))
+            waiting = asyncio.create_task(hold_slot(10))
             await asyncio.sleep(0)
         assert limit.in_use == 1
         waiting.cancel()
@@ -294,23 +300,23 @@ def test_a_place_at_the_store_is_given_back_whatever_happens() -> None:
     asyncio.run(work())
 
 
-def test_half_of_the_places_are_kept_for_check_ins() -> None:
+def test_half_of_the_slots_are_reserved_for_check_ins() -> None:
     async def work() -> None:
         limit = ConcurrencyLimit(Limits(concurrent=4), Counter())
-        storm = [limit.slot(Priority.ENROLLMENT) for _ in range(4)]
-        entering = [asyncio.create_task(place.__aenter__()) for place in storm]
+        slots = [limit.slot(Priority.ENROLLMENT) for _ in range(4)]
+        entering = [asyncio.create_task(slot.__aenter__()) for slot in slots]
         await asyncio.sleep(0)
         assert [task.done() for task in entering] == [True, True, False, False]
         async with asyncio.timeout(1), limit.slot(Priority.CHECK_IN), limit.slot(Priority.CHECK_IN):
             assert limit.in_use == 4
-            await storm[0].__aexit__(None, None, None)
+            await slots[0].__aexit__(None, None, None)
             await asyncio.sleep(0)
             assert [task.done() for task in entering] == [True, True, True, False]
 
     asyncio.run(work())
 
 
-def test_who_would_wait_too_long_is_turned_away_at_once() -> None:
+def test_a_task_that_would_wait_too_long_is_refused_at_once() -> None:
     async def work() -> None:
         limit = ConcurrencyLimit(Limits(concurrent=1, queue_seconds=0.05), Counter())
         async with limit.slot(Priority.CHECK_IN):
@@ -324,7 +330,7 @@ def test_who_would_wait_too_long_is_turned_away_at_once() -> None:
     asyncio.run(work())
 
 
-def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_bucket_refills(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("opamp_mock_server.limits.rate.monotonic", lambda: now[0])
     bucket = TokenBucket(2)
@@ -335,14 +341,14 @@ def test_a_bucket_fills_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [bucket.take() for _ in range(3)] == [True, True, False]
 
 
-# ---- the end
+# ---- the end of the server
 
 
-def test_what_is_under_way_at_the_end_is_finished(cli: Cli) -> None:
-    """SIGTERM comes while an enrollment is at the store, and a request is half there."""
+def test_requests_in_progress_are_finished_before_the_server_stops(cli: Cli) -> None:
+    """SIGTERM arrives while one enrollment is at the store, and half of another request has arrived."""
     process, url = cli.start("--delay", "2", "2", "--drain", "20")
     parts = urlsplit(url)
-    body = stranger().SerializeToString()
+    body = report_of_unknown_agent().SerializeToString()
     head = b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n"
     whole = head % len(body) + body
     with process:
@@ -365,11 +371,13 @@ def test_what_is_under_way_at_the_end_is_finished(cli: Cli) -> None:
         assert process.wait(10) == 0
 
 
-def test_the_end_is_not_waited_for_for_ever(cli: Cli) -> None:
+def test_the_drain_time_is_limited(cli: Cli) -> None:
     process, url = cli.start("--delay", "30", "30", "--drain", "0.5")
     parts = urlsplit(url)
     with process, closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)) as connection:
-        connection.request("POST", "/v1/opamp", stranger().SerializeToString(), {"Content-Type": CONTENT_TYPE})
+        connection.request(
+            "POST", "/v1/opamp", report_of_unknown_agent().SerializeToString(), {"Content-Type": CONTENT_TYPE}
+        )
         time.sleep(0.3)
         os.kill(process.pid, signal.SIGTERM)
         began = time.monotonic()
@@ -381,10 +389,10 @@ def test_limits_are_options(cli: Cli) -> None:
     with cli.serve("--rate", "1", "--max-agents", "1") as url:
         parts = urlsplit(url)
         with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
-            assert [post(connection, stranger())[0].status for _ in range(2)] == [200, 429]
+            assert [post(connection, report_of_unknown_agent())[0].status for _ in range(2)] == [200, 429]
 
 
-def test_a_rate_per_key_without_keys_is_a_bad_option(cli: Cli) -> None:
+def test_a_rate_per_key_needs_enrollment_keys(cli: Cli) -> None:
     result = cli("serve", "--rate-per-key", "5")
     assert result.returncode == 2
     assert "--enrollment-key" in result.stderr

@@ -1,4 +1,4 @@
-"""Profiles: what is known of a server beforehand, and lists of it that are out of date."""
+"""Profiles: known failures and unsupported requirements of a server, and entries that are out of date."""
 
 import json
 import subprocess
@@ -44,16 +44,16 @@ def test_known_failures_do_not_fail_a_run(cli: Cli, tmp_path: Path) -> None:
     assert 'value="known"' in junit.read_text()
 
 
-def test_a_known_failure_that_is_gone_fails(cli: Cli, tmp_path: Path) -> None:
+def test_a_known_failure_that_passes_is_a_failure(cli: Cli, tmp_path: Path) -> None:
     file = profile(tmp_path, known(*ECHO, "fleet.disconnect.enrolled.plain"))
     result = run(cli, "--profile", file)
     assert result.returncode == 1
     assert "1 failed, 2 known" in result.stdout
-    assert "it does not fail any more: remove it" in result.stdout
+    assert "remove it" in result.stdout
     assert f"--profile {file}" in result.stdout
 
 
-def test_a_known_finding_is_known_or_gone(cli: Cli, tmp_path: Path) -> None:
+def test_a_known_finding(cli: Cli, tmp_path: Path) -> None:
     file = profile(tmp_path, '[[known]]\nrequirements = ["error.excludes-other-fields"]\nbecause = "so"\n')
     with cli.serve("--deviation", "error.excludes-other-fields") as url:
         result = cli("run", "--url", url, "--profile", file, "--transport", "http", "--only", "bad-request.*")
@@ -63,12 +63,12 @@ def test_a_known_finding_is_known_or_gone(cli: Cli, tmp_path: Path) -> None:
     with cli.serve() as url:
         result = cli("run", "--url", url, "--profile", file, "--transport", "http")
         assert result.returncode == 1
-        assert "no message breaks it any more" in result.stdout
+        assert "any more" in result.stdout
         narrowed = cli("run", "--url", url, "--profile", file, "--only", "auth.401")
         assert narrowed.returncode == 0
 
 
-def test_what_is_not_supported_is_not_asked(cli: Cli, tmp_path: Path) -> None:
+def test_unsupported_requirements_are_not_applicable(cli: Cli, tmp_path: Path) -> None:
     text = '[[unsupported]]\nrequirements = ["fleet.request-uid.*"]\nbecause = "it is older"\nlink = "https://example.com"\n'
     result = run(cli, "--profile", profile(tmp_path, text), "--only", "fleet.request-uid.echo")
     assert result.returncode == 0
@@ -82,47 +82,47 @@ def test_a_profile_chooses_the_contract_and_its_version(cli: Cli, tmp_path: Path
         arguments = ("run", "--url", url, "--profile", profile(tmp_path, text), "--transport", "http")
         assert cli(*arguments).returncode == 1
         assert cli(*arguments, "--server-version", "1.9-SNAPSHOT").returncode == 0
-        assert "is not a version" in one_line(cli(*arguments, "--server-version", "newest"))
+        assert "version" in one_line(cli(*arguments, "--server-version", "newest"))
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         (
             known("sequence.server-report-full-state.one-mising"),
-            "did you mean 'sequence.server-report-full-state.one-missing'",
+            "'sequence.server-report-full-state.one-missing'",
         ),
         (known("sequence.server-report-full-state.one-missing", more='versions = "new"'), "Invalid specifier"),
-        (known("sequence.server-report-full-state.one-missing", more='versions = [">=9.5"]'), "versions is a text"),
-        (known("sequence.server-report-full-state.one-missing", more='transport = "mail"'), "transport is"),
-        (known("ws.roles.compression", more='transport = "http"'), "does not run over http"),
-        ('[[known]]\nscenarios = ["sequence.server-report-full-state.one-missing"]\n', "needs a reason"),
-        ('[[known]]\nbecause = "so"\n', "names scenarios or requirements"),
-        ('[[known]]\nrequirements = ["error.*"]\nbecause = "so"\n', "no requirement 'error.*'"),
-        ('[[unsupported]]\nrequirements = ["nothing.*"]\nbecause = "so"\n', "no requirement 'nothing.*'"),
-        ('[[unsupported]]\nbecause = "so"\n', "requirements or a transport"),
-        ("known = [[]]\n", "is written as tables"),
-        ('contract = "all of it"\n', "contract is"),
-        ("colour = 1\n", "only contract"),
-        ("[[known\n", "is not TOML"),
+        (known("sequence.server-report-full-state.one-missing", more='versions = [">=9.5"]'), "versions"),
+        (known("sequence.server-report-full-state.one-missing", more='transport = "mail"'), "transport"),
+        (known("ws.roles.compression", more='transport = "http"'), "over http"),
+        ('[[known]]\nscenarios = ["sequence.server-report-full-state.one-missing"]\n', "reason"),
+        ('[[known]]\nbecause = "so"\n', "scenarios or requirements"),
+        ('[[known]]\nrequirements = ["error.*"]\nbecause = "so"\n', "'error.*'"),
+        ('[[unsupported]]\nrequirements = ["nothing.*"]\nbecause = "so"\n', "'nothing.*'"),
+        ('[[unsupported]]\nbecause = "so"\n', "transport"),
+        ("known = [[]]\n", "tables"),
+        ('contract = "all of it"\n', "contract"),
+        ("colour = 1\n", "colour"),
+        ("[[known\n", "TOML"),
     ],
 )
-def test_a_profile_that_makes_no_sense_is_said(cli: Cli, tmp_path: Path, text: str, says: str) -> None:
+def test_an_invalid_profile_is_an_error(cli: Cli, tmp_path: Path, text: str, expected: str) -> None:
     file = profile(tmp_path, text)
     with pytest.raises(InconclusiveError):
         load_profile(str(file))
     result = cli("run", "--profile", file)
     assert result.returncode == 2
-    assert says in one_line(result)
+    assert expected in one_line(result)
 
 
-def test_a_profile_that_is_not_there_is_said(cli: Cli) -> None:
+def test_a_missing_profile_is_an_error(cli: Cli) -> None:
     result = cli("run", "--profile", "fleet-sever")
     assert result.returncode == 2
-    assert "built in (fleet-server)" in one_line(result)
+    assert "(fleet-server)" in one_line(result)
 
 
-def test_the_built_in_profile_tells_versions_apart() -> None:
+def test_the_built_in_profile_depends_on_the_version() -> None:
     assert names() == ["fleet-server"]
     profile = load_profile("fleet-server")
 

@@ -1,4 +1,4 @@
-"""Our OpAMP modules: what the specification says they are, and peers of any others in one process."""
+"""The OpAMP modules of this project: they match the specification, and work with other OpAMP modules in one process."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def shape(file: FileDescriptor) -> dict[str, dict[str, object]]:
-    """Describe the messages and enums of a file apart from its package and file names."""
+    """Return the messages and enums of a file, without package and file names."""
     proto = descriptor_pb2.FileDescriptorProto()
     file.CopyToProto(proto)
     package = f".{file.package}."
@@ -35,8 +35,8 @@ def shape(file: FileDescriptor) -> dict[str, dict[str, object]]:
     }
 
 
-def test_messages_are_those_that_others_speak() -> None:
-    """opentelemetry-opamp-client carries an older copy, so what it has is part of what we have."""
+def test_messages_contain_those_of_opentelemetry_opamp_client() -> None:
+    """opentelemetry-opamp-client has an older copy, so its messages are a part of those here."""
     assert shape(anyvalue_pb2.DESCRIPTOR) == shape(their_anyvalue_pb2.DESCRIPTOR)
     ours = shape(opamp_pb2.DESCRIPTOR)
     for name, members in shape(their_opamp_pb2.DESCRIPTOR).items():
@@ -59,17 +59,17 @@ for name in ("opamp.proto", "opamp/v1/opamp.proto"):
     [[OURS, THEIRS], [THEIRS, OURS], [STAND_IN, OURS], [OURS, STAND_IN]],
     ids=["ours first", "theirs first", "stand-ins first", "ours before stand-ins"],
 )
-def test_they_live_beside_other_modules(imports: list[str]) -> None:
+def test_the_modules_can_be_imported_with_other_opamp_modules(imports: list[str]) -> None:
     use = "assert opamp_pb2.AgentToServer.FromString(opamp_pb2.AgentToServer(flags=1).SerializeToString()).flags == 1"
     subprocess.run([sys.executable, "-c", "\n".join([*imports, use])], check=True, timeout=30)
 
 
-def test_names_are_our_own() -> None:
+def test_package_and_file_names_are_unique() -> None:
     assert opamp_pb2.DESCRIPTOR.package == "opamp_conformance.v0_18"
     assert Default().FindFileByName("opamp_proto/opamp.proto") is opamp_pb2.DESCRIPTOR
 
 
-def test_modules_are_what_the_proto_files_say(tmp_path: Path) -> None:
+def test_the_modules_match_the_proto_files(tmp_path: Path) -> None:
     protoc = pytest.importorskip("grpc_tools.protoc", reason="grpcio-tools is not installed")
     proto = ROOT / "proto"
     names = ["opamp_proto/anyvalue.proto", "opamp_proto/opamp.proto"]
@@ -78,7 +78,7 @@ def test_modules_are_what_the_proto_files_say(tmp_path: Path) -> None:
         assert path.read_text() == (proto / "opamp_proto" / path.name).read_text(), f"{path.name} is out of date"
 
 
-def test_the_mock_server_needs_nothing_of_the_suite() -> None:
+def test_the_mock_server_does_not_import_the_suite() -> None:
     code = """
 import sys, opamp_mock_server
 for unwanted in ("opamp_conformance", "pytest", "aiohttp", "locust", "elasticsearch"):

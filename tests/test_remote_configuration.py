@@ -1,4 +1,4 @@
-"""Remote configuration, from the operator to agents that nobody here wrote and back: offered, applied, acknowledged."""
+"""Remote configuration of OpAMP clients of other projects: it is offered, applied and reported."""
 
 import base64
 import json
@@ -32,8 +32,8 @@ def operate(server: MockServer, method: str, path: str, body: object = None) -> 
     return json.loads(text) if text else None
 
 
-def offer_one_after_the_other(server: MockServer, messages: Messages) -> None:
-    """Offer two configurations; each must be applied and reported before the next."""
+def offer_all(server: MockServer, messages: Messages) -> None:
+    """Offer two configurations. Each must be applied and reported before the next one."""
     uid = messages.wait_for("agent_description").partition(" ")[0]
     hashes = []
     for text in OFFERS:
@@ -46,7 +46,7 @@ def offer_one_after_the_other(server: MockServer, messages: Messages) -> None:
 
 
 def wait_until_applied(server: MockServer, messages: Messages, uid: str) -> Any:
-    """A client may say first that it is applying."""
+    """Wait for the status APPLIED. A client may first report that it is applying the configuration."""
     while True:
         status = operate(server, "GET", uid)["status"]["remote_config_status"]
         if status.get("status") == "RemoteConfigStatuses_APPLIED":
@@ -56,7 +56,7 @@ def wait_until_applied(server: MockServer, messages: Messages, uid: str) -> Any:
 
 def configure(command: Sequence[object], server: MockServer, messages: Messages) -> None:
     with running(command) as process:
-        offer_one_after_the_other(server, messages)
+        offer_all(server, messages)
         assert process.stdout is not None
         offered = [json.loads(process.stdout.readline()) for _ in OFFERS]
         assert process.wait(20) == 0
@@ -65,14 +65,14 @@ def configure(command: Sequence[object], server: MockServer, messages: Messages)
 
 @pytest.mark.go
 @pytest.mark.parametrize("scheme", ["http", "ws"])
-def test_opamp_go(scheme: str) -> None:
+def test_the_go_client(scheme: str) -> None:
     with listening() as messages, mock_server(control=True) as server:
         url = server.url.replace("http", scheme, 1)
         configure([go_programs() / "configured", url, AUTHORIZATION], server, messages)
 
 
-class Applies(OpAMPCallbacks):  # type: ignore[misc]
-    """Applies whatever it is offered, and says so."""
+class AppliesAndReports(OpAMPCallbacks):  # type: ignore[misc]
+    """Applies each offered configuration, and reports it."""
 
     def __init__(self) -> None:
         self.offered: list[str] = []
@@ -87,9 +87,9 @@ class Applies(OpAMPCallbacks):  # type: ignore[misc]
             agent.send(client.build_remote_config_status_response_message(status))
 
 
-def test_python() -> None:
+def test_the_python_client() -> None:
     with listening() as messages, mock_server(control=True) as server:
-        callbacks = Applies()
+        callbacks = AppliesAndReports()
         client = OpAMPClient(
             endpoint=server.url,
             headers={"Authorization": AUTHORIZATION},
@@ -98,6 +98,6 @@ def test_python() -> None:
         )
         agent = OpAMPAgent(interval=0.2, callbacks=callbacks, client=client)
         agent.start()
-        offer_one_after_the_other(server, messages)
+        offer_all(server, messages)
         agent.stop()
         assert callbacks.offered == list(OFFERS)

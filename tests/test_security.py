@@ -1,4 +1,4 @@
-"""Who may speak to the mock server, for which agents, and what it keeps to itself."""
+"""Authentication, policies, TLS and secrets in the mock server."""
 
 import ssl
 import urllib.error
@@ -63,7 +63,7 @@ def test_keys_are_revoked_and_added_while_the_server_runs(server: MockServer, ke
     assert not is_refused(server.url, "key-d")
 
 
-def test_without_its_file_nobody_is_admitted(server: MockServer, keys: Path) -> None:
+def test_a_missing_key_file_refuses_all_clients(server: MockServer, keys: Path) -> None:
     text = keys.read_text()
     keys.unlink()
     assert is_refused(server.url, "key-a")
@@ -71,7 +71,7 @@ def test_without_its_file_nobody_is_admitted(server: MockServer, keys: Path) -> 
     assert not is_refused(server.url, "key-a")
 
 
-def test_a_websocket_ends_when_its_key_is_revoked(server: MockServer, keys: Path) -> None:
+def test_a_websocket_is_closed_when_its_key_is_revoked(server: MockServer, keys: Path) -> None:
     agent = Agent("run")
     url = server.url.replace("http", "ws", 1)
     with connect(url, additional_headers={"Authorization": "ApiKey key-a"}, compression=None) as websocket:
@@ -86,7 +86,7 @@ def test_a_websocket_ends_when_its_key_is_revoked(server: MockServer, keys: Path
 
 
 @pytest.mark.parametrize("text", ["key policy something", "k\N{LATIN SMALL LETTER E WITH ACUTE}y policy"])
-def test_a_file_that_is_no_list_of_keys_is_said(keys: Path, text: str, cli: Cli) -> None:
+def test_an_invalid_key_file_is_an_error(keys: Path, text: str, cli: Cli) -> None:
     keys.write_text(text, encoding="utf-8")
     with pytest.raises(KeyFileError):
         FileAuthenticator(keys)
@@ -95,9 +95,9 @@ def test_a_file_that_is_no_list_of_keys_is_said(keys: Path, text: str, cli: Cli)
     assert text not in one_line(result)
 
 
-def test_a_key_without_a_policy_has_the_default_one(keys: Path) -> None:
-    admission = FileAuthenticator(keys)
-    policies = [admission.policy_of(f"ApiKey {key}".encode()) for key in ("key-a", "key-b", "key-c", "key-")]
+def test_a_key_without_a_policy_has_the_default_policy(keys: Path) -> None:
+    authenticator = FileAuthenticator(keys)
+    policies = [authenticator.policy_of(f"ApiKey {key}".encode()) for key in ("key-a", "key-b", "key-c", "key-")]
     assert policies == ["policy-a", "policy-b", DEFAULT_POLICY, None]
 
 
@@ -105,7 +105,7 @@ def test_a_key_without_a_policy_has_the_default_one(keys: Path) -> None:
 
 
 @pytest.mark.parametrize("compose", [Agent.check_in, Agent.full_status, Agent.disconnect])
-def test_an_agent_is_out_of_reach_of_another_policys_key(
+def test_a_key_of_another_policy_cannot_use_an_agent(
     server: MockServer, compose: Callable[[Agent], pb.AgentToServer]
 ) -> None:
     agent = Agent("run")
@@ -114,7 +114,7 @@ def test_an_agent_is_out_of_reach_of_another_policys_key(
     assert not send(server.url, "key-a", compose(agent)).HasField("error_response")
 
 
-def test_asking_with_another_policys_key_enrolls_under_that_policy_only(server: MockServer) -> None:
+def test_a_request_with_a_key_of_another_policy_enrolls_under_that_policy(server: MockServer) -> None:
     agent = Agent("run")
     send(server.url, "key-a", agent.full_status())
     reply = send(server.url, "key-b", agent.clone().full_status(flags=REQUEST_INSTANCE_UID))
@@ -125,7 +125,7 @@ def test_asking_with_another_policys_key_enrolls_under_that_policy_only(server: 
 
 
 @pytest.mark.parametrize(("policy_id", "is_marked"), [("policy-a", True), ("policy-b", False)])
-def test_only_its_own_policys_key_marks_what_an_agent_leaves_behind(policy_id: str, is_marked: bool) -> None:
+def test_only_a_key_of_its_policy_marks_the_old_record_of_an_agent(policy_id: str, is_marked: bool) -> None:
     agent = Agent("run")
     known = AgentRecord(agent.instance_uid, 1, policy_id="policy-a")
     outcome = FleetCore().answer(known, agent.full_status(flags=REQUEST_INSTANCE_UID), policy_id=policy_id)
@@ -137,7 +137,7 @@ def test_only_its_own_policys_key_marks_what_an_agent_leaves_behind(policy_id: s
 
 
 @pytest.mark.parametrize("lowest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_older_versions_of_tls_than_asked_for_are_refused(tmp_path: Path, lowest: ssl.TLSVersion) -> None:
+def test_older_versions_of_tls_are_refused(tmp_path: Path, lowest: ssl.TLSVersion) -> None:
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
@@ -157,10 +157,10 @@ def test_older_versions_of_tls_than_asked_for_are_refused(tmp_path: Path, lowest
             urllib.request.urlopen(request, context=context, timeout=10)
 
 
-# ---- what is kept
+# ---- stored secrets
 
 
-def test_secrets_are_taken_out_of_a_configuration() -> None:
+def test_secrets_in_a_configuration_are_redacted() -> None:
     text = b"""
 exporters:
   otlp: {endpoint: "a:1", headers: {Authorization: Bearer abc, x-api-key: abc}}
@@ -171,9 +171,9 @@ receivers:
       abc
 service: {telemetry: {tokens: [abc, abc], certificate: {pem: abc}}}
 """
-    kept = redaction.configuration(text)
-    assert "abc" not in str(kept)
-    assert kept == {
+    cleaned = redaction.configuration(text)
+    assert "abc" not in str(cleaned)
+    assert cleaned == {
         "exporters": {
             "otlp": {
                 "endpoint": "a:1",
@@ -197,18 +197,18 @@ service: {telemetry: {tokens: [abc, abc], certificate: {pem: abc}}}
         b"a: &a {password: abc}\nb: !unknown abc",
     ],
 )
-def test_what_is_no_configuration_is_not_kept(body: bytes) -> None:
+def test_an_invalid_configuration_is_not_stored(body: bytes) -> None:
     assert "abc" not in str(redaction.configuration(body))
 
 
-def test_a_configuration_that_grows_without_end_is_not_kept() -> None:
+def test_an_exponentially_growing_configuration_is_not_stored() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-    kept = redaction.configuration("\n".join(lines).encode())  # Its ten thousand million nodes would take hours.
-    assert isinstance(kept, str)
+    cleaned = redaction.configuration("\n".join(lines).encode())  # Its 10^10 nodes would take hours.
+    assert isinstance(cleaned, str)
 
 
-def test_secrets_among_attributes_are_not_kept() -> None:
+def test_secrets_in_attributes_are_not_stored() -> None:
     status = Agent("run").full_status()
     values = status.agent_description.non_identifying_attributes
     values.add(key="service.token").value.string_value = "abc"

@@ -1,4 +1,4 @@
-"""Servers that nobody here wrote, graded. docs/results.md has the tables, with the reason of each verdict."""
+"""The suite run against servers of other projects. docs/results.md has the tables with the reason of each verdict."""
 
 import re
 from pathlib import Path
@@ -14,8 +14,13 @@ from support.deviation_matrix import RunRecord
 from support.peers import go_programs, node_programs, serving
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results.md"
-FACTS = ("needs a control plane", "does not announce", "announces no custom capabilities", "no Authorization header")
-"""What makes a scenario not applicable whatever the server does; only the count of these is in the tables."""
+REASONS_WITHOUT_ROW = (
+    "needs a control plane",
+    "does not announce",
+    "announces no custom capabilities",
+    "no Authorization header",
+)
+"""Reasons why a scenario is not applicable. The tables have no rows for these scenarios, only their number."""
 
 
 def section(heading: str) -> str:
@@ -23,20 +28,26 @@ def section(heading: str) -> str:
 
 
 def documented(heading: str) -> set[tuple[str, str, str]]:
-    """Return scenario, transport and verdict of the rows under a heading: all but the passed ones."""
+    """Return scenario, transport and verdict of the rows under a heading, which are all that did not pass."""
     rows = re.findall(r"^\| ([^|]+?) \| ([a-z, ]+) \| (\w[\w ]*?) \| [^|]+ \|$", section(heading), re.MULTILINE)
     return {(name, transport, verdict) for name, over, verdict in rows[1:] for transport in over.split(", ")}
 
 
 def graded(url: str, heading: str) -> tuple[ExitCode, int]:
-    """Grade a server and compare with its table; returns the exit code and how many scenarios passed."""
+    """Grade a server and compare the result with its table; return the exit code and the number of passed scenarios."""
     record = RunRecord()
     selection = Selection([Contract.OPAMP], disruptive=False)
     code = grade_target(UrlTarget(url), selection, timeout=1, workers=1, listeners=[record])
-    facts = [event for event in record.ended(Verdict.NOT_APPLICABLE) if any(fact in event.actual for fact in FACTS)]
-    told = [event for event in record.scenarios if event.verdict is not Verdict.PASSED and event not in facts]
-    assert {(event.key, event.transport, str(event.verdict)) for event in told} == documented(heading)
-    assert f"\n{len(facts)} more verdicts are" in section(heading)
+    not_applicable = [
+        event
+        for event in record.ended(Verdict.NOT_APPLICABLE)
+        if any(reason in event.actual for reason in REASONS_WITHOUT_ROW)
+    ]
+    in_table = [
+        event for event in record.scenarios if event.verdict is not Verdict.PASSED and event not in not_applicable
+    ]
+    assert {(event.key, event.transport, str(event.verdict)) for event in in_table} == documented(heading)
+    assert f"\n{len(not_applicable)} more verdicts are" in section(heading)
     assert record.findings == []
     return code, len(record.ended(Verdict.PASSED))
 

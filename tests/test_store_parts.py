@@ -1,4 +1,4 @@
-"""The parts of the store on Elasticsearch, with an Elasticsearch that is made up."""
+"""The parts of the Elasticsearch store, tested without an Elasticsearch."""
 
 import asyncio
 import json
@@ -20,14 +20,14 @@ from opamp_proto import opamp_pb2 as pb
 Carry = Callable[[Sequence[int]], Awaitable[Sequence[int | Exception]]]
 
 
-def gathering(carry: Carry) -> Batcher[int, int]:
+def make_batcher(carry: Carry) -> Batcher[int, int]:
     return Batcher(carry, CircuitBreaker())
 
 
-# ---- gathering
+# ---- batching
 
 
-def test_items_travel_together_and_come_back_apart() -> None:
+def test_items_are_sent_in_batches_and_have_separate_results() -> None:
     batches: list[Sequence[int]] = []
 
     async def carry(items: Sequence[int]) -> Sequence[int | Exception]:
@@ -35,8 +35,8 @@ def test_items_travel_together_and_come_back_apart() -> None:
         return [ConflictError() if item == 3 else item * 2 for item in items]
 
     async def work() -> list[int | BaseException]:
-        gather = gathering(carry)
-        return await asyncio.gather(*(gather(item) for item in range(1200)), return_exceptions=True)
+        batcher = make_batcher(carry)
+        return await asyncio.gather(*(batcher(item) for item in range(1200)), return_exceptions=True)
 
     results = asyncio.run(work())
     assert isinstance(results.pop(3), ConflictError)
@@ -44,16 +44,16 @@ def test_items_travel_together_and_come_back_apart() -> None:
     assert len(batches) < 10
 
 
-def test_whoever_calls_again_at_once_is_not_forgotten() -> None:
+def test_a_second_call_right_after_the_first_is_processed() -> None:
     async def carry(items: Sequence[int]) -> Sequence[int | Exception]:
         return list(items)
 
     async def work() -> None:
-        gather = gathering(carry)
+        batcher = make_batcher(carry)
 
         async def twice() -> None:
-            await gather(1)
-            await gather(2)
+            await batcher(1)
+            await batcher(2)
 
         for _ in range(50):
             await asyncio.gather(twice(), twice())
@@ -62,7 +62,7 @@ def test_whoever_calls_again_at_once_is_not_forgotten() -> None:
 
 
 @pytest.mark.parametrize("error", [StoreUnavailableError("gone"), ValueError("a defect")])
-def test_what_fails_as_a_whole_fails_for_each_and_is_tried_again(error: Exception) -> None:
+def test_a_failed_batch_fails_for_each_item_and_does_not_stop_the_batcher(error: Exception) -> None:
     failing = [True]
 
     async def carry(items: Sequence[int]) -> Sequence[int | Exception]:
@@ -71,16 +71,16 @@ def test_what_fails_as_a_whole_fails_for_each_and_is_tried_again(error: Exceptio
         return list(items)
 
     async def work() -> int:
-        gather = gathering(carry)
-        results = await asyncio.gather(gather(1), gather(2), return_exceptions=True)
+        batcher = make_batcher(carry)
+        results = await asyncio.gather(batcher(1), batcher(2), return_exceptions=True)
         assert all(isinstance(result, StoreUnavailableError) for result in results)
         failing[0] = False
-        return await gather(3)
+        return await batcher(3)
 
     assert asyncio.run(work()) == 3
 
 
-def test_nobody_waits_for_ever_and_what_nobody_waits_for_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_is_limited_and_expired_items_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("opamp_mock_server.stores.elasticsearch.batching.DEADLINE_SECONDS", 0.05)
     sent: list[int] = []
 
@@ -90,10 +90,10 @@ def test_nobody_waits_for_ever_and_what_nobody_waits_for_is_not_sent(monkeypatch
         return list(items)
 
     async def work() -> None:
-        gather = gathering(carry)
-        results = await asyncio.gather(*(gather(item) for item in range(2000)), return_exceptions=True)
+        batcher = make_batcher(carry)
+        results = await asyncio.gather(*(batcher(item) for item in range(2000)), return_exceptions=True)
         assert all(isinstance(result, StoreUnavailableError) for result in results)
-        await gather.drain()
+        await batcher.drain()
 
     asyncio.run(work())
     assert len(sent) < 2000
@@ -102,7 +102,7 @@ def test_nobody_waits_for_ever_and_what_nobody_waits_for_is_not_sent(monkeypatch
 # ---- the circuit breaker
 
 
-def test_the_breaker_opens_tries_once_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_circuit_breaker_opens_allows_one_attempt_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(breakers.time, "monotonic", lambda: now[0])
     breaker = CircuitBreaker()
@@ -112,13 +112,13 @@ def test_the_breaker_opens_tries_once_and_closes(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(StoreUnavailableError):
         breaker.check()
     now[0] += 0.3
-    breaker.check()  # One attempt, and until it has told
+    breaker.check()  # The breaker allows one attempt.
     with pytest.raises(StoreUnavailableError):
-        breaker.check()  # no other.
+        breaker.check()  # It allows no second attempt before the first has a result.
     breaker.failed()
     now[0] += 0.3
     with pytest.raises(StoreUnavailableError):
-        breaker.check()  # The pause is longer now.
+        breaker.check()  # The next pause is longer.
     now[0] += 2
     breaker.check()
     breaker.succeeded()
@@ -129,8 +129,8 @@ def test_the_breaker_opens_tries_once_and_closes(monkeypatch: pytest.MonkeyPatch
 # ---- peers
 
 
-class Beats:
-    """An Elasticsearch of which each look at a document gives the next version, or fails."""
+class FakeElasticsearch:
+    """Returns the next version of a document for each request, or fails."""
 
     def __init__(self, *versions: int | None) -> None:
         self._versions = list(versions)
@@ -147,16 +147,16 @@ class Beats:
 @pytest.mark.parametrize(
     ("versions", "is_alive"), [((1, 1, 2), True), ((4,), False), ((None, 4, 4), False), ((None, 4, 5), True)]
 )
-def test_only_a_new_sign_of_life_is_one(versions: tuple[int | None, ...], is_alive: bool) -> None:
-    peers = ElasticsearchPeers(Beats(*versions), "index")  # type: ignore[arg-type]
+def test_an_instance_is_alive_only_if_its_document_changes(versions: tuple[int | None, ...], is_alive: bool) -> None:
+    peers = ElasticsearchPeers(FakeElasticsearch(*versions), "index")  # type: ignore[arg-type]
     assert asyncio.run(peers.is_alive("another")) is is_alive
 
 
 # ---- the queue
 
 
-class Shelf:
-    """A store that keeps what it gets; a record with a sequence number of 13 breaks it."""
+class FakeStore:
+    """A store that keeps its records in a dict. Writing a record with the sequence number 13 raises an exception."""
 
     checks_versions = True
 
@@ -187,53 +187,53 @@ def _uid(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def test_one_record_that_cannot_be_written_takes_no_other_with_it() -> None:
+def test_a_record_that_cannot_be_written_does_not_affect_others() -> None:
     async def work() -> None:
-        queue = QueuedStore(shelf)
+        queue = QueuedStore(fake_store)
         for number in range(1200):
             await queue.put(AgentRecord(_uid(number), 13 if number == 7 else 1))
         await queue.drain()
 
-    shelf = Shelf({})
+    fake_store = FakeStore({})
     asyncio.run(work())
-    assert len(shelf.kept) == 1199
+    assert len(fake_store.kept) == 1199
 
 
-def test_the_queue_does_not_take_an_agent_from_another_policy() -> None:
+def test_the_queue_does_not_overwrite_an_agent_of_another_policy() -> None:
     async def work() -> None:
-        queue = QueuedStore(shelf)
+        queue = QueuedStore(fake_store)
         await queue.put(AgentRecord(_uid(1), 2, policy_id="another"))
         await queue.put(AgentRecord(_uid(2), 2, policy_id="own"))
         await queue.drain()
 
-    there = {_uid(n): AgentRecord(_uid(n), 1, policy_id="own", stored="version") for n in (1, 2)}
-    shelf = Shelf(there)
+    stored = {_uid(n): AgentRecord(_uid(n), 1, policy_id="own", stored="version") for n in (1, 2)}
+    fake_store = FakeStore(stored)
     asyncio.run(work())
-    assert shelf.kept[_uid(1)].sequence_num == 1
-    assert shelf.kept[_uid(2)].sequence_num == 2
+    assert fake_store.kept[_uid(1)].sequence_num == 1
+    assert fake_store.kept[_uid(2)].sequence_num == 2
 
 
-# ---- configurations that mean harm
+# ---- malicious configurations
 
 
 @pytest.mark.parametrize(
     "text", ["a: !!int ''", "a: !!bool maybe", "a: !!timestamp x", "a: 0x" + "f" * 5000, "a: " + "b" * 300_000]
 )
-def test_a_configuration_that_breaks_the_parser_is_not_kept(text: str) -> None:
+def test_a_configuration_that_breaks_the_parser_is_not_stored(text: str) -> None:
     kept = redaction.configuration(text.encode())
     assert isinstance(kept, str)
 
 
-def test_merges_of_merges_end() -> None:
+def test_nested_merges_do_not_grow() -> None:
     lines = ["a0: &a0 {k0: 1, k1: 1}"]
     for level in range(1, 12):
         merged = ", ".join([f"*a{level - 1}"] * 10)
         lines.append(f"a{level}: &a{level} {{<<: [{merged}]}}")
-    # Whether it is kept as text or, by a parser that merges each only once, as it is: it does not grow.
+    # It is stored as text, or unchanged if the parser merges each mapping only once. In both cases, it does not grow.
     assert len(json.dumps(redaction.configuration("\n".join(lines).encode()))) < 2000
 
 
-def test_what_was_kept_is_read_again_as_it_is() -> None:
+def test_a_redacted_configuration_is_not_redacted_again() -> None:
     kept = redaction.configuration("name: \N{GRINNING FACE}\nlimit: 1.0e+20\n".encode())
     assert kept == {"name": "\N{GRINNING FACE}", "limit": 1e20}
     status = pb.AgentToServer()
@@ -242,7 +242,7 @@ def test_what_was_kept_is_read_again_as_it_is() -> None:
     assert redaction.cleaned(status) == {"": kept}
 
 
-def test_nothing_but_a_status_is_kept() -> None:
+def test_only_the_status_of_a_message_is_stored() -> None:
     message = pb.AgentToServer()
     message.custom_message.data = b"abc"
     attributes = message.agent_description.non_identifying_attributes

@@ -8,7 +8,7 @@ class ConformanceError(Exception):
 
 
 class InconclusiveError(ConformanceError):
-    """Nothing can be said about the target: bad options, unreadable files, no OpAMP reply at all. Exit code 2.
+    """The target cannot be judged: bad options, unreadable files, no OpAMP reply at all. Exit code 2.
 
     The message is one line that says what to do.
     """

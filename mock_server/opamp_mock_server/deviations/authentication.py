@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of authentication."""
+"""Deviations from Authentication: wrong status codes, and clients that are accepted without valid credentials."""
 
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_messages import RequestHeaders, RequestRefusedError
@@ -12,24 +12,24 @@ from opamp_mock_server.transports.websocket import (
 
 
 @breaks("auth.401")
-class Forbidden(HttpEndpoint):
-    """A client that fails to authenticate gets a 403."""
+class UnauthenticatedForbidden(HttpEndpoint):
+    """A plain HTTP request without valid credentials is rejected with 403 instead of 401."""
 
     def unauthorized(self) -> RequestRefusedError:
         return RequestRefusedError(403, "an enrollment key is needed")
 
 
 @breaks("auth.401:anyone")
-class AnyoneAdmitted(HttpEndpoint):
-    """Credentials are not looked at."""
+class AuthenticationSkipped(HttpEndpoint):
+    """Plain HTTP requests are accepted without authentication."""
 
     def require_admission(self, headers: RequestHeaders) -> None:
         pass
 
 
 @breaks("auth.401:any-key")
-class AnyKeyAdmitted(HttpEndpoint):
-    """Any credentials will do."""
+class AnyCredentialsAccepted(HttpEndpoint):
+    """Plain HTTP requests are accepted with any credentials."""
 
     def require_admission(self, headers: RequestHeaders) -> None:
         if headers.authorization is None:
@@ -37,16 +37,16 @@ class AnyKeyAdmitted(HttpEndpoint):
 
 
 @breaks("auth.401:websocket")
-class ForbiddenWebSocket(WebSocketEndpoint):
-    """A WebSocket of a client that fails to authenticate is refused with a 403."""
+class UnauthenticatedWebSocketForbidden(WebSocketEndpoint):
+    """A WebSocket handshake without valid credentials is rejected with 403 instead of 401."""
 
     def unauthorized(self) -> RequestRefusedError:
         return RequestRefusedError(403, "an enrollment key is needed")
 
 
 @breaks("auth.before-upgrade", also=["auth.401"])
-class OpenToAll(WebSocketEndpoint):
-    """A WebSocket opens for everybody; whoever has no key is not answered."""
+class ClosedAfterUpgrade(WebSocketEndpoint):
+    """A WebSocket without valid credentials is accepted, and closed only after the upgrade."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         authorization = dict(scope["headers"]).get(b"authorization")

@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of available components."""
+"""Deviations from AvailableComponents: limits on nested components."""
 
 from opamp_mock_server.core import Core
 from opamp_mock_server.deviations.registry import breaks
@@ -6,14 +6,14 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("components.nesting")
-class ShallowComponents(Core):
-    """Components that are nested more than 10 deep are malformed."""
+class DeepComponentsRefused(Core):
+    """Components that are nested more than 10 levels deep are rejected as malformed."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
         deepest = max(map(_depth, message.available_components.components.values()), default=0)
-        return "components are nested too deep" if deepest > 10 else super().malformed(message)
+        return "components are nested more than 10 levels deep" if deepest > 10 else super().malformed(message)
 
 
 def _depth(component: pb.ComponentDetails) -> int:
-    """Return how many levels of components are below one."""
+    """Return how many levels of components are below a component."""
     return max((_depth(part) + 1 for part in component.sub_component_map.values()), default=0)

@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of malformed messages."""
+"""Deviations from Bad Request: wrong replies to malformed messages."""
 
 from opamp_mock_server.core import Core
 from opamp_mock_server.deviations.registry import breaks
@@ -8,7 +8,7 @@ from opamp_proto import opamp_pb2 as pb
 
 @breaks("bad-request.respond")
 class MalformedUnanswered(Core):
-    """A malformed message is answered with an empty body."""
+    """The reply to a malformed message has an empty body."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
         reply = super().bad_request(instance_uid, problem)
@@ -16,7 +16,7 @@ class MalformedUnanswered(Core):
 
 
 @breaks("bad-request.respond:any-length")
-class AnyLengthTaken(Core):
+class AnyLengthAccepted(Core):
     """An instance_uid of any length is accepted."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
@@ -24,8 +24,8 @@ class AnyLengthTaken(Core):
 
 
 @breaks("bad-request.type")
-class MalformedUnknown(Core):
-    """The error about a malformed message is of type Unknown."""
+class MalformedErrorTypeUnknown(Core):
+    """The error for a malformed message has the type Unknown instead of BadRequest."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
         reply = super().bad_request(instance_uid, problem)
@@ -35,16 +35,16 @@ class MalformedUnknown(Core):
 
 
 @breaks("bad-request.message")
-class MalformedUnexplained(Core):
-    """The error about a malformed message has no error_message."""
+class MalformedErrorWithoutMessage(Core):
+    """The error for a malformed message has no error_message."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
         return super().bad_request(instance_uid, "" if _is_malformed(instance_uid) else problem)
 
 
 @breaks("error.excludes-other-fields", also=["error.absent-with-other-fields"])
-class ErrorWithCustomCapabilities(Core):
-    """Errors come with empty custom_capabilities."""
+class BadRequestWithCustomCapabilities(Core):
+    """A BadRequest error comes with empty custom_capabilities."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
         reply = super().bad_request(instance_uid, problem)
@@ -53,8 +53,8 @@ class ErrorWithCustomCapabilities(Core):
 
 
 @breaks("error.retry-info-only-unavailable")
-class BadRequestAsksToRetry(Core):
-    """A BadRequest comes with retry_info."""
+class BadRequestWithRetryInfo(Core):
+    """A BadRequest error has retry_info."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
         reply = super().bad_request(instance_uid, problem)
@@ -63,5 +63,5 @@ class BadRequestAsksToRetry(Core):
 
 
 def _is_malformed(instance_uid: bytes) -> bool:
-    """Tell a malformed message, or an undecodable one, from a well-formed one that is refused."""
+    """Tell whether the message is malformed or undecodable, and not well-formed but refused."""
     return len(instance_uid) != INSTANCE_UID_BYTES

@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of certificates on request."""
+"""Deviations from Agent-initiated CSR Flow: wrong replies to certificate requests, and wrong certificates."""
 
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
@@ -10,16 +10,16 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("csr.server-responds")
-class RequestsIgnored(Certificates):
-    """A sound request for a certificate is acknowledged, and nothing follows."""
+class CertificateRequestsIgnored(Certificates):
+    """A valid certificate request is acknowledged, but no certificate is offered."""
 
     def with_certificate(self, desired: DesiredState | None, message: pb.AgentToServer) -> DesiredState | None:
         return desired
 
 
 @breaks("csr.creates-certificate", also=["csr.offer-cert-field"])
-class CertificateForAnother(Certificates):
-    """The certificate that is issued is that of the authority itself."""
+class AuthorityCertificateIssued(Certificates):
+    """The issued certificate is the certificate of the authority itself."""
 
     def certificate(self, csr: bytes) -> pb.TLSCertificate:
         certificate = super().certificate(csr)
@@ -28,8 +28,8 @@ class CertificateForAnother(Certificates):
 
 
 @breaks("csr.offer-no-private-key")
-class KeyOfTheServer(Certificates):
-    """An issued certificate comes with some private key."""
+class IssuedWithPrivateKey(Certificates):
+    """An issued certificate is offered with a private key."""
 
     def certificate(self, csr: bytes) -> pb.TLSCertificate:
         certificate = super().certificate(csr)
@@ -38,8 +38,8 @@ class KeyOfTheServer(Certificates):
 
 
 @breaks("csr.offer-ca-cert")
-class IssuedWithoutAuthority(Certificates):
-    """An issued certificate comes without that of its authority."""
+class IssuedWithoutCaCert(Certificates):
+    """An issued certificate is offered without the certificate of its authority."""
 
     def certificate(self, csr: bytes) -> pb.TLSCertificate:
         certificate = super().certificate(csr)
@@ -48,8 +48,8 @@ class IssuedWithoutAuthority(Certificates):
 
 
 @breaks("certificate.issued-by-recognized-ca")
-class AnotherAuthority(Certificates):
-    """An issued certificate comes with that of another authority."""
+class IssuedWithWrongCaCert(Certificates):
+    """An issued certificate is offered with the certificate of another authority."""
 
     def certificate(self, csr: bytes) -> pb.TLSCertificate:
         certificate = super().certificate(csr)
@@ -58,8 +58,8 @@ class AnotherAuthority(Certificates):
 
 
 @breaks("csr.opamp-only")
-class CertificateForMetrics(ConnectionSettings):
-    """An issued certificate is offered for own metrics, too."""
+class IssuedWithOwnMetrics(ConnectionSettings):
+    """The offer of an issued certificate also has settings for own metrics."""
 
     def connection_settings(
         self, settings: pb.ConnectionSettingsOffers, capabilities: int
@@ -71,25 +71,25 @@ class CertificateForMetrics(ConnectionSettings):
 
 
 @breaks("csr.uid-change-server-ready")
-class OneCertificateAnAgent(Certificates):
-    """Agents that were named by the server are issued no certificate."""
+class NoCertificateForNewInstanceUids(Certificates):
+    """The server refuses a certificate to an agent whose instance_uid it assigned."""
 
-    _named: frozenset[bytes] = frozenset()
+    _assigned: frozenset[bytes] = frozenset()
 
     def certificate_objection(self, message: pb.AgentToServer) -> str | None:
-        if message.instance_uid in self._named and self.asks_for_certificate(message):
-            return "the certificate of this connection is another agent's"
+        if message.instance_uid in self._assigned and self.asks_for_certificate(message):
+            return "the certificate of this connection belongs to another agent"
         return super().certificate_objection(message)
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
         uid: bytes = super().new_instance_uid(message)  # type: ignore[misc]
-        self._named |= {uid}
+        self._assigned |= {uid}
         return uid
 
 
 @breaks("csr.failure-bad-request")
-class FailureUnknown(Core):
-    """A request that is not granted is answered with an error of type Unknown."""
+class RequestRefusalTypeUnknown(Core):
+    """A refused certificate request is answered with an error of type Unknown instead of BadRequest."""
 
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         if self.asks_for_certificate(message):
@@ -98,8 +98,8 @@ class FailureUnknown(Core):
 
 
 @breaks("csr.server-validates")
-class ForgedRequestsGranted(Certificates):
-    """The signature of a request is not looked at."""
+class SignatureNotChecked(Certificates):
+    """The signature of a certificate request is not checked."""
 
     def certificate_objection(self, message: pb.AgentToServer) -> str | None:
         problem = super().certificate_objection(message)
@@ -108,10 +108,10 @@ class ForgedRequestsGranted(Certificates):
 
 @breaks("csr.empty-request")
 class EmptyRequestsRefused(Certificates):
-    """A request that asks for nothing is refused."""
+    """A connection_settings_request that requests nothing is refused."""
 
     def certificate_objection(self, message: pb.AgentToServer) -> str | None:
         request = message.connection_settings_request
         if message.HasField("connection_settings_request") and not request.HasField("opamp"):
-            return "the request asks for nothing"
+            return "connection_settings_request requests nothing"
         return super().certificate_objection(message)

@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of commands."""
+"""Deviations from ServerToAgentCommand: commands with other content, and commands without the capability."""
 
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.commands import Commands
@@ -7,8 +7,8 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("command.alone")
-class CommandBesideOffers(Commands):
-    """A command comes with whatever else there is to say."""
+class CommandWithOffers(Commands):
+    """A command is sent in one message with offers and other content."""
 
     def is_alone(self, reply: pb.ServerToAgent) -> bool:
         return True
@@ -16,7 +16,7 @@ class CommandBesideOffers(Commands):
 
 @breaks("command.alone:custom-capabilities")
 class CommandWithCustomCapabilities(Commands):
-    """A command comes with empty custom_capabilities."""
+    """A command is sent in one message with empty custom_capabilities."""
 
     def command(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> bool:
         is_sent = super().command(record, desired, reply)
@@ -26,8 +26,8 @@ class CommandWithCustomCapabilities(Commands):
 
 
 @breaks("interop.server-stops-unsupported")
-class EverybodyCommanded(Commands):
-    """Agents that cannot restart are commanded to."""
+class RestartWithoutCapability(Commands):
+    """The restart command is sent to agents without the AcceptsRestartCommand capability."""
 
     def may_command(self, capabilities: int) -> bool:
         return True

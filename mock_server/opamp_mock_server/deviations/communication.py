@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of reaching a server."""
+"""Deviations from Communication Model: missing transports, and replies without an instance_uid."""
 
 from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord
@@ -10,24 +10,24 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("transport.server-accepts-http")
-class WebSocketAlone(HttpEndpoint):
-    """Plain HTTP is not served."""
+class PlainHttpRefused(HttpEndpoint):
+    """Plain HTTP requests are refused."""
 
     def check(self, request: Request, headers: RequestHeaders) -> None:
-        raise RequestRefusedError(426, "only WebSockets here", (b"upgrade", b"websocket"))
+        raise RequestRefusedError(426, "this server supports only WebSocket", (b"upgrade", b"websocket"))
 
 
 @breaks("transport.server-accepts-ws")
-class PlainHttpAlone(WebSocketEndpoint):
-    """WebSockets are not served."""
+class WebSocketRefused(WebSocketEndpoint):
+    """WebSocket handshakes are refused."""
 
     def check(self, path: str, headers: RequestHeaders) -> None:
-        raise RequestRefusedError(400, "no WebSockets here")
+        raise RequestRefusedError(400, "this server does not support WebSocket")
 
 
 @breaks("identification.every-message.server", also=["identification.s2a-matches", "identification.multiplex"])
-class FirstAnswersToNobody(Core):
-    """The first answer to an agent carries no instance_uid."""
+class FirstReplyWithoutInstanceUid(Core):
+    """The first reply to an agent has no instance_uid."""
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll(message)
@@ -36,8 +36,8 @@ class FirstAnswersToNobody(Core):
 
 
 @breaks("identification.every-message.server:check-ins", also=["identification.s2a-matches"])
-class CheckInsToNobody(Core):
-    """The answer to a check-in carries capabilities in place of an instance_uid."""
+class CheckInReplyWithoutInstanceUid(Core):
+    """The reply to a check-in has capabilities instead of an instance_uid."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         outcome = super().check_in(known, message)

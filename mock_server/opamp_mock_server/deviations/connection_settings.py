@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of connection settings."""
+"""Deviations from Connection Settings Management: wrong receivers, times and contents of offers."""
 
 import hashlib
 
@@ -11,55 +11,55 @@ from opamp_proto import opamp_pb2 as pb
 Offers = pb.ConnectionSettingsOffers
 
 
-# ---- to whom
+# ---- offers without a capability
 
 
 @breaks("connection-settings.capability.opamp", also=["interop.server-stops-unsupported"])
-class OpampToAll(ConnectionSettings):
-    """Settings for OpAMP are offered to agents that keep their connection."""
+class OpampSettingsWithoutCapability(ConnectionSettings):
+    """Settings for OpAMP are offered to agents without the AcceptsOpAMPConnectionSettings capability."""
 
     def may_offer(self, settings: str, capabilities: int) -> bool:
         return settings == "opamp" or super().may_offer(settings, capabilities)
 
 
 @breaks("connection-settings.capability.own-metrics", also=["interop.server-stops-unsupported"])
-class OwnMetricsToAll(ConnectionSettings):
-    """Settings for own metrics are offered to agents without any."""
+class OwnMetricsWithoutCapability(ConnectionSettings):
+    """Settings for own metrics are offered to agents without the ReportsOwnMetrics capability."""
 
     def may_offer(self, settings: str, capabilities: int) -> bool:
         return settings == "own_metrics" or super().may_offer(settings, capabilities)
 
 
 @breaks("connection-settings.capability.own-traces", also=["interop.server-stops-unsupported"])
-class OwnTracesToAll(ConnectionSettings):
-    """Settings for own traces are offered to agents without any."""
+class OwnTracesWithoutCapability(ConnectionSettings):
+    """Settings for own traces are offered to agents without the ReportsOwnTraces capability."""
 
     def may_offer(self, settings: str, capabilities: int) -> bool:
         return settings == "own_traces" or super().may_offer(settings, capabilities)
 
 
 @breaks("connection-settings.capability.own-logs", also=["interop.server-stops-unsupported"])
-class OwnLogsToAll(ConnectionSettings):
-    """Settings for own logs are offered to agents without any."""
+class OwnLogsWithoutCapability(ConnectionSettings):
+    """Settings for own logs are offered to agents without the ReportsOwnLogs capability."""
 
     def may_offer(self, settings: str, capabilities: int) -> bool:
         return settings == "own_logs" or super().may_offer(settings, capabilities)
 
 
 @breaks("connection-settings.capability.other", also=["interop.server-stops-unsupported"])
-class OthersToAll(ConnectionSettings):
-    """Settings for other connections are offered to agents that take none."""
+class OtherConnectionsWithoutCapability(ConnectionSettings):
+    """Other connections are offered to agents without the AcceptsOtherConnectionSettings capability."""
 
     def may_offer(self, settings: str, capabilities: int) -> bool:
         return settings == "other_connections" or super().may_offer(settings, capabilities)
 
 
-# ---- when
+# ---- offers at the wrong time
 
 
 @breaks("own-telemetry.offer-on-first", also=["registration.server-offers-immediately"])
-class NotAtFirst(ConnectionSettings):
-    """Settings are not offered with the first answer to an agent."""
+class NoSettingsInFirstReply(ConnectionSettings):
+    """The first reply to an agent has no settings, unless they contain a certificate."""
 
     def offer_connection_settings(
         self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent
@@ -72,8 +72,8 @@ class NotAtFirst(ConnectionSettings):
 
 
 @breaks("own-telemetry.offer-on-change", also=["offers.hash-covers-all", "connection-status.server-offers-on-mismatch"])
-class OfferedOnce(ConnectionSettings):
-    """An agent that has settings is not offered others, but for certificates."""
+class ChangedSettingsNotOffered(ConnectionSettings):
+    """An agent that has settings is not offered changed settings, unless they contain a certificate."""
 
     def offer_connection_settings(
         self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent
@@ -86,8 +86,8 @@ class OfferedOnce(ConnectionSettings):
 
 
 @breaks("own-telemetry.no-offer-if-unchanged")
-class OfferedEveryTime(ConnectionSettings):
-    """Settings are offered again with every answer."""
+class SettingsInEveryReply(ConnectionSettings):
+    """Settings are offered again in every reply."""
 
     def offer_connection_settings(
         self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent
@@ -96,8 +96,8 @@ class OfferedEveryTime(ConnectionSettings):
 
 
 @breaks("connection-status.server-offers-on-mismatch", also=["connection-status.server-compares-hash"])
-class ReportedHashIgnored(StatusReporting):
-    """The hash that an agent reports of its settings is not looked at."""
+class ReportedSettingsHashIgnored(StatusReporting):
+    """The hash of settings that an agent reports is ignored."""
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         learned = super().learn(record, message, reported)
@@ -105,8 +105,8 @@ class ReportedHashIgnored(StatusReporting):
 
 
 @breaks("connection-status.server-compares-hash")
-class EmptyHashIgnored(StatusReporting):
-    """An agent that reports no hash is taken to have its settings."""
+class EmptySettingsHashIgnored(StatusReporting):
+    """An agent that reports an empty hash of its settings is treated as if it had the offered settings."""
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         learned = super().learn(record, message, reported)
@@ -115,8 +115,8 @@ class EmptyHashIgnored(StatusReporting):
 
 
 @breaks("offers.hash-covers-all", also=["own-telemetry.offer-on-change"])
-class HashOfNames(ConnectionSettings):
-    """The hash is made of the names of settings, not of what is in them."""
+class SettingsHashOfNames(ConnectionSettings):
+    """The hash covers the names of settings and the OpAMP certificate, but no other content."""
 
     def settings_hash(self, settings: Offers) -> bytes:
         names = [field.name for field, _ in settings.ListFields()]
@@ -124,12 +124,12 @@ class HashOfNames(ConnectionSettings):
         return hashlib.sha256(",".join(names).encode() + certificate).digest()
 
 
-# ---- what
+# ---- offers with wrong content
 
 
 @breaks("opamp-offer.sent-in-opamp", also=["registration.server-offers-immediately"])
-class OpampAmongOthers(ConnectionSettings):
-    """Settings for OpAMP are offered as another connection, unless they hold a certificate."""
+class OpampInOtherConnections(ConnectionSettings):
+    """Settings for OpAMP are offered in other_connections, unless they contain a certificate."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
@@ -140,8 +140,8 @@ class OpampAmongOthers(ConnectionSettings):
 
 
 @breaks("own-telemetry.offer-shape", also=["own-telemetry.offer-on-first"])
-class TelemetryAmongOthers(ConnectionSettings):
-    """Settings for own telemetry are offered as other connections."""
+class OwnTelemetryInOtherConnections(ConnectionSettings):
+    """Settings for own telemetry are offered in other_connections."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
@@ -153,8 +153,8 @@ class TelemetryAmongOthers(ConnectionSettings):
 
 
 @breaks("opamp-settings.endpoint-non-empty")
-class NoEndpoint(ConnectionSettings):
-    """Settings for OpAMP do not say where to connect."""
+class OpampWithoutEndpoint(ConnectionSettings):
+    """Settings for OpAMP have an empty destination_endpoint."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
@@ -164,8 +164,8 @@ class NoEndpoint(ConnectionSettings):
 
 
 @breaks("opamp-settings.endpoint-url")
-class HostAndPort(ConnectionSettings):
-    """The endpoint of settings for OpAMP is a host and a port."""
+class OpampEndpointWithoutScheme(ConnectionSettings):
+    """The destination_endpoint for OpAMP is a host and a port instead of a URL."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
@@ -175,8 +175,8 @@ class HostAndPort(ConnectionSettings):
 
 
 @breaks("telemetry-settings.endpoint-full-url")
-class EndpointWithoutPath(ConnectionSettings):
-    """The endpoint for own metrics has no path."""
+class MetricsEndpointWithoutPath(ConnectionSettings):
+    """The destination_endpoint for own metrics has no path."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
@@ -186,8 +186,8 @@ class EndpointWithoutPath(ConnectionSettings):
 
 
 @breaks("telemetry-settings.endpoint-https")
-class PlainTelemetry(ConnectionSettings):
-    """Own metrics are to be sent without TLS."""
+class MetricsEndpointWithoutTls(ConnectionSettings):
+    """The destination_endpoint for own metrics does not use TLS."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
@@ -198,7 +198,7 @@ class PlainTelemetry(ConnectionSettings):
 
 @breaks("proxy.url-non-empty")
 class ProxyWithoutUrl(ConnectionSettings):
-    """A proxy has no URL."""
+    """The proxy for OpAMP has an empty URL."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
@@ -208,15 +208,15 @@ class ProxyWithoutUrl(ConnectionSettings):
 
 
 def _offered_certificate(offer: Offers | None) -> pb.TLSCertificate | None:
-    """Return the certificate that the operator offers, which comes with its key, unlike an issued one."""
+    """Return the certificate that the operator offers. It has a private key, but an issued certificate has none."""
     if offer is None or not offer.HasField("opamp") or not offer.opamp.certificate.private_key:
         return None
     return offer.opamp.certificate
 
 
 @breaks("certificate.cert-required")
-class NoCertificate(ConnectionSettings):
-    """A certificate that is offered is missing."""
+class OfferedCertificateMissing(ConnectionSettings):
+    """The offer of a certificate has no certificate."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
@@ -226,8 +226,8 @@ class NoCertificate(ConnectionSettings):
 
 
 @breaks("certificate.private-key-required")
-class NoPrivateKey(ConnectionSettings):
-    """A certificate that is offered comes without its private key."""
+class OfferedPrivateKeyMissing(ConnectionSettings):
+    """The offer of a certificate has no private key."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
@@ -237,8 +237,8 @@ class NoPrivateKey(ConnectionSettings):
 
 
 @breaks("certificate.ca-cert-if-ca-signed")
-class NoAuthority(ConnectionSettings):
-    """A certificate that is offered comes without that of its authority."""
+class OfferedCaCertMissing(ConnectionSettings):
+    """The offer of a certificate has no certificate of its authority."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)

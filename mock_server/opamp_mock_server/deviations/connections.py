@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of connections."""
+"""Deviations from connection management: disconnects, duplicate connections, and the end of connections."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("disconnect.server-forgets-instance")
-class DisconnectedStayConnected(Core):
-    """An agent that has sent agent_disconnect is still taken for connected."""
+class ConnectedAfterDisconnect(Core):
+    """An agent that has sent agent_disconnect still counts as connected."""
 
     def disconnect(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().disconnect(known, message)
@@ -21,16 +21,16 @@ class DisconnectedStayConnected(Core):
 
 
 @breaks("disconnect.server-forgets-on-close")
-class ClosedStayConnected(Core):
-    """An agent whose WebSocket has ended is still taken for connected."""
+class ConnectedAfterClose(Core):
+    """An agent whose WebSocket has ended still counts as connected."""
 
     def after_connection_end(self, known: AgentRecord) -> AgentRecord:
         return known
 
 
 @breaks("heartbeat.any-message-counts")
-class OnlyReportsCount(Core):
-    """An agent that has left is connected again only once it describes itself."""
+class DisconnectedUntilDescription(Core):
+    """A disconnected agent counts as connected again only when it sends its description."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         outcome = super().check_in(known, message)
@@ -40,26 +40,27 @@ class OnlyReportsCount(Core):
 
 
 @breaks("duplicate.server-detects", also=["duplicate.server-new-uid"])
-class DuplicatesUnnoticed(Core):
-    """Agents of one instance_uid on several WebSockets are taken for one."""
+class DuplicatesNotDetected(Core):
+    """Several WebSockets that use one instance_uid are treated as one agent."""
 
     def must_change_instance_uid(self, message: pb.AgentToServer) -> bool:
         return False
 
 
 @breaks("duplicate.server-new-uid")
-class DuplicatesTurnedAway(Core):
-    """An agent whose instance_uid lives on another WebSocket is turned away."""
+class DuplicatesRefused(Core):
+    """An agent whose instance_uid is in use on another WebSocket gets an error instead of a new_instance_uid."""
 
     def answer(self, known: AgentRecord | None, message: pb.AgentToServer, *others, **situation) -> Outcome:  # type: ignore[no-untyped-def]
         if situation.get("is_connected_elsewhere") and not self.asks_for_instance_uid(message):
-            return Outcome(self.error(message.instance_uid, pb.ServerErrorResponseType_Unknown, "there is one already"))
+            problem = "the instance_uid is in use on another WebSocket"
+            return Outcome(self.error(message.instance_uid, pb.ServerErrorResponseType_Unknown, problem))
         return super().answer(known, message, *others, **situation)
 
 
 @breaks("disconnect.http-keepalive-neutral")
-class KeepAliveNeeded(HttpEndpoint):
-    """A request that ends its connection is not served."""
+class ConnectionCloseRefused(HttpEndpoint):
+    """A plain HTTP request with the header "Connection: close" is refused."""
 
     def check(self, request: Request, headers: RequestHeaders) -> None:
         if (b"connection", b"close") in request.headers:
@@ -68,8 +69,8 @@ class KeepAliveNeeded(HttpEndpoint):
 
 
 @breaks("disconnect.ws-server-close-frame")
-class EndsWithoutClose(WebSocketProtocol):
-    """The server ends a WebSocket without a Close frame."""
+class NoCloseFrame(WebSocketProtocol):
+    """The server closes a WebSocket without a Close frame."""
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close":

@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of custom messages."""
+"""Deviations from Custom Messages: wrong custom capabilities, and messages that an agent does not support."""
 
 from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.core.custom_messages import CustomMessages
@@ -8,16 +8,16 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("custom.signal-support")
-class AnnouncesAnother(CustomMessages):
-    """The custom capability that the server announces is not the one it has."""
+class WrongCustomCapability(CustomMessages):
+    """The server announces a custom capability that it does not have, instead of its own."""
 
     def announce_custom_capabilities(self, reply: pb.ServerToAgent) -> None:
         reply.custom_capabilities.capabilities.append("io.example.another")
 
 
 @breaks("custom.reverse-fqdn")
-class PlainName(CustomMessages):
-    """A custom capability goes by a plain name."""
+class CustomCapabilityWithoutDomain(CustomMessages):
+    """The server announces a custom capability whose name is not a reverse FQDN."""
 
     def announce_custom_capabilities(self, reply: pb.ServerToAgent) -> None:
         super().announce_custom_capabilities(reply)
@@ -25,24 +25,24 @@ class PlainName(CustomMessages):
 
 
 @breaks("custom.capability-matches", also=["custom.list-replaces", "custom.none-by-default"])
-class AgentsNotAsked(CustomMessages):
-    """Custom messages are sent to whoever is there."""
+class AgentCustomCapabilitiesIgnored(CustomMessages):
+    """A custom message is sent to agents that did not announce its capability."""
 
     def may_send(self, message: pb.CustomMessage, record: AgentRecord) -> bool:
         return message.capability in self.custom_capabilities
 
 
 @breaks("custom.none-by-default", also=["custom.list-replaces"])
-class SilenceIsConsent(CustomMessages):
-    """An agent that announces no custom capabilities is taken to have all."""
+class AllCustomCapabilitiesByDefault(CustomMessages):
+    """An agent that announces no custom capabilities is treated as if it had all of them."""
 
     def may_send(self, message: pb.CustomMessage, record: AgentRecord) -> bool:
         return not record.custom_capabilities or super().may_send(message, record)
 
 
 @breaks("custom.list-replaces")
-class CustomCapabilitiesAddUp(StatusReporting):
-    """A custom capability that an agent once announced it is taken to have for ever."""
+class CustomCapabilitiesNeverRemoved(StatusReporting):
+    """An agent keeps a custom capability that is not in its last list."""
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         learned = super().learn(record, message, reported)

@@ -1,4 +1,4 @@
-"""Ways to break the enrollment contract of Fleet Server."""
+"""Deviations from the enrollment contract of Fleet Server."""
 
 from functools import lru_cache
 from typing import ClassVar
@@ -14,15 +14,15 @@ from opamp_proto import opamp_pb2 as pb
 
 @breaks("fleet.request-uid.unknown-agent", also=["identification.request-uid.answered"])
 class FlagIgnoredForUnknownAgents(Core):
-    """The flag of an unknown agent is ignored: it is enrolled under the instance_uid it came with."""
+    """RequestInstanceUid of an unknown agent is ignored: the agent is enrolled under its own instance_uid."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         return self.enroll(message) if known is None else super().enroll_anew(known, message)
 
 
 @breaks("fleet.request-uid.unknown-agent:undescribed")
-class FlagNeedsDescription(Core):
-    """An unknown agent that does not describe itself is not given a new_instance_uid."""
+class FlagRequiresDescription(Core):
+    """An unknown agent gets a new_instance_uid only if its message has an agent_description."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         if known is None and not message.HasField("agent_description"):
@@ -31,26 +31,26 @@ class FlagNeedsDescription(Core):
 
 
 @breaks("fleet.request-uid.known-agent")
-class FlagHonouredForUnknownAgentsOnly(Core):
-    """The flag is honoured for unknown agents only: an enrolled one just checks in."""
+class FlagIgnoredForEnrolledAgents(Core):
+    """RequestInstanceUid of an enrolled agent is ignored: the message is processed as a check-in."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         return super().enroll_anew(known, message) if known is None else self.check_in(known, message)
 
 
 @breaks("fleet.request-uid.known-agent:refused")
-class FlagRefusedFromEnrolledAgents(Core):
-    """The flag from an enrolled agent is refused as a BadRequest."""
+class FlagRefusedForEnrolledAgents(Core):
+    """RequestInstanceUid of an enrolled agent is refused with BadRequest."""
 
     def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
         if known is not None and self.asks_for_instance_uid(message) and not message.HasField("agent_disconnect"):
-            return "the agent is enrolled already"
+            return "the agent is already enrolled"
         return super().objection(known, message)
 
 
 @breaks("fleet.request-uid.known-agent:disconnected")
 class FlagIgnoredForDisconnectedAgents(Core):
-    """The flag is ignored when a disconnected agent comes back with it."""
+    """RequestInstanceUid of a disconnected agent is ignored."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         if known is not None and not known.connected:
@@ -59,13 +59,13 @@ class FlagIgnoredForDisconnectedAgents(Core):
 
 
 @breaks("fleet.request-uid.every-time", also=["fleet.instances.unique"])
-class SameAnswerToSameAgent(Core):
-    """new_instance_uid is remembered: an agent that asks again before it adopts is given the same."""
+class SameNewInstanceUidAgain(Core):
+    """An agent that repeats RequestInstanceUid before it changes its instance_uid gets the same new_instance_uid."""
 
-    _given = staticmethod(lru_cache(maxsize=100_000)(lambda instance_uid: uuid6.uuid7().bytes))
+    _new_by_incoming = staticmethod(lru_cache(maxsize=100_000)(lambda instance_uid: uuid6.uuid7().bytes))
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
-        return self._given(message.instance_uid)
+        return self._new_by_incoming(message.instance_uid)
 
 
 @breaks("fleet.request-uid.echo")
@@ -80,7 +80,7 @@ class EchoOfNewInstanceUid(Core):
 
 @breaks("fleet.request-uid.old-enrollment-stays", also=["fleet.instances.request-uid"])
 class OldEnrollmentDeleted(Core):
-    """An agent that is given a new_instance_uid loses its old enrollment."""
+    """The old enrollment of an agent is deleted when the agent gets a new_instance_uid."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
@@ -89,7 +89,7 @@ class OldEnrollmentDeleted(Core):
 
 @breaks("fleet.request-uid.old-enrollment-stays:moved", also=["fleet.instances.request-uid"])
 class OldEnrollmentMoved(Core):
-    """An enrolled agent's record moves to the new_instance_uid, instead of a second one being made."""
+    """The old enrollment of an agent is moved to its new_instance_uid, so there is no second enrollment."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
@@ -101,7 +101,7 @@ class OldEnrollmentMoved(Core):
 
 @breaks("fleet.request-uid.temporary-uid")
 class TemporaryInstanceUidEnrolled(Core):
-    """An unknown agent that asks is enrolled twice: under its new_instance_uid and under its temporary one."""
+    """An unknown agent is enrolled under its temporary instance_uid, and also under its new_instance_uid."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
@@ -109,29 +109,29 @@ class TemporaryInstanceUidEnrolled(Core):
 
 
 @breaks("fleet.new-uid.other-than-incoming", also=["fleet.request-uid.temporary-uid"])
-class IncomingInstanceUidAnnounced(Core):
-    """new_instance_uid is the incoming instance_uid, unless that was asked for before."""
+class IncomingInstanceUidAssigned(Core):
+    """new_instance_uid is the incoming instance_uid, except when the agent asks again."""
 
-    _seen: ClassVar[set[bytes]] = set()  # by all instances together
+    _requested: ClassVar[set[bytes]] = set()  # shared by all instances of the server
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
-        if message.instance_uid in self._seen:
+        if message.instance_uid in self._requested:
             return super().new_instance_uid(message)
-        self._seen.add(message.instance_uid)
+        self._requested.add(message.instance_uid)
         return message.instance_uid
 
 
 @breaks("fleet.new-uid.time")
-class TimeLongPast(Core):
-    """The time in new_instance_uid is that of the year 1970."""
+class TimestampIn1970(Core):
+    """The timestamp in new_instance_uid is in the year 1970."""
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
         return bytes(6) + super().new_instance_uid(message)[6:]
 
 
 @breaks("fleet.new-uid.time:future")
-class TimeFarAhead(Core):
-    """The time in new_instance_uid runs a year ahead."""
+class TimestampInFuture(Core):
+    """The timestamp in new_instance_uid is a year ahead."""
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
         uid = super().new_instance_uid(message)
@@ -139,8 +139,8 @@ class TimeFarAhead(Core):
 
 
 @breaks("fleet.new-uid.unique")
-class EveryInstanceUidTwice(Core):
-    """Every new_instance_uid is handed out to two different agents."""
+class NewInstanceUidAssignedTwice(Core):
+    """Each new_instance_uid is assigned to two different agents."""
 
     _given: tuple[bytes, bytes] | None = None
 
@@ -154,8 +154,8 @@ class EveryInstanceUidTwice(Core):
 
 
 @breaks("fleet.new-uid.enrolled", also=["fleet.instances.request-uid"])
-class AnotherInstanceUidStored(Core):
-    """The announced new_instance_uid is not the one under which the agent is enrolled."""
+class EnrolledUnderOtherInstanceUid(Core):
+    """The agent is enrolled under an instance_uid that is not the announced new_instance_uid."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
@@ -165,7 +165,7 @@ class AnotherInstanceUidStored(Core):
 
 @breaks("fleet.new-uid.enrolled:announced-only", also=["fleet.instances.request-uid"])
 class AnnouncedButNotEnrolled(Core):
-    """An enrolled agent is told a new_instance_uid, but nothing is enrolled under it."""
+    """An enrolled agent gets a new_instance_uid, but is not enrolled under it."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
@@ -173,7 +173,7 @@ class AnnouncedButNotEnrolled(Core):
 
 
 @breaks("fleet.disconnect.unenrolled")
-class StrangersMayDisconnect(FleetCore):
+class UnenrolledDisconnectAccepted(FleetCore):
     """agent_disconnect from an agent that is not enrolled is acknowledged."""
 
     def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
@@ -181,7 +181,7 @@ class StrangersMayDisconnect(FleetCore):
 
 
 @breaks("fleet.disconnect.unenrolled:described")
-class DescribedStrangersMayDisconnect(FleetCore):
+class DescribedDisconnectAccepted(FleetCore):
     """agent_disconnect from an agent that is not enrolled is acknowledged if it comes with a full report."""
 
     def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
@@ -191,8 +191,8 @@ class DescribedStrangersMayDisconnect(FleetCore):
 
 
 @breaks("fleet.disconnect.with-flag")
-class FlagWinsOverDisconnect(FleetCore):
-    """agent_disconnect with the flag is taken for a request for a new_instance_uid."""
+class DisconnectWithFlagEnrolls(FleetCore):
+    """agent_disconnect with RequestInstanceUid is processed as a request for a new_instance_uid."""
 
     def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
         return None if self.asks_for_instance_uid(message) else super().objection(known, message)
@@ -204,36 +204,36 @@ class FlagWinsOverDisconnect(FleetCore):
 
 
 @breaks("fleet.disconnect.with-flag:enrolled")
-class EnrolledMayDisconnectWithFlag(FleetCore):
-    """agent_disconnect with the flag from an enrolled agent is a plain disconnect."""
+class EnrolledDisconnectWithFlagAccepted(FleetCore):
+    """agent_disconnect with RequestInstanceUid from an enrolled agent is processed as an ordinary disconnect."""
 
     def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
         return None if known is not None else super().objection(known, message)
 
 
 @breaks("fleet.disconnect.enrolls-nobody", also=["fleet.disconnect.unenrolled"])
-class RefusedAndEnrolled(FleetCore):
-    """A refused agent_disconnect from an unknown agent enrolls it all the same."""
+class RefusedDisconnectEnrolls(FleetCore):
+    """An unknown agent is enrolled although its agent_disconnect is refused."""
 
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
-        is_stranger = known is None and message.HasField("agent_disconnect")
-        return outcome._replace(put=(self.record(None, message),)) if is_stranger else outcome
+        is_unknown = known is None and message.HasField("agent_disconnect")
+        return outcome._replace(put=(self.record(None, message),)) if is_unknown else outcome
 
 
 @breaks("fleet.disconnect.enrolls-nobody:with-flag")
-class RefusedWithFlagAndEnrolled(FleetCore):
-    """A refused agent_disconnect with the flag enrolls the agent all the same."""
+class RefusedDisconnectWithFlagEnrolls(FleetCore):
+    """An agent is enrolled although its agent_disconnect with RequestInstanceUid is refused."""
 
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
-        is_asked = message.HasField("agent_disconnect") and self.asks_for_instance_uid(message)
-        return outcome._replace(put=(self.record(None, message),)) if is_asked else outcome
+        is_requested = message.HasField("agent_disconnect") and self.asks_for_instance_uid(message)
+        return outcome._replace(put=(self.record(None, message),)) if is_requested else outcome
 
 
 @breaks("fleet.disconnect.changes-nothing")
-class RefusedAndRemoved(FleetCore):
-    """A refused agent_disconnect removes the enrolled agent that sent it."""
+class RefusedDisconnectDeletes(FleetCore):
+    """A refused agent_disconnect deletes the enrollment of its agent."""
 
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
@@ -241,8 +241,8 @@ class RefusedAndRemoved(FleetCore):
 
 
 @breaks("fleet.disconnect.echo", also=["identification.s2a-matches"])
-class RefusalToNobody(FleetCore):
-    """The refusal of an agent_disconnect carries no instance_uid."""
+class RefusedDisconnectWithoutInstanceUid(FleetCore):
+    """The reply that refuses an agent_disconnect has no instance_uid."""
 
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
@@ -252,18 +252,18 @@ class RefusalToNobody(FleetCore):
 
 
 @breaks("fleet.disconnect.enrolled", also=["fleet.instances.disconnect"])
-class EnrolledMayNotDisconnect(FleetCore):
+class DisconnectUnavailable(FleetCore):
     """agent_disconnect from an enrolled agent is answered with Unavailable."""
 
     def disconnect(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        reply = self.bad_request(message.instance_uid, "not now")
+        reply = self.bad_request(message.instance_uid, "try again later")
         reply.error_response.type = pb.ServerErrorResponseType_Unavailable
         return Outcome(reply)
 
 
 @breaks("fleet.disconnect.stays-enrolled")
-class DisconnectUnenrolls(FleetCore):
-    """agent_disconnect ends the enrollment."""
+class DisconnectDeletesEnrollment(FleetCore):
+    """agent_disconnect deletes the enrollment of its agent."""
 
     def disconnect(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         return super().disconnect(known, message)._replace(put=(), delete=(message.instance_uid,))
@@ -272,8 +272,8 @@ class DisconnectUnenrolls(FleetCore):
 @breaks(
     "fleet.check-in", also=["response.ack-only-instance-uid", "fleet.instances.check-in", "fleet.instances.enroll-once"]
 )
-class CheckInEnrollsAnew(Core):
-    """An enrolled agent that checks in is given a new_instance_uid it did not ask for."""
+class UnsolicitedNewInstanceUid(Core):
+    """An enrolled agent that checks in gets an unsolicited new_instance_uid."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         outcome = super().check_in(known, message)
@@ -282,32 +282,32 @@ class CheckInEnrollsAnew(Core):
 
 
 @breaks("fleet.check-in:any-flag")
-class AnyFlagOfTheEnrolled(Core):
-    """Any flag of an enrolled agent, also an unknown one, is taken for RequestInstanceUid."""
+class AnyFlagOfEnrolledAgents(Core):
+    """Any flag of an enrolled agent, also an undefined one, is processed as RequestInstanceUid."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         return self.enroll_anew(known, message) if message.flags else super().check_in(known, message)
 
 
 @breaks("fleet.auto-enrollment")
-class StrangersToTheEnd(FleetCore):
-    """An agent that came with its own instance_uid is not taken for enrolled when it disconnects."""
+class AutoEnrolledDisconnectRefused(FleetCore):
+    """agent_disconnect is refused from an agent that enrolled under its own instance_uid."""
 
-    _named: frozenset[bytes] = frozenset()
+    _assigned: frozenset[bytes] = frozenset()
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
         new_instance_uid = super().new_instance_uid(message)
-        self._named |= {new_instance_uid}
+        self._assigned |= {new_instance_uid}
         return new_instance_uid
 
     def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
-        is_named = message.instance_uid in self._named
-        return super().objection(known if is_named else None, message)
+        is_assigned = message.instance_uid in self._assigned
+        return super().objection(known if is_assigned else None, message)
 
 
 @breaks("fleet.auto-enrollment:undescribed")
-class EnrollmentNeedsDescription(FleetCore):
-    """An unknown agent is enrolled only once it describes itself."""
+class EnrollmentRequiresDescription(FleetCore):
+    """An unknown agent is enrolled only if its message has an agent_description."""
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll(message)
@@ -315,8 +315,8 @@ class EnrollmentNeedsDescription(FleetCore):
 
 
 @breaks("fleet.auto-enrollment:any-flag")
-class AnyFlagOfTheUnknown(FleetCore):
-    """Any flag of an unknown agent, also an unknown one, is taken for RequestInstanceUid."""
+class AnyFlagOfUnknownAgents(FleetCore):
+    """Any flag of an unknown agent, also an undefined one, is processed as RequestInstanceUid."""
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
         return self.enroll_anew(None, message) if message.flags else super().enroll(message)

@@ -1,4 +1,4 @@
-"""Ways to break what Fleet Server keeps of agents in Elasticsearch. They need a server that keeps anything there."""
+"""Deviations from the documents of Fleet Server. They need a server that keeps agents in Elasticsearch."""
 
 from uuid import uuid4
 
@@ -10,24 +10,24 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("fleet.document.id", also=["fleet.document.new-uid"])
-class ForeignAgentId(FleetDocuments):
-    """The document's agent.id is an id of the server's own."""
+class RandomAgentId(FleetDocuments):
+    """agent.id in the document is a random UUID."""
 
     def agent_id(self, instance_uid: bytes) -> str:
         return str(uuid4())
 
 
 @breaks("fleet.document.kind")
-class OrdinaryType(FleetDocuments):
-    """The document says that the agent is one of Elastic's own."""
+class TypePermanent(FleetDocuments):
+    """The type in the document is PERMANENT, which is the type of agents of Elastic."""
 
     def type(self) -> str:
         return "PERMANENT"
 
 
 @breaks("fleet.document.policy")
-class DefaultPolicy(FleetDocuments):
-    """The document names another policy than that of the agent's key."""
+class WrongPolicy(FleetDocuments):
+    """policy_id in the document is not the policy of the enrollment key."""
 
     def document(self, record: AgentRecord, enrolled_at: str, description: Description) -> str:
         text = super().document(record, enrolled_at, description)
@@ -36,15 +36,15 @@ class DefaultPolicy(FleetDocuments):
 
 @breaks("fleet.document.tags")
 class RepeatedTags(FleetDocuments):
-    """Tags are kept as often as they are told."""
+    """Repeated tags of an agent are stored repeatedly."""
 
     def tags(self, name: str, tagged: str) -> list[str]:
         return [name, *(tag.strip() for tag in tagged.split(",") if tag.strip())]
 
 
 @breaks("fleet.document.metadata")
-class NoHost(FleetDocuments):
-    """The metadata does not tell the agent's host."""
+class MetadataWithoutHost(FleetDocuments):
+    """local_metadata in the document has no host name."""
 
     def identity(self, instance_uid: bytes, described: pb.AgentDescription) -> dict[str, object]:
         identity = super().identity(instance_uid, described)
@@ -54,24 +54,24 @@ class NoHost(FleetDocuments):
 
 
 @breaks("fleet.document.attributes")
-class OneKindOfAttributes(FleetDocuments):
-    """Only the identifying attributes are kept."""
+class NonIdentifyingAttributesMissing(FleetDocuments):
+    """The document has no non-identifying attributes."""
 
     def identity(self, instance_uid: bytes, described: pb.AgentDescription) -> dict[str, object]:
         return {**super().identity(instance_uid, described), "non_identifying_attributes": {}}
 
 
 @breaks("fleet.document.capabilities")
-class NoCapabilities(FleetDocuments):
-    """Capabilities are not kept."""
+class CapabilitiesMissing(FleetDocuments):
+    """The document has no capabilities."""
 
     def capabilities(self, record: AgentRecord) -> list[str]:
         return []
 
 
 @breaks("fleet.document.sequence-num")
-class SequenceNumberOfEnrollment(FleetDocuments):
-    """The sequence number in the document is always 1."""
+class SequenceNumberAlwaysOne(FleetDocuments):
+    """sequence_num in the document is always 1."""
 
     def document(self, record: AgentRecord, enrolled_at: str, description: Description) -> str:
         text = super().document(record, enrolled_at, description)
@@ -79,24 +79,24 @@ class SequenceNumberOfEnrollment(FleetDocuments):
 
 
 @breaks("fleet.document.secrets")
-class SecretsKept(FleetDocuments):
-    """Secrets are taken out of the configuration that is shown, and stay in what is kept beside it."""
+class SecretsInStoredReport(FleetDocuments):
+    """Secrets are removed from effective_config, but not from the report that the document also contains."""
 
     def description(self, record: AgentRecord) -> Description:
         return super().description(record)._replace(reported=record.reported)
 
 
 @breaks("fleet.document.reenrolled")
-class NoMark(FleetDocuments):
-    """The old document of an agent that is enrolled anew is not marked."""
+class ReenrolledMarkMissing(FleetDocuments):
+    """The old document of an agent that enrolls again is not marked as reenrolled."""
 
     def reenrolled(self, now: str) -> dict[str, object]:
         return {}
 
 
 @breaks("fleet.document.reenrolled-cleared")
-class LastingMark(FleetCore):
-    """The mark stays when the agent comes back."""
+class ReenrolledMarkNotCleared(FleetCore):
+    """The mark reenrolled stays when an agent uses its old instance_uid again."""
 
     def record(self, known: AgentRecord | None, message: pb.AgentToServer) -> AgentRecord:
         record = super().record(known, message)
@@ -107,13 +107,13 @@ class LastingMark(FleetCore):
     "fleet.document.none-when-refused",
     also=["fleet.disconnect.enrolls-nobody", "fleet.disconnect.unenrolled", "fleet.request-uid.temporary-uid"],
 )
-class RefusedAgentKept(FleetCore):
-    """An unknown agent whose message is refused, or that asks for another instance_uid, is kept all the same."""
+class RefusedAgentStored(FleetCore):
+    """An unknown agent has a document even if its message is refused or requests a new_instance_uid."""
 
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
-        is_whole = known is None and self.malformed(message) is None
-        return outcome._replace(put=(self.record(None, message),)) if is_whole else outcome
+        is_stored = known is None and self.malformed(message) is None
+        return outcome._replace(put=(self.record(None, message),)) if is_stored else outcome
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().enroll_anew(known, message)
@@ -121,8 +121,8 @@ class RefusedAgentKept(FleetCore):
 
 
 @breaks("fleet.document.unchanged-when-refused")
-class RefusedMessageCounted(FleetCore):
-    """A message that is refused is counted all the same."""
+class RefusedSequenceNumberStored(FleetCore):
+    """The sequence_num of a refused message is stored in the document."""
 
     def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
         outcome = super().refuse(known, message, problem)
@@ -132,37 +132,37 @@ class RefusedMessageCounted(FleetCore):
 
 
 @breaks("fleet.document.status")
-class AlwaysOnline(FleetDocuments):
-    """An agent that is connected is online, however it fares."""
+class StatusAlwaysOnline(FleetDocuments):
+    """The status of a connected agent is always online, whatever its health is."""
 
     def status(self, status: pb.AgentToServer) -> str:
         return "online"
 
 
 @breaks("fleet.document.status:healthy", also=["fleet.document.disconnected"])
-class HealthyInOtherWords(FleetDocuments):
-    """A healthy agent is called active."""
+class HealthyStatusActive(FleetDocuments):
+    """The status of a healthy agent is active instead of online."""
 
     def status(self, status: pb.AgentToServer) -> str:
-        known = super().status(status)
-        return "active" if known == "online" else known
+        actual = super().status(status)
+        return "active" if actual == "online" else actual
 
 
 @breaks("fleet.document.disconnected:for-ever")
-class DisconnectedForEver(FleetDocuments):
-    """An agent that took its leave stays disconnected when it comes back."""
+class StatusStaysDisconnected(FleetDocuments):
+    """The status of an agent that disconnected stays disconnected when the agent returns."""
 
-    _gone: frozenset[bytes] = frozenset()
+    _disconnected: frozenset[bytes] = frozenset()
 
     def document(self, record: AgentRecord, enrolled_at: str, description: Description) -> str:
-        self._gone |= frozenset() if record.connected else {record.instance_uid}
-        is_gone = record.instance_uid in self._gone
-        return super().document(record._replace(connected=not is_gone), enrolled_at, description)
+        self._disconnected |= frozenset() if record.connected else {record.instance_uid}
+        is_disconnected = record.instance_uid in self._disconnected
+        return super().document(record._replace(connected=not is_disconnected), enrolled_at, description)
 
 
 @breaks("fleet.document.disconnected")
-class NeverDisconnected(FleetDocuments):
-    """An agent that takes its leave is called inactive, a word that is not told to agents."""
+class DisconnectedStatusInactive(FleetDocuments):
+    """The status of a disconnected agent is inactive instead of disconnected."""
 
     def disconnected(self) -> str:
         return "inactive"

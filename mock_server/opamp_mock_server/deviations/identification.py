@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of instance_uid."""
+"""Deviations from Identification: wrong instance_uids in replies, and a wrong new_instance_uid."""
 
 import uuid
 from collections.abc import MutableMapping
@@ -19,8 +19,8 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("identification.s2a-matches", also=["fleet.disconnect.echo", "identification.multiplex"])
-class EchoOfAnother(Core):
-    """Responses that announce no new_instance_uid carry the instance_uid of another agent."""
+class ReplyWithOtherInstanceUid(Core):
+    """Replies without a new_instance_uid carry the instance_uid of another agent."""
 
     def reply(self, message: pb.AgentToServer) -> pb.ServerToAgent:
         reply = super().reply(message)
@@ -33,16 +33,16 @@ class EchoOfAnother(Core):
 
 
 @breaks("identification.s2a-matches:on-errors", also=["fleet.disconnect.echo"])
-class EchoOfAnotherOnErrors(Core):
-    """Error responses carry the instance_uid of another agent."""
+class ErrorWithOtherInstanceUid(Core):
+    """Error replies carry the instance_uid of another agent."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
         return super().bad_request(_another(instance_uid), problem)
 
 
 @breaks("identification.s2a-matches:pushes")
-class PushToAnother(Core):
-    """What the server says of its own accord carries the instance_uid of another agent."""
+class PushWithOtherInstanceUid(Core):
+    """Unsolicited messages carry the instance_uid of another agent."""
 
     def push(self, known: AgentRecord, desired: DesiredState) -> Outcome | None:
         outcome = super().push(known, desired)
@@ -55,7 +55,7 @@ class PushToAnother(Core):
     "identification.request-uid.answered", also=["fleet.request-uid.unknown-agent", "fleet.request-uid.known-agent"]
 )
 class FlagIgnored(Core):
-    """RequestInstanceUid is ignored, except together with agent_disconnect."""
+    """RequestInstanceUid is ignored, except in a message with agent_disconnect."""
 
     def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         return self.enroll(message) if known is None else self.check_in(known, message)
@@ -63,7 +63,7 @@ class FlagIgnored(Core):
 
 @breaks("identification.new-instance-uid.length")
 class ShortNewInstanceUid(Core):
-    """new_instance_uid has 15 bytes."""
+    """new_instance_uid has 15 bytes instead of 16."""
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
         return super().new_instance_uid(message)[:15]
@@ -71,15 +71,15 @@ class ShortNewInstanceUid(Core):
 
 @breaks("identification.new-instance-uid.length:text")
 class TextualNewInstanceUid(Core):
-    """new_instance_uid is the text form of a UUID, of 36 bytes."""
+    """new_instance_uid is the text form of a UUID, which has 36 bytes."""
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
         return str(uuid.UUID(bytes=super().new_instance_uid(message))).encode()
 
 
 @breaks("identification.new-instance-uid.uuidv7", also=["fleet.new-uid.uuidv7"])
-class VersionFour(Core):
-    """new_instance_uid is a UUID of version 4, if with a time at its beginning."""
+class NewInstanceUidVersion4(Core):
+    """new_instance_uid is a UUID of version 4, although it begins with a timestamp."""
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
         uid = bytearray(super().new_instance_uid(message))
@@ -88,7 +88,7 @@ class VersionFour(Core):
 
 
 @breaks("identification.new-instance-uid.uuidv7:variant", also=["fleet.new-uid.uuidv7"])
-class ForeignVariant(Core):
+class NewInstanceUidWrongVariant(Core):
     """new_instance_uid has the variant bits of another kind of UUID."""
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
@@ -102,8 +102,8 @@ def _another(instance_uid: bytes) -> bytes:
 
 
 @breaks("identification.multiplex", also=["identification.s2a-matches"])
-class OneAgentAConnection(WebSocketEndpoint):
-    """All answers on a WebSocket are addressed to the agent that spoke on it first."""
+class OneAgentPerConnection(WebSocketEndpoint):
+    """Replies to reports with a description carry the instance_uid of the first agent on the WebSocket."""
 
     _first: ClassVar[MutableMapping[WebSocketConnection, bytes]] = WeakKeyDictionary()
 

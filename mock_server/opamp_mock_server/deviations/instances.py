@@ -1,4 +1,4 @@
-"""Ways in which instances of one server can fail to be one server."""
+"""Deviations from the contract of several instances: the instances do not act as one server."""
 
 import hashlib
 from collections import Counter
@@ -16,19 +16,19 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("fleet.instances.disconnect", also=["fleet.instances.request-uid"])
-class NothingShared(Instances):
-    """Each instance knows only the agents that it has enrolled itself."""
+class InstancesShareNothing(Instances):
+    """Each instance knows only the agents that it enrolled itself."""
 
     def backend(self, first: Backend, another: Callable[[], Backend]) -> Backend:
         return another()
 
 
 @breaks("fleet.instances.check-in")
-class CheckInsRenamed(Instances):
-    """Another instance takes whoever checks in for a new agent."""
+class NewInstanceUidOnCheckIn(Instances):
+    """Another instance treats an agent that checks in as a new agent."""
 
     def core(self, core: type[Core]) -> type[Core]:
-        class Renaming(core):  # type: ignore[misc, valid-type]
+        class CoreOfOtherInstance(core):  # type: ignore[misc, valid-type]
             def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
                 is_described = message.HasField("agent_description")
                 answer: Outcome = (
@@ -36,15 +36,15 @@ class CheckInsRenamed(Instances):
                 )
                 return answer
 
-        return Renaming
+        return CoreOfOtherInstance
 
 
 @breaks("fleet.instances.enroll-once")
-class ReportsRenamed(Instances):
-    """Another instance takes whoever describes itself for a new agent, with an instance_uid that is in use."""
+class NewInstanceUidOnReport(Instances):
+    """Another instance treats an agent that sends its description as a new agent whose instance_uid is in use."""
 
     def core(self, core: type[Core]) -> type[Core]:
-        class Renaming(core):  # type: ignore[misc, valid-type]
+        class CoreOfOtherInstance(core):  # type: ignore[misc, valid-type]
             def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
                 is_described = message.HasField("agent_description")
                 answer: Outcome = (
@@ -56,20 +56,20 @@ class ReportsRenamed(Instances):
                 under_new_instance_uid: Outcome = self.under_new_instance_uid(message)
                 return under_new_instance_uid
 
-        return Renaming
+        return CoreOfOtherInstance
 
 
 @breaks("fleet.instances.unique")
-class SameSequence(Core):
-    """All instances give the agents that ask with one instance_uid the same new ones, in the same order."""
+class SameNewInstanceUids(Core):
+    """All instances assign the same new_instance_uids, in the same order, to requests with the same instance_uid."""
 
     @cached_property
-    def _asked(self) -> Counter[bytes]:
+    def _requests(self) -> Counter[bytes]:
         return Counter()
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
-        self._asked[message.instance_uid] += 1
-        seed = message.instance_uid + self._asked[message.instance_uid].to_bytes(4, "big")
-        # The time to a few minutes, and version and variant in their places; the rest is no surprise.
+        self._requests[message.instance_uid] += 1
+        seed = message.instance_uid + self._requests[message.instance_uid].to_bytes(4, "big")
+        # The timestamp is rounded to some hours; version and variant are correct. The rest depends only on the request.
         now, rest = uuid6.uuid7().bytes, hashlib.sha256(seed).digest()
         return now[:3] + b"\0\0\0" + bytes([0x70 | rest[6] & 0x0F, rest[7], 0x80 | rest[8] & 0x3F]) + rest[9:16]

@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of peers that can do less, or more."""
+"""Deviations from Interoperability: agents with fewer capabilities or newer fields are not supported."""
 
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -12,44 +12,44 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("capabilities.server.bits-truthful")
-class OffersUnannounced(StatusReporting):
-    """That the server offers packages is not announced."""
+class OffersPackagesNotAnnounced(StatusReporting):
+    """The server offers packages, but does not announce OffersPackages."""
 
     def announced(self) -> int:
         return super().announced() & ~int(pb.ServerCapabilities_OffersPackages)
 
 
 @breaks("interop.peer-may-lack")
-class HealthExpected(Core):
-    """A message of an agent that does not report its health is malformed."""
+class HealthRequired(Core):
+    """A message of an agent without the ReportsHealth capability is rejected as malformed."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
         if not message.capabilities & pb.AgentCapabilities_ReportsHealth:
-            return "every agent reports its health"
+            return "an agent has to report its health"
         return super().malformed(message)
 
 
 @breaks("interop.ignore-unknown-fields")
 class UnknownFieldsRefused(Core):
-    """A message with fields that the server does not know is malformed."""
+    """A message with fields that the server does not know is rejected as malformed."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
-        return "there are unknown fields" if _has_unknown_fields(message) else super().malformed(message)
+        return "the message has unknown fields" if _has_unknown_fields(message) else super().malformed(message)
 
 
 @breaks("interop.ignore-unknown-fields:values")
 class UnknownValuesRefused(Core):
-    """A message with a value of an enumeration that the server does not know is malformed."""
+    """A message with an enum value that the server does not know is rejected as malformed."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
         if message.remote_config_status.status not in pb.RemoteConfigStatuses.values():
-            return "there is an unknown status"
+            return "remote_config_status has an unknown status"
         return super().malformed(message)
 
 
 @breaks("anyvalue.null-valid")
-class NullRefused(Core):
-    """A description with an attribute that is null is malformed."""
+class NullAttributesRefused(Core):
+    """A description with an attribute that is null is rejected as malformed."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
         if any(value.WhichOneof("value") is None for value in _attributes(message)):
@@ -59,7 +59,7 @@ class NullRefused(Core):
 
 @breaks("anyvalue.empty-lists-valid")
 class EmptyListsRefused(Core):
-    """A description with an attribute that is an empty list is malformed."""
+    """A description with an attribute that is an empty list is rejected as malformed."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
         for value in _attributes(message):
@@ -78,8 +78,8 @@ def _has_unknown_fields(message: Message) -> bool:
 
 
 @breaks("capabilities.server-respects-change", also=["remote-config.not-offered-if-unsupported"])
-class OnceIsForever(StatusReporting):
-    """A capability that an agent once had it is taken to have for ever."""
+class CapabilitiesNeverRemoved(StatusReporting):
+    """An agent keeps a capability that it no longer reports."""
 
     def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
         return message.capabilities | known.capabilities

@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of packages."""
+"""Deviations from Packages: wrong offers, hashes and downloads."""
 
 import hashlib
 import zlib
@@ -13,16 +13,16 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("packages.offer-field")
-class NeverOffered(Packages):
-    """The operator's packages are not offered."""
+class PackagesNeverOffered(Packages):
+    """Packages are never offered."""
 
     def offer_packages(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
         return record
 
 
 @breaks("packages.not-offered-if-unsupported", also=["interop.server-stops-unsupported"])
-class OfferedToAll(Packages):
-    """Packages are offered to agents that take none."""
+class PackagesWithoutCapability(Packages):
+    """Packages are offered to agents without the AcceptsPackages capability."""
 
     def may_offer_packages(self, capabilities: int) -> bool:
         return True
@@ -40,8 +40,8 @@ class NoAllPackagesHash(Packages):
 
 
 @breaks("packages.strong-hash")
-class Checksums(Packages):
-    """The hashes of packages are checksums of 4 bytes."""
+class PackageHashIsChecksum(Packages):
+    """The hash of a package is a checksum of 4 bytes."""
 
     def package(self, instance_uid: bytes, name: str, package: Package) -> pb.PackageAvailable:
         available = super().package(instance_uid, name, package)
@@ -50,8 +50,8 @@ class Checksums(Packages):
 
 
 @breaks("packages.type")
-class EverythingIsAnAddon(Packages):
-    """Every package is an addon."""
+class EveryPackageIsAddon(Packages):
+    """Every package is offered as an addon."""
 
     def package(self, instance_uid: bytes, name: str, package: Package) -> pb.PackageAvailable:
         available = super().package(instance_uid, name, package)
@@ -60,24 +60,24 @@ class EverythingIsAnAddon(Packages):
 
 
 @breaks("packages.content-hash-sha256")
-class ContentByAnotherHash(Packages):
-    """content_hash is a hash of 32 bytes, of another kind than SHA-256."""
+class ContentHashNotSha256(Packages):
+    """content_hash is a hash of 32 bytes, but not SHA-256."""
 
     def content_hash(self, content: bytes) -> bytes:
         return hashlib.blake2s(content).digest()
 
 
 @breaks("packages.all-hash-aggregate", also=["packages.hash-inputs"])
-class HashOfNames(Packages):
-    """all_packages_hash is made of the names of packages."""
+class AllPackagesHashOfNames(Packages):
+    """all_packages_hash covers only the names of packages."""
 
     def all_packages_hash(self, offer: pb.PackagesAvailable) -> bytes:
         return hashlib.sha256(",".join(sorted(offer.packages)).encode()).digest()
 
 
 @breaks("packages.hash-inputs")
-class VersionLeftOut(Packages):
-    """The hash of a package is made of its content alone."""
+class PackageHashOfContent(Packages):
+    """The hash of a package covers only its content."""
 
     def package(self, instance_uid: bytes, name: str, package: Package) -> pb.PackageAvailable:
         available = super().package(instance_uid, name, package)
@@ -86,34 +86,34 @@ class VersionLeftOut(Packages):
 
 
 @breaks("packages.url-http-get")
-class FilesNotThere(Downloads):
-    """The URL of a package's file leads nowhere, unless a part of it is asked for."""
+class DownloadNotFound(Downloads):
+    """The URL of a package file is answered with 404, unless the request has a Range header."""
 
     async def respond(self, request: Request) -> Response:
         if b"range" not in dict(request.headers):
-            raise RequestRefusedError(404, "there is no such file")
+            raise RequestRefusedError(404, "there is no such package file")
         return await super().respond(request)
 
 
 @breaks("packages.range-requests")
-class WholeFilesOnly(Downloads):
-    """Whoever asks for a part of a file gets all of it."""
+class RangeIgnored(Downloads):
+    """The Range header is ignored: the reply is the whole package file."""
 
     def range(self, header: bytes | None, size: int) -> slice | None:
         return None
 
 
 @breaks("package-status.server-offers-on-mismatch", also=["package-status.server-compares-hash"])
-class ReportedHashIgnored(StatusReporting):
-    """The hash that an agent reports of its packages is not looked at."""
+class ReportedPackagesHashIgnored(StatusReporting):
+    """The hash of packages that an agent reports is ignored."""
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         return super().learn(record, message, reported)._replace(packages_hash=record.packages_hash)
 
 
 @breaks("package-status.server-compares-hash")
-class EmptyHashIgnored(StatusReporting):
-    """An agent that reports no hash is taken to have its packages."""
+class EmptyPackagesHashIgnored(StatusReporting):
+    """An agent that reports an empty hash of its packages is treated as if it had the offered packages."""
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         learned = super().learn(record, message, reported)

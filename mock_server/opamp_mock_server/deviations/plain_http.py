@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of plain HTTP."""
+"""Deviations from Plain HTTP Transport: wrong encodings, request checks and replies."""
 
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.remote_config import RemoteConfig
@@ -10,17 +10,17 @@ from opamp_proto import opamp_pb2 as pb
 
 @breaks("http.support-gzip-request", also=["http.honour-content-encoding"])
 class GzipRefused(HttpEndpoint):
-    """A compressed body is refused as malformed."""
+    """A gzip request body is refused as malformed."""
 
     def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
         if content_encoding == b"gzip":
-            raise UndecodableBodyError("compressed bodies are not understood")
+            raise UndecodableBodyError("compressed bodies are not supported")
         return super().decode(content_encoding, body)
 
 
 @breaks("http.honour-content-encoding", also=["http.support-gzip-request"])
 class ContentEncodingIgnored(HttpEndpoint):
-    """Content-Encoding is ignored: every body is taken as it is."""
+    """Content-Encoding is ignored: a request body is not decompressed."""
 
     def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
         return body
@@ -28,15 +28,15 @@ class ContentEncodingIgnored(HttpEndpoint):
 
 @breaks("http.response-compression")
 class ResponsesUncompressed(HttpEndpoint):
-    """Accept-Encoding is ignored: no response is compressed."""
+    """Accept-Encoding is ignored: a response is not compressed."""
 
     def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
         return super().encode(None, data)
 
 
 @breaks("http.response-body")
-class WebSocketHeader(HttpEndpoint):
-    """Acknowledgements begin with the header byte of a WebSocket message."""
+class AcknowledgementWithWebSocketHeader(HttpEndpoint):
+    """An acknowledgement begins with the header byte of a WebSocket message."""
 
     def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
         reply = pb.ServerToAgent.FromString(data)
@@ -45,22 +45,22 @@ class WebSocketHeader(HttpEndpoint):
 
 
 @breaks("http.detect-ws")
-class EverythingIsPlainHttp(HttpEndpoint):
-    """Any method and content type is taken for plain HTTP."""
+class AnyMethodAndContentTypeAccepted(HttpEndpoint):
+    """A request with any method and any content type is processed as plain HTTP."""
 
     def require_plain_http(self, method: str, headers: RequestHeaders) -> None:
         pass
 
 
 @breaks("http.support-identity-request")
-class CompressedForEver(HttpEndpoint):
-    """An agent that has compressed a message is expected to compress all others."""
+class UncompressedAfterCompressedRefused(HttpEndpoint):
+    """After a compressed message, uncompressed messages of the same agent are refused."""
 
     _compressed: frozenset[bytes] = frozenset()
 
     def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
         data = super().decode(content_encoding, body)
-        sender = data[:18]  # The field instance_uid comes first in the encoding of every agent here.
+        sender = data[:18]  # Agents encode the field instance_uid first.
         if content_encoding is not None:
             self._compressed |= {sender}
         elif sender in self._compressed:
@@ -69,8 +69,8 @@ class CompressedForEver(HttpEndpoint):
 
 
 @breaks("http.detect-plain")
-class WebSocketByItsHeaders(HttpEndpoint):
-    """A request with any header of WebSocket's is taken for the opening of one."""
+class SecWebSocketHeadersRefused(HttpEndpoint):
+    """A POST request with a Sec-WebSocket header is treated as a WebSocket handshake, and refused."""
 
     def check(self, request: Request, headers: RequestHeaders) -> None:
         if any(name.startswith(b"sec-websocket-") for name, _ in request.headers):
@@ -79,8 +79,8 @@ class WebSocketByItsHeaders(HttpEndpoint):
 
 
 @breaks("http.respond-each", also=["response.must-respond", "retry.respond-to-each-duplicate"])
-class SecondUnanswered(HttpEndpoint):
-    """Of check-ins in a row, each second one is answered with an empty body."""
+class EverySecondCheckInUnanswered(HttpEndpoint):
+    """The reply to every second check-in in a row has an empty body."""
 
     _last: bytes = b""
 
@@ -93,8 +93,8 @@ class SecondUnanswered(HttpEndpoint):
 
 
 @breaks("http.server-waits-for-poll", also=["remote-config.offer-field", "retry.server-one-message"])
-class OffersInReportsOnly(RemoteConfig):
-    """A configuration is offered to agents that introduce themselves, not to those that check in."""
+class ConfigOnlyInFirstReply(RemoteConfig):
+    """A configuration is offered in the first reply to an agent, but not in replies to check-ins."""
 
     def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
         return super().offer_remote_config(record, desired, reply) if reply.capabilities else record

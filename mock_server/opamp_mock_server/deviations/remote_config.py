@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of remote configuration."""
+"""Deviations from Configuration: wrong receivers, times and contents of offers."""
 
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.remote_config import RemoteConfig
@@ -10,8 +10,8 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("remote-config.offer-field", also=["http.server-waits-for-poll", "retry.server-one-message"])
-class NeverOffered(RemoteConfig):
-    """The operator's configuration is not offered."""
+class ConfigNeverOffered(RemoteConfig):
+    """The configuration is never offered."""
 
     def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
         return record
@@ -21,24 +21,24 @@ class NeverOffered(RemoteConfig):
     "remote-config.not-offered-if-unsupported",
     also=["interop.server-stops-unsupported", "capabilities.server-respects-change"],
 )
-class OfferedToAll(RemoteConfig):
-    """A configuration is offered to agents that take none."""
+class ConfigWithoutCapability(RemoteConfig):
+    """A configuration is offered to agents without the AcceptsRemoteConfig capability."""
 
     def may_offer_remote_config(self, capabilities: int) -> bool:
         return True
 
 
 @breaks("remote-config.server-offers-on-mismatch", also=["remote-config.server-compares-hash"])
-class ReportedHashIgnored(StatusReporting):
-    """The hash that an agent reports of its configuration is not looked at."""
+class ReportedConfigHashIgnored(StatusReporting):
+    """The hash of the configuration that an agent reports is ignored."""
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         return super().learn(record, message, reported)._replace(remote_config_hash=record.remote_config_hash)
 
 
 @breaks("remote-config.server-compares-hash")
-class EmptyHashIgnored(StatusReporting):
-    """An agent that reports no hash is taken to have its configuration."""
+class EmptyConfigHashIgnored(StatusReporting):
+    """An agent that reports an empty hash of its configuration is treated as if it had the offered one."""
 
     def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         learned = super().learn(record, message, reported)
@@ -46,8 +46,8 @@ class EmptyHashIgnored(StatusReporting):
 
 
 @breaks("remote-config.config-unset-if-unchanged")
-class OfferedEveryTime(RemoteConfig):
-    """The configuration is offered again with every answer."""
+class ConfigInEveryReply(RemoteConfig):
+    """The configuration is offered again in every reply."""
 
     def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
         return super().offer_remote_config(record._replace(remote_config_hash=b""), desired, reply)
@@ -62,16 +62,16 @@ class NoConfigHash(RemoteConfig):
 
 
 @breaks("remote-config.hash-function")
-class SameHashForAll(RemoteConfig):
-    """Every configuration has the same hash."""
+class SameConfigHashForAll(RemoteConfig):
+    """Every configuration has the same config_hash."""
 
     def config_hash(self, files: pb.AgentConfigMap) -> bytes:
         return b"the hash of any"
 
 
 @breaks("config-files.unique-names")
-class NameTwice(HttpEndpoint):
-    """Over plain HTTP, a configuration has its files twice."""
+class RepeatedFileNames(HttpEndpoint):
+    """Over plain HTTP, a configuration contains each of its files twice."""
 
     def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
         again = pb.ServerToAgent()
@@ -82,8 +82,8 @@ class NameTwice(HttpEndpoint):
 
 
 @breaks("config-files.keys-are-names")
-class FilesNumbered(RemoteConfig):
-    """Configuration files go by numbers."""
+class NumbersAsFileNames(RemoteConfig):
+    """The names of configuration files are numbers."""
 
     def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
         numbered = pb.AgentConfigMap()
@@ -93,8 +93,8 @@ class FilesNumbered(RemoteConfig):
 
 
 @breaks("config-files.single-entry", also=["retry.server-one-message"])
-class EmptyFileBeside(RemoteConfig):
-    """A configuration of one file comes with an empty one."""
+class EmptyFileAdded(RemoteConfig):
+    """A configuration contains an additional empty file."""
 
     def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
         offer = super().remote_config(files)
@@ -103,8 +103,8 @@ class EmptyFileBeside(RemoteConfig):
 
 
 @breaks("config-files.content-type-mime")
-class ContentTypeByEnding(RemoteConfig):
-    """content_type is the ending of the file's name."""
+class ContentTypeIsFileExtension(RemoteConfig):
+    """content_type is the extension of the file name."""
 
     def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
         offer = super().remote_config(files)

@@ -1,4 +1,4 @@
-"""Ways to break what the specification says of reports and their answers."""
+"""Deviations from Status Reporting: wrong replies to reports, and reports that are not stored."""
 
 import asyncio
 
@@ -15,8 +15,8 @@ from opamp_proto import opamp_pb2 as pb
     "response.must-respond",
     also=["retry.respond-to-each-duplicate", "response.ack-when-nothing", "http.respond-each", "ws.full-duplex"],
 )
-class SilentOnCheckIns(Core):
-    """Check-ins are processed, but answered with an empty body."""
+class CheckInsUnanswered(Core):
+    """The reply to a check-in has an empty body."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         return super().check_in(known, message)._replace(reply=pb.ServerToAgent())
@@ -26,8 +26,8 @@ class SilentOnCheckIns(Core):
 
 
 @breaks("retry.respond-to-each-duplicate")
-class SilentOnDuplicates(Core):
-    """A message with the sequence number of the one before is answered with an empty body."""
+class DuplicatesUnanswered(Core):
+    """The reply to a message that repeats the last sequence number has an empty body."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         outcome = super().check_in(known, message)
@@ -37,8 +37,8 @@ class SilentOnDuplicates(Core):
 @breaks(
     "response.no-error-on-success", also=["fleet.check-in", "http.support-identity-request", "fleet.instances.check-in"]
 )
-class ErrorOnCheckIns(Core):
-    """Check-ins are processed, but answered with an error of type Unknown."""
+class UnknownErrorOnCheckIn(Core):
+    """A check-in is processed, but answered with an error of type Unknown."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         outcome = super().check_in(known, message)
@@ -49,16 +49,16 @@ class ErrorOnCheckIns(Core):
 @breaks(
     "response.no-error-on-success:first-report", also=["fleet.auto-enrollment", "capabilities.server.accepts-status"]
 )
-class ErrorOnFirstReports(Core):
-    """An unknown agent's report is processed, but answered with an error of type Unknown."""
+class UnknownErrorOnFirstReport(Core):
+    """The report of an unknown agent is processed, but answered with an error of type Unknown."""
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
         return super().enroll(message)._replace(reply=_unknown_error(message))
 
 
 @breaks("response.ack-only-instance-uid", also=["custom.only-on-change"])
-class CustomCapabilitiesEverywhere(Core):
-    """Every acknowledgement carries custom_capabilities, if empty ones."""
+class CustomCapabilitiesInEveryReply(Core):
+    """Every acknowledgement has empty custom_capabilities."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         outcome = super().check_in(known, message)
@@ -67,16 +67,16 @@ class CustomCapabilitiesEverywhere(Core):
 
 
 @breaks("sequence.server-report-full-state", also=["sequence.server-requests-omitted"])
-class GapsUnnoticed(Core):
-    """Sequence numbers of known agents are not looked at."""
+class SequenceNumbersNotChecked(Core):
+    """The sequence numbers of known agents are not checked."""
 
     def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
         return super().missing_state(known, message) if known is None else 0
 
 
 @breaks("sequence.server-requests-omitted", also=["sequence.server-report-full-state"])
-class OtherFlagOnGaps(Core):
-    """On a gap the server asks for the available components instead of the full state."""
+class WrongFlagOnGap(Core):
+    """After a gap, the server requests the available components instead of the full state."""
 
     def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
         missing = super().missing_state(known, message)
@@ -84,8 +84,8 @@ class OtherFlagOnGaps(Core):
 
 
 @breaks("sequence.server-report-full-state:backwards", also=["sequence.server-requests-omitted"])
-class OnlyGapsAhead(Core):
-    """A sequence number that comes again, or goes back, is not noticed."""
+class RepeatedSequenceNumbersNotDetected(Core):
+    """A sequence number that repeats or goes back is not detected."""
 
     def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
         if known is not None and message.sequence_num <= known.sequence_num:
@@ -94,24 +94,24 @@ class OnlyGapsAhead(Core):
 
 
 @breaks("capabilities.server.first-message", also=["interop.announce-initially"])
-class CapabilitiesUntold(Core):
-    """The server never tells its capabilities."""
+class CapabilitiesNotAnnounced(Core):
+    """The server never announces its capabilities."""
 
     def announced(self) -> int:
         return 0
 
 
 @breaks("capabilities.server.accepts-status-bit")
-class AcceptsStatusMissing(Core):
-    """AcceptsStatus is not among the capabilities."""
+class AcceptsStatusNotAnnounced(Core):
+    """The server does not announce AcceptsStatus."""
 
     def announced(self) -> int:
         return super().announced() & ~int(pb.ServerCapabilities_AcceptsStatus)
 
 
 @breaks("capabilities.server.undefined-bits-zero")
-class UndefinedCapability(Core):
-    """A capability bit is set that the specification does not define."""
+class UndefinedCapabilityAnnounced(Core):
+    """The server announces a capability bit that the specification does not define."""
 
     def announced(self) -> int:
         return super().announced() | 0x80
@@ -126,12 +126,12 @@ class UndefinedCapability(Core):
         "fleet.instances.check-in",
     ],
 )
-class CheckInsMalformed(Core):
-    """A check-in is processed, and called malformed."""
+class BadRequestOnCheckIn(Core):
+    """A check-in is processed, but answered with an error of type BadRequest."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
         outcome = super().check_in(known, message)
-        reply = self.bad_request(message.instance_uid, "nothing new")
+        reply = self.bad_request(message.instance_uid, "the message is malformed")
         return outcome if message.HasField("agent_description") else outcome._replace(reply=reply)
 
 
@@ -144,42 +144,42 @@ class CheckInsMalformed(Core):
         "http.support-identity-request",
     ],
 )
-class CheckInsUnwelcome(Core):
-    """A check-in is processed, and called too much."""
+class UnavailableOnCheckIn(Core):
+    """A check-in is processed, but answered with an error of type Unavailable."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
-        reply = self.error(message.instance_uid, pb.ServerErrorResponseType_Unavailable, "not again")
+        reply = self.error(message.instance_uid, pb.ServerErrorResponseType_Unavailable, "the server is overloaded")
         outcome = super().check_in(known, message)
         return outcome if message.HasField("agent_description") else outcome._replace(reply=reply)
 
 
 @breaks("response.error-on-failure", also=["error.set-on-failure"])
 class FailuresAcknowledged(Core):
-    """A message that could not be processed is acknowledged."""
+    """A message that the server could not process is acknowledged."""
 
     def failure(self, instance_uid: bytes) -> pb.ServerToAgent:
         return self.addressed_to(instance_uid)
 
 
 @breaks("message.process-fields")
-class HealthNotKept(StatusReporting):
-    """The health that an agent reports is not kept."""
+class HealthNotStored(StatusReporting):
+    """The health that an agent reports is not stored."""
 
     def merged(self, known: bytes, message: pb.AgentToServer, reported: list[str]) -> bytes:
         return super().merged(known, message, [part for part in reported if part != "health"])
 
 
 @breaks("compression.server-keeps-state")
-class LastReportOnly(StatusReporting):
-    """Of what an agent has reported, only the last report is kept."""
+class OnlyLastReportStored(StatusReporting):
+    """Only the last report of an agent is stored."""
 
     def merged(self, known: bytes, message: pb.AgentToServer, reported: list[str]) -> bytes:
         return super().merged(b"", message, reported)
 
 
 @breaks("effective-config.server-not-expecting")
-class ConfigurationExpected(StatusReporting):
-    """A report of a known agent without effective_config is asked for again, if it has a description."""
+class EffectiveConfigRequired(StatusReporting):
+    """After a report with a description but without effective_config, a known agent is asked for its full state."""
 
     def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
         if known and message.HasField("agent_description") and not message.HasField("effective_config"):
@@ -188,44 +188,63 @@ class ConfigurationExpected(StatusReporting):
 
 
 @breaks("health.nesting")
-class ShallowHealth(Core):
-    """Health that is nested more than 10 deep is malformed."""
+class DeepHealthRefused(Core):
+    """Health that is nested more than 10 levels deep is rejected as malformed."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
-        return "health is nested too deep" if _depth(message.health) > 10 else super().malformed(message)
+        return (
+            "health is nested more than 10 levels deep" if _depth(message.health) > 10 else super().malformed(message)
+        )
 
 
 @breaks("response.must-respond:at-once")
-class FewAtOnce(HttpEndpoint):
-    """Of more than 40 requests that are under way at once, the others are answered with an empty body."""
+class ConcurrentRequestsUnanswered(HttpEndpoint):
+    """While more than 40 plain HTTP requests are in progress, a reply has an empty body."""
 
-    _under_way = 0
+    _in_progress = 0
 
     async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
-        self._under_way += 1
+        self._in_progress += 1
         try:
             await asyncio.sleep(0.02)
             response = await super().respond(headers, body)
-            return response._replace(body=b"") if self._under_way > 40 else response
+            return response._replace(body=b"") if self._in_progress > 40 else response
         finally:
-            self._under_way -= 1
+            self._in_progress -= 1
 
 
 @breaks("response.must-respond:large")
-class LargeUnanswered(HttpEndpoint):
-    """A body of more than half a megabyte is answered with an empty one."""
+class LargeRequestsUnanswered(HttpEndpoint):
+    """The reply to a request body of more than 512 KiB has an empty body."""
 
     async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
         response = await super().respond(headers, body)
         return response._replace(body=b"") if len(body) > 512 * 1024 else response
 
 
+@breaks("flags.report-flags-allowed")
+class FullStateAlwaysRequested(StatusReporting):
+    """Every reply asks for the full state."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        return int(pb.ServerToAgentFlags_ReportFullState)
+
+
+@breaks("flags.report-flags-allowed:without-description")
+class FullStateRequestedWithoutDescription(StatusReporting):
+    """The server asks for the full state whenever a message has no agent_description."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        is_described = message.HasField("agent_description")
+        return super().missing_state(known, message) if is_described else int(pb.ServerToAgentFlags_ReportFullState)
+
+
 def _depth(component: pb.ComponentHealth) -> int:
-    """Return how many levels of components are below one."""
+    """Return how many levels of components are below a component."""
     return max((_depth(part) + 1 for part in component.component_health_map.values()), default=0)
 
 
 def _unknown_error(message: pb.AgentToServer) -> pb.ServerToAgent:
     reply = pb.ServerToAgent(instance_uid=message.instance_uid)
-    reply.error_response.error_message = "something went wrong"
+    reply.error_response.error_message = "the message could not be processed"
     return reply

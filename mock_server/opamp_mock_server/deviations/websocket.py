@@ -1,4 +1,4 @@
-"""Ways to break what the specification, and RFC 6455, say of WebSockets."""
+"""Deviations from WebSocket Transport and RFC 6455."""
 
 from collections.abc import MutableMapping
 from typing import Any, ClassVar
@@ -19,13 +19,13 @@ from opamp_mock_server.transports.websocket import (
 )
 from opamp_proto import opamp_pb2 as pb
 
-NO_MESSAGE = b""
-"""What stands for an answer that does not come, so that nobody has to wait for it."""
+EMPTY_MESSAGE = b""
+"""Sent in place of a missing reply, so that a client does not wait for the reply until its timeout."""
 
 
 @breaks("ws.roles", also=["connection.http-then-upgrade"])
-class ExtrasRefused(WebSocketEndpoint):
-    """An opening that offers extensions or subprotocols is refused."""
+class ExtensionsRefused(WebSocketEndpoint):
+    """A WebSocket handshake that offers extensions or subprotocols is refused."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         names = {name for name, _ in scope["headers"]}
@@ -39,70 +39,70 @@ class FragmentsRefused(WebSocketProtocol):
     """A message in fragments ends the connection."""
 
     def handle_cont(self, event: Frame) -> None:
-        self.conn.fail(1003, "no fragments here")
+        self.conn.fail(1003, "this server does not support fragments")
         self.handle_parser_exception()
 
 
 @breaks("ws.roles:pong")
 class PingsUnanswered(WebSocketProtocol):
-    """A ping is not answered."""
+    """A Ping frame is not answered."""
 
     def handle_ping(self) -> None:
         self.conn.data_to_send()
 
 
 @breaks("ws.roles:close")
-class CloseUnanswered(WebSocketProtocol):
-    """A Close frame is answered by the end of the connection."""
+class CloseFrameUnanswered(WebSocketProtocol):
+    """A Close frame is not answered by a Close frame: the connection just ends."""
 
     def handle_close(self, event: Frame) -> None:
         self.conn.data_to_send()
         super().handle_close(event)
 
 
-class _Textual(WebSocketConnection):
+class _TextConnection(WebSocketConnection):
     def event(self, data: bytes) -> dict[str, Any]:
         return {"type": "websocket.send", "text": "ok"} if _is_acknowledgement(data) else super().event(data)
 
 
 @breaks("ws.binary-frames.server")
-class TextFrames(WebSocketEndpoint):
-    """Acknowledgements are sent as text."""
+class TextAcknowledgements(WebSocketEndpoint):
+    """Acknowledgements are sent as text messages."""
 
     def connection(self, send: Send) -> WebSocketConnection:
-        return _Textual(send)
+        return _TextConnection(send)
 
 
-class _Headed(WebSocketConnection):
+class _HeaderOneConnection(WebSocketConnection):
     def event(self, data: bytes) -> dict[str, Any]:
         event = super().event(data)
         return {**event, "bytes": b"\1" + data} if _is_acknowledgement(data) else event
 
 
 @breaks("ws.header.zero.server")
-class HeaderOne(WebSocketEndpoint):
-    """Acknowledgements have the header 1."""
+class AcknowledgementWithHeaderOne(WebSocketEndpoint):
+    """Acknowledgements have the header 1 instead of 0."""
 
     def connection(self, send: Send) -> WebSocketConnection:
-        return _Headed(send)
+        return _HeaderOneConnection(send)
 
 
-class _Trailing(WebSocketConnection):
+class _NewlineConnection(WebSocketConnection):
     def event(self, data: bytes) -> dict[str, Any]:
         return super().event(data + b"\n" if _is_acknowledgement(data) else data)
 
 
 @breaks("ws.layout.server")
-class NewlineBehind(WebSocketEndpoint):
-    """A newline follows each acknowledgement."""
+class AcknowledgementWithNewline(WebSocketEndpoint):
+    """An acknowledgement has a newline after its data."""
 
     def connection(self, send: Send) -> WebSocketConnection:
-        return _Trailing(send)
+        return _NewlineConnection(send)
 
 
 @breaks("ws.direction")
-class AgentToServerBack(WebSocketEndpoint):
-    """A check-in is answered by an AgentToServer."""
+class CheckInSentBack(WebSocketEndpoint):
+    """A check-in is answered with the AgentToServer message of the agent."""
 
     async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
         data = event.get("bytes") or b""
@@ -114,24 +114,24 @@ class AgentToServerBack(WebSocketEndpoint):
 
 
 @breaks("ws.header.varint")
-class HeaderOfOneByte(WebSocketEndpoint):
-    """The header is taken for a byte."""
+class HeaderReadAsByte(WebSocketEndpoint):
+    """The header is read as one byte instead of a varint."""
 
     def header(self, payload: bytes) -> tuple[int, int]:
         return (payload[0] if payload else 0), 1
 
 
 @breaks("ws.header.check", also=["ws.header.nonzero-malformed.server"])
-class HeaderIgnored(WebSocketEndpoint):
-    """The header is read, and not looked at."""
+class HeaderValueIgnored(WebSocketEndpoint):
+    """The value of the header is ignored."""
 
     def header(self, payload: bytes) -> tuple[int, int]:
         return 0, super().header(payload)[1]
 
 
 @breaks("ws.empty-data-valid")
-class NothingTakenForTheEnd(WebSocketEndpoint):
-    """A message of nothing but the header ends the connection."""
+class HeaderAloneEndsConnection(WebSocketEndpoint):
+    """A message that contains only the header ends the connection."""
 
     async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
         if event.get("bytes") == HEADER:
@@ -141,7 +141,7 @@ class NothingTakenForTheEnd(WebSocketEndpoint):
 
 
 @breaks("bad-request.respond:text")
-class TextsIgnored(WebSocketEndpoint):
+class TextMessagesUnanswered(WebSocketEndpoint):
     """A text message is not answered."""
 
     async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
@@ -149,8 +149,8 @@ class TextsIgnored(WebSocketEndpoint):
             await super().attend(event, connection)
 
 
-class _Counting(WebSocketConnection):
-    """Counts what is sent, so that a push can be told from an answer."""
+class _CountingConnection(WebSocketConnection):
+    """Counts the sent messages, so that a push can be distinguished from a reply."""
 
     sent = 0
 
@@ -160,37 +160,38 @@ class _Counting(WebSocketConnection):
 
 
 @breaks("ws.full-duplex")
-class PushTakesTheTurn(WebSocketEndpoint):
-    """The first message after a push is taken for the answer to it, and gets none."""
+class CheckInAfterPushUnanswered(WebSocketEndpoint):
+    """The first check-in after a push gets an empty message instead of a reply."""
 
-    _answered: ClassVar[MutableMapping[WebSocketConnection, int]] = WeakKeyDictionary()
+    _sent_at_last_reply: ClassVar[MutableMapping[WebSocketConnection, int]] = WeakKeyDictionary()
 
     def connection(self, send: Send) -> WebSocketConnection:
-        return _Counting(send)
+        return _CountingConnection(send)
 
     async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
-        if not isinstance(connection, _Counting):  # It was opened before.
+        if not isinstance(connection, _CountingConnection):  # It was opened before this deviation was activated.
             await super().attend(event, connection)
             return
-        pushed = connection.sent > self._answered.get(connection, 0)
+        pushed = connection.sent > self._sent_at_last_reply.get(connection, 0)
         if pushed and _is_check_in((event.get("bytes") or b"")[1:]):
             await self._service.answer((event.get("bytes") or b"")[1:], connection)
-            await connection.send(NO_MESSAGE)
+            await connection.send(EMPTY_MESSAGE)
         else:
             await super().attend(event, connection)
-        self._answered[connection] = connection.sent
+        self._sent_at_last_reply[connection] = connection.sent
 
 
 @breaks("response.must-respond:in-a-row")
-class EveryThirdUnanswered(WebSocketEndpoint):
-    """Of the check-ins on one WebSocket, the third is not answered."""
+class FourthCheckInUnanswered(WebSocketEndpoint):
+    """The fourth check-in on a WebSocket gets an empty message instead of a reply."""
 
-    _taken: ClassVar[MutableMapping[WebSocketConnection, int]] = WeakKeyDictionary()
+    _check_ins: ClassVar[MutableMapping[WebSocketConnection, int]] = WeakKeyDictionary()
 
     async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
-        taken = self._taken[connection] = self._taken.get(connection, 0) + _is_check_in((event.get("bytes") or b"")[1:])
-        if taken == 4:
-            await connection.send(NO_MESSAGE)
+        data = (event.get("bytes") or b"")[1:]
+        count = self._check_ins[connection] = self._check_ins.get(connection, 0) + _is_check_in(data)
+        if count == 4:
+            await connection.send(EMPTY_MESSAGE)
         else:
             await super().attend(event, connection)
 

@@ -1,1 +1,1 @@
-"""What every message must satisfy, whatever the scenario. Both directions: the target's messages, and our own."""
+"""What every message must satisfy in every scenario: the messages of the target, and those of the suite."""

@@ -55,7 +55,7 @@ class AgentTracker:
         self._connected = {agent: own for agent, own in self._connected.items() if own != connection_id}
 
     def forget_connections(self) -> None:
-        """Take in that all WebSockets are closed: an agent that speaks again opens its own."""
+        """Note that all WebSockets are closed: an agent that sends another message opens a new one."""
         self._connections.clear()
 
     def disconnects(self, connection_id: bytes | None = None) -> list[pb.AgentToServer]:

@@ -1,4 +1,4 @@
-"""The client that speaks for the tester's agents: it delivers messages, and records what comes of them."""
+"""The client of the suite's agents: it sends their messages, and records the exchanges."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The first exchanges: whether the URL speaks OpAMP at all, and over which transports."""
+"""The first exchanges of a run: whether the server supports OpAMP, and over which transports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
