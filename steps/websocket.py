@@ -1,6 +1,6 @@
 """Steps about WebSockets and the messages on them."""
 
-from pytest_bdd import parsers, then, when
+from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.actions.websocket import ZERO_IN_TWO_BYTES
@@ -56,6 +56,19 @@ def _(context: ScenarioContext, agent: Agent, count: int) -> list[Exchange]:
     return context.websocket.check_in_without_waiting(agent, count)
 
 
+@given("the agent knows how many unsolicited messages the server sends", target_fixture="unsolicited")
+def _(context: ScenarioContext, agent: Agent) -> float:
+    return context.websocket.unsolicited_per_second(agent)
+
+
+@when(
+    parsers.parse("the agent checks in {count:d} times, and waits for {least:d} messages that are not unsolicited"),
+    target_fixture="answers",
+)
+def _(context: ScenarioContext, agent: Agent, count: int, least: int, unsolicited: float) -> float:
+    return context.websocket.answers_to_check_ins(agent, count, least, unsolicited)
+
+
 @when("the agent pings the server", target_fixture="problem")
 def _(context: ScenarioContext, agent: Agent) -> str | None:
     return context.websocket.ping(agent)
@@ -84,6 +97,11 @@ def _(exchange: Exchange) -> None:
 @then("the message is not processed")
 def _(exchange: Exchange) -> None:
     assert_websocket.not_processed(exchange)
+
+
+@then(parsers.parse("the server has sent {least:d} messages that are not unsolicited"))
+def _(answers: float, least: int) -> None:
+    assert_websocket.answers_arrived(answers, least)
 
 
 @then("the WebSocket stays open")

@@ -22,7 +22,7 @@ from support.fault_injection import free_port
 # ---- the first exchange fails: the run is inconclusive
 
 
-def hang(connection: socket.socket) -> None:
+def never_respond(connection: socket.socket) -> None:
     connection.recv(65536)
     time.sleep(5)
 
@@ -92,7 +92,7 @@ def gzip_bomb(connection: socket.socket) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "expected"),
     [
-        (hang, "within 0.5 seconds"),
+        (never_respond, "within 0.5 seconds"),
         (close_without_response, "closed the connection"),
         (html, "text/html"),
         (empty, "0 bytes"),
@@ -220,7 +220,7 @@ def acknowledging_only_reports(then: Callable[[socket.socket], None]) -> Callabl
 @pytest.mark.parametrize(
     "then",
     [
-        pytest.param(lambda connection: time.sleep(3), id="hangs"),
+        pytest.param(lambda connection: time.sleep(3), id="does not respond"),
         pytest.param(lambda connection: None, id="closes"),
         pytest.param(lambda connection: respond(connection, b"<html>", content_type="text/html"), id="html"),
         pytest.param(

@@ -67,7 +67,7 @@ def test_a_failure_has_all_details_and_can_be_reproduced(cli: Cli) -> None:
             "run", "--target", url, "--contract", "all", "--header-env", "Authorization=AUTHORIZATION", env=env
         )
         assert result.returncode == 1
-        failure = result.stdout.partition("The answer to an unknown agent is addressed")[2].partition("\nfailed")[0]
+        failure = result.stdout.partition(" fleet.request-uid.echo.unknown-agent: ")[2].partition("\nfailed")[0]
         assert "requires  fleet.request-uid.echo" in failure
         assert "see       docs/fleet-contract.md#the-response-echoes-the-incoming-instance_uid" in failure
         assert re.search(r"expected  the instance_uid [0-9a-f]{32}\n", failure)
@@ -202,8 +202,8 @@ def test_the_suite_under_plain_pytest(cli: Cli, tmp_path: Path) -> None:
         parallel_fleet = plain_pytest(tmp_path, *only_fleet, "-n", "2")
     assert result.returncode == 1
     assert "failed: error.excludes-other-fields, in" in result.stdout
-    assert "OpampWarning: An acknowledgement has no other content" in result.stdout
-    assert "no Authorization header was given" in result.stdout
+    assert "OpampWarning: An acknowledgement" in result.stdout
+    assert "no Authorization header" in result.stdout
     for failed_by_findings in (fleet, parallel_fleet):
         assert failed_by_findings.returncode == 1
         assert " failed" not in failed_by_findings.stdout.splitlines()[-1]

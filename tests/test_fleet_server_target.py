@@ -72,7 +72,7 @@ def test_a_running_fleet_server_is_prepared_graded_and_restored(
             timeout=120,
         )
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr
-        chapter = [line for line in result.stdout.splitlines() if "fleet_documents:" in line]
+        chapter = [line for line in result.stdout.splitlines() if " fleet.document." in line]
         assert len(chapter) == 22
         assert all(line.startswith("passed") for line in chapter)
         assert _created(elastic) == before

@@ -107,7 +107,7 @@ class Model:
             assert reply.remote_config.config_hash != known.config_hash
             known.config_hash = reply.remote_config.config_hash
         elif sent.HasField("remote_config_status"):
-            assert known.config_hash  # No offer is allowed only if the agent already has the configuration.
+            assert known.config_hash  # A reply may have no offer only if the agent already has a configuration.
 
     def _is_full(self, sent: pb.AgentToServer) -> bool:
         return sent.HasField("agent_description") and all(

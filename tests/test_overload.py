@@ -56,7 +56,7 @@ def get(server: MockServer, path: str, key: str = "") -> tuple[int, str]:
         return response.status, response.read().decode()
 
 
-def report_of_unknown_agent(*, flags: int = 0) -> pb.AgentToServer:
+def first_report(*, flags: int = 0) -> pb.AgentToServer:
     return Agent("overload").full_status(flags=flags)
 
 
@@ -71,11 +71,7 @@ def test_the_limit_of_connections() -> None:
     with MockServer(Settings(limits=Limits(connections=2))) as server:
         parts = urlsplit(server.url)
         with connected(server) as one, connected(server) as another:
-            assert (
-                post(one, report_of_unknown_agent())[0].status
-                == post(another, report_of_unknown_agent())[0].status
-                == 200
-            )
+            assert post(one, first_report())[0].status == post(another, first_report())[0].status == 200
             with socket.create_connection((parts.hostname, parts.port or 0), timeout=5) as too_many:
                 response = http.client.HTTPResponse(too_many)
                 response.begin()
@@ -100,14 +96,14 @@ def test_the_limit_of_open_files_is_raised(cli: Cli) -> None:
         try:
             for _ in range(100):
                 connection = HTTPConnection(parts.hostname or "", parts.port, timeout=5)
-                assert post(connections.enter_context(closing(connection)), report_of_unknown_agent())[0].status == 200
+                assert post(connections.enter_context(closing(connection)), first_report())[0].status == 200
         finally:
             process.terminate()
 
 
 def test_the_limit_of_idle_time() -> None:
     with MockServer(Settings(limits=Limits(idle_seconds=0.3))) as server, connected(server) as connection:
-        assert post(connection, report_of_unknown_agent())[0].status == 200
+        assert post(connection, first_report())[0].status == 200
         assert connection.sock.recv(1) == b""
 
 
@@ -115,7 +111,7 @@ def test_the_limit_of_the_message_rate() -> None:
     with MockServer(Settings(limits=Limits(rate=5))) as server:
         with connected(server) as connection:
             began = time.monotonic()
-            responses = [post(connection, report_of_unknown_agent())[0] for _ in range(60)]
+            responses = [post(connection, first_report())[0] for _ in range(60)]
             statuses = Counter(response.status for response in responses)
             assert 5 <= statuses[200] <= 6 + 5 * (time.monotonic() - began)
             assert statuses[429] == 60 - statuses[200] > 0
@@ -128,7 +124,7 @@ def test_the_limit_of_the_rate_per_key() -> None:
     limits = Limits(rate_per_key=0.01)
     with MockServer(Settings(limits=limits, enrollment_keys=("one", "two"))) as server:
         with connected(server) as connection:
-            first = Counter(post(connection, report_of_unknown_agent(), "one")[0].status for _ in range(5))
+            first = Counter(post(connection, first_report(), "one")[0].status for _ in range(5))
             # This is the same key with another spelling of the header.
             connection.putrequest("POST", "/v1/opamp")
             for name, value in (
@@ -141,7 +137,7 @@ def test_the_limit_of_the_rate_per_key() -> None:
             response = connection.getresponse()
             response.read()
             assert response.status == 429
-            assert post(connection, report_of_unknown_agent(), "two")[0].status == 200
+            assert post(connection, first_report(), "two")[0].status == 200
         assert first == {200: 1, 429: 4}
         assert 'opamp_shed_total{limit="rate_per_key"} 5.0' in get(server, "/metrics", "two")[1]
 
@@ -169,15 +165,13 @@ def test_the_limit_of_the_enrollment_rate() -> None:
         with connected(server) as connection:
             enrolled = Agent("overload")
             assert post(connection, enrolled.full_status())[0].status == 200
-            statuses_of_unknown_agents = Counter(
-                post(connection, report_of_unknown_agent(flags=REQUEST_INSTANCE_UID))[0].status for _ in range(20)
-            )
-            assert statuses_of_unknown_agents == {503: 20}
+            refused = Counter(post(connection, first_report(flags=REQUEST_INSTANCE_UID))[0].status for _ in range(20))
+            assert refused == {503: 20}
             assert all(post(connection, enrolled.check_in())[0].status == 200 for _ in range(20))
             # A refused agent_disconnect is no enrollment, so the limit does not apply.
             disconnect = Agent("overload").disconnect()
             assert post(connection, disconnect)[1].error_response.type == pb.ServerErrorResponseType_BadRequest
-        assert metric(server, 'opamp_shed_total{limit="enrollment_rate"}') == statuses_of_unknown_agents[503]
+        assert metric(server, 'opamp_shed_total{limit="enrollment_rate"}') == refused[503]
         assert metric(server, "opamp_agents") == 1
 
 
@@ -223,7 +217,7 @@ class EnrollingClients:
         """Request enrollments until the end, whatever the replies are."""
         with connected(self.server) as connection:
             while not self.ended.is_set():
-                response, reply = post(connection, report_of_unknown_agent(flags=REQUEST_INSTANCE_UID))
+                response, reply = post(connection, first_report(flags=REQUEST_INSTANCE_UID))
                 self.answers[response.status if not reply.HasField("error_response") else 0] += 1
                 if response.status != 200:
                     time.sleep(0.01)  # Other clients in this process need time, too.
@@ -348,7 +342,7 @@ def test_requests_in_progress_are_finished_before_the_server_stops(cli: Cli) -> 
     """SIGTERM arrives while one enrollment is at the store, and half of another request has arrived."""
     process, url = cli.start("--delay", "2", "2", "--drain", "20")
     parts = urlsplit(url)
-    body = report_of_unknown_agent().SerializeToString()
+    body = first_report().SerializeToString()
     head = b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n"
     whole = head % len(body) + body
     with process:
@@ -375,9 +369,7 @@ def test_the_drain_time_is_limited(cli: Cli) -> None:
     process, url = cli.start("--delay", "30", "30", "--drain", "0.5")
     parts = urlsplit(url)
     with process, closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)) as connection:
-        connection.request(
-            "POST", "/v1/opamp", report_of_unknown_agent().SerializeToString(), {"Content-Type": CONTENT_TYPE}
-        )
+        connection.request("POST", "/v1/opamp", first_report().SerializeToString(), {"Content-Type": CONTENT_TYPE})
         time.sleep(0.3)
         os.kill(process.pid, signal.SIGTERM)
         began = time.monotonic()
@@ -389,7 +381,7 @@ def test_limits_are_options(cli: Cli) -> None:
     with cli.serve("--rate", "1", "--max-agents", "1") as url:
         parts = urlsplit(url)
         with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
-            assert [post(connection, report_of_unknown_agent())[0].status for _ in range(2)] == [200, 429]
+            assert [post(connection, first_report())[0].status for _ in range(2)] == [200, 429]
 
 
 def test_a_rate_per_key_needs_enrollment_keys(cli: Cli) -> None:

@@ -75,6 +75,14 @@ Feature: Messages on a WebSocket
       When the agent checks in 5 times without waiting for answers
       Then the server answers each message
 
+    @MUST @response.must-respond.beyond-unsolicited
+    Scenario: Unsolicited messages are not the answers to check-ins
+      Given an agent that has reported its full status
+      And the agent has checked in 1 time
+      And the agent knows how many unsolicited messages the server sends
+      When the agent checks in 20 times, and waits for 5 messages that are not unsolicited
+      Then the server has sent 5 messages that are not unsolicited
+
     @implied @ws.full-duplex
     Scenario: A message after a push is answered
       Given a server that offers remote configuration

@@ -1,5 +1,6 @@
 """Deviations from WebSocket Transport and RFC 6455."""
 
+import asyncio
 from collections.abc import MutableMapping
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -206,3 +207,28 @@ def _is_check_in(data: bytes) -> bool:
     except DecodeError:
         return False
     return {field.name for field, _ in message.ListFields()} <= {"instance_uid", "sequence_num", "capabilities"}
+
+
+@breaks("response.must-respond:unsolicited-instead")
+class UnsolicitedInsteadOfAcknowledgements(WebSocketEndpoint):
+    """Acknowledgements are not sent, but an unsolicited message is sent every 0.1 seconds."""
+
+    _senders: ClassVar[MutableMapping[WebSocketConnection, asyncio.Task[None]]] = WeakKeyDictionary()
+
+    def connection(self, send: Send) -> WebSocketConnection:
+        senders = self._senders
+
+        class Connection(WebSocketConnection):
+            async def send(self, data: bytes) -> None:
+                reply = pb.ServerToAgent.FromString(data)
+                if [field.name for field, _ in reply.ListFields()] != ["instance_uid"]:
+                    await super().send(data)
+                elif self not in senders:
+                    senders[self] = asyncio.create_task(self._send_all_the_time(data))
+
+            async def _send_all_the_time(self, data: bytes) -> None:
+                for _ in range(200):
+                    await super().send(data)
+                    await asyncio.sleep(0.1)
+
+        return Connection(send)

@@ -9,6 +9,8 @@ from opamp_conformance.client.client import Client
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.websocket import HEADER, WebSocketMessage
 
+_LISTEN_SECONDS: Final = 0.5
+"""Long enough to notice a server that sends a few messages per second."""
 ZERO_IN_TWO_BYTES: Final = b"\x80\x00"
 """The header 0 as a varint that is longer than necessary."""
 
@@ -41,6 +43,23 @@ class WebSocketActions:
 
     def check_in_without_waiting(self, agent: Agent, count: int) -> list[Exchange]:
         return self._client.deliver_in_a_row([WebSocketMessage.of(agent.check_in()) for _ in range(count)])
+
+    def unsolicited_per_second(self, agent: Agent) -> float:
+        """Return how many messages the server sends at most to an agent that sends nothing."""
+        count = self._client.count_unsolicited(agent.instance_uid, _LISTEN_SECONDS)
+        return (count + 1) / _LISTEN_SECONDS if count else 0.0
+
+    def answers_to_check_ins(self, agent: Agent, count: int, least: int, unsolicited: float) -> float:
+        """Check in without waiting, until ``least`` messages have arrived beyond the unsolicited ones; return those.
+
+        ``unsolicited`` is their number per second.
+        """
+
+        def beyond(messages: int, seconds: float) -> float:
+            return messages - unsolicited * seconds - 1
+
+        messages = [WebSocketMessage.of(agent.check_in()) for _ in range(count)]
+        return beyond(*self._client.count_answers(messages, lambda *so_far: beyond(*so_far) >= least))
 
     def report_on_connection_of(self, agent: Agent, others: Sequence[Agent]) -> list[Exchange]:
         """Let other agents report on the connection of one agent."""

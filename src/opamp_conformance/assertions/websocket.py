@@ -55,6 +55,12 @@ def stays_open(exchange: Exchange) -> None:
     that(is_open, "an answer", exchange.failure or described(exchange))
 
 
+def answers_arrived(answers: float, least: int) -> None:
+    """``answers`` are the messages beyond the unsolicited ones."""
+    actual = f"{max(0, round(answers))} messages beyond the unsolicited ones, which arrive without check-ins, too"
+    that(answers >= least, "answers to the check-ins", actual)
+
+
 def pong(problem: str | None) -> None:
     """``problem`` says why no pong came, None if it did."""
     that(problem is None, "a pong", problem or "")

@@ -160,4 +160,4 @@ OFFER_CHECKS: Final[dict[str, Check]] = {
     "certificate.cert-required": _certificate,
     "custom.reverse-fqdn": _custom_capability_names,
 }
-"""One check a requirement, as in validation.CHECKS."""
+"""The checks of offers, by requirement."""

@@ -14,7 +14,7 @@ _SECONDS: Final = click.FloatRange(min=0, max=3600, min_open=True)
 _DEFAULT: Final = Limits()
 
 
-def _limit(name: str, field: str, kind: click.ParamType, text: str) -> Callable[[Any], Any]:
+def _limit(name: str, field: str, kind: click.IntRange | click.FloatRange, text: str) -> Callable[[Any], Any]:
     return click.option(name, field, type=kind, default=getattr(_DEFAULT, field), help=text)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from opamp_conformance.checks.agent_messages import check_own
 from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.client.run_log import RunLog
-from opamp_conformance.errors import ThrottledError, Violation, ViolationError
+from opamp_conformance.errors import PreconditionFailedError, ThrottledError, Violation, ViolationError
 from opamp_conformance.targets import Endpoint, Tls
 from opamp_conformance.targets.tls import tls_context
 from opamp_conformance.wire.exchange import Exchange
@@ -31,6 +31,8 @@ _MAX_SILENCES: Final = 12
 # A server that pushes does so at once; one that does not push is asked, so a long wait gains nothing.
 _PUSH_SECONDS: Final = 0.5
 _CLOSING_SECONDS: Final = 1.0
+# A pause that shows that a server has sent all its answers.
+_PAUSE_SECONDS: Final = 0.05
 DEFAULT_RETRY_SECONDS: Final = 1.0
 """The wait after a 429 or 503 without a Retry-After header."""
 
@@ -43,9 +45,18 @@ class Client:
     """
 
     def __init__(
-        self, endpoint: Endpoint, timeout: float, transport: Transport = Transport.HTTP, log: RunLog | None = None
+        self,
+        endpoint: Endpoint,
+        timeout: float,
+        transport: Transport = Transport.HTTP,
+        log: RunLog | None = None,
+        quiet: float = 0.0,
     ) -> None:
-        """Prepare to connect; ``timeout`` is in seconds. Raises InconclusiveError for unusable certificates."""
+        """Prepare to connect. Raises InconclusiveError for unusable certificates.
+
+        ``timeout`` bounds each exchange. Over WebSocket, the client sends a message only after a pause of ``quiet``
+        seconds in what the server sends: what arrives before a request is no answer to it. Both are in seconds.
+        """
         self.endpoint = endpoint
         self.transport = transport
         self.timeout = timeout
@@ -56,6 +67,7 @@ class Client:
         self._runner = asyncio.Runner()
         self._began = time.monotonic()
         self._silences = 0
+        self._quiet = quiet
         self._last_sent: dict[bytes, WebSocketMessage] = {}
 
     def __enter__(self) -> "Client":
@@ -135,6 +147,33 @@ class Client:
         """Fetch a file by HTTP GET from the URL of an offer, without the target's credentials."""
         return self.run(self._fetch(url, headers))
 
+    def count_unsolicited(self, connection_id: bytes, seconds: float) -> int:
+        """Count the messages that arrive on a WebSocket within some seconds, while the agent sends nothing."""
+        count, end = 0, time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and self._websocket.has(connection_id):
+            count += self.run(self._take_pending(connection_id, left))
+        return count
+
+    def count_answers(
+        self, messages: Sequence[WebSocketMessage], is_enough: Callable[[int, float], bool]
+    ) -> tuple[int, float]:
+        """Send messages on one WebSocket without waiting, and count what arrives, for the timeout at most.
+
+        ``is_enough`` gets the count, and the seconds since the first message; they are also the result.
+        """
+        connection_id, began = messages[0].connection_id, time.monotonic()
+        count = sum(exchange.response is not None for exchange in self.deliver_in_a_row(messages[:1]))
+        for message in messages[1:]:
+            self.run(self._websocket.post(message))
+        while not is_enough(count, seconds := time.monotonic() - began) and seconds < self.timeout:
+            exchange = self._record(self.run(self._receive(connection_id, self.timeout - seconds, counts=False)))
+            if exchange.response is None:
+                break
+            count += 1
+        while self.run(self._take_pending(connection_id, _PAUSE_SECONDS)):
+            pass  # Unread messages would delay the end of the connection.
+        return count, seconds
+
     def ping(self, connection_id: bytes) -> str | None:
         """Send a WebSocket ping; returns why no pong came, None if it did."""
         try:
@@ -162,7 +201,7 @@ class Client:
             batch = [self._request(message) for message in disconnects[first : first + _DISCONNECTS_AT_ONCE]]
             try:
                 exchanges = self.run(self._exchange_all(batch))
-            except ThrottledError:
+            except (PreconditionFailedError, ThrottledError):
                 break  # The report counts those that are left.
             for exchange in exchanges:
                 agents.record(exchange)
@@ -210,12 +249,24 @@ class Client:
 
     async def _attempt(self, request: HttpRequest | WebSocketMessage) -> Exchange:
         if self._silences >= _MAX_SILENCES:
-            reason = f"not sent, as {_MAX_SILENCES} requests in a row got no response"
-            return Exchange(request, time.monotonic() - self._began, 0, None, reason)
+            reason = f"not sent, because {_MAX_SILENCES} requests in a row got no response"
+            raise PreconditionFailedError("response.must-respond", reason)
         if isinstance(request, HttpRequest):
             return await self._timed(request, self._http.send(request))
+        await self._take_pending(request.connection_id, self._quiet)
+        return await self._send_websocket(request)
+
+    async def _send_websocket(self, request: WebSocketMessage) -> Exchange:
         self._last_sent[request.connection_id] = request
         return await self._timed(request, self._websocket.send(request))
+
+    async def _take_pending(self, connection_id: bytes, quiet: float) -> int:
+        """Record what arrived without a request: it answers no later message. Return the number of messages."""
+        received = await self._websocket.pending(connection_id, quiet)
+        for message in received:
+            request, now = self._last_sent[connection_id], time.monotonic() - self._began
+            self._record(Exchange(request, now, 0, message, is_push=True))
+        return len(received)
 
     async def _timed(
         self,
@@ -245,6 +296,7 @@ class Client:
 
     async def _send_in_a_row(self, messages: Sequence[WebSocketMessage]) -> list[Exchange]:
         answers: list[Exchange] = []
+        await self._take_pending(messages[0].connection_id, self._quiet)
         try:
             for message in messages[:-1]:
                 await self._websocket.post(message)
@@ -252,7 +304,7 @@ class Client:
             sent_at = time.monotonic() - self._began
             answers = [Exchange(messages[0], sent_at, 0, None, str(error), close_code=error.close_code)]
         else:
-            answers = [await self._attempt(messages[-1])]
+            answers = [await self._send_websocket(messages[-1])]
         while len(answers) < len(messages):  # After a silence, the answers that are missing are not waited for.
             is_silent = answers[-1].response is None
             connection_id = messages[0].connection_id

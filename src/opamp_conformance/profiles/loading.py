@@ -47,7 +47,8 @@ def _profile(name: str, written: Mapping[str, Any]) -> Profile:
         entries = written.get(kind, [])
         is_list = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
         _require(is_list, f"{kind} is written as tables: [[{kind}]]")
-    _require(set(written) <= {"contract", "newest", *Kind}, f"only contract, newest, {' and '.join(Kind)} are known")
+    for key in set(written) - {"contract", "newest", *Kind}:
+        raise ValueError(f"{key!r} is not known; a profile has contract, newest, {' and '.join(Kind)}")
     contract = written.get("contract")
     _require(contract in (None, "all", *Contract), f"contract is {', '.join(Contract)} or all")
     contracts = None if contract is None else tuple(Contract) if contract == "all" else (Contract(contract),)

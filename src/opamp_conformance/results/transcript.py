@@ -17,7 +17,7 @@ from opamp_proto.anyvalue_pb2 import KeyValue
 _SECRET: Final = {f"{pb.DESCRIPTOR.package}.TLSCertificate.private_key", f"{pb.DESCRIPTOR.package}.Header.value"}
 
 MAX_SHOWN_BYTES: Final = 1024
-"""Of a longer body, so many bytes are transcript_of."""
+"""How many bytes of a body are shown."""
 
 
 def transcript_of(exchanges: Sequence[Exchange], redactor: Redactor) -> tuple[TranscriptEntry, ...]:
@@ -113,5 +113,5 @@ def _lines(message: Message, redactor: Redactor, indent: str = "") -> Iterable[s
                 known = field.enum_type.values_by_number.get(item)
                 yield f"{indent}{field.name}: {item if known is None else known.name}"
             else:
-                transcript_of = redactor.text(item) if isinstance(item, str) else item
-                yield f"{indent}{field.name}: {transcript_of!r}"
+                shown = redactor.text(item) if isinstance(item, str) else item
+                yield f"{indent}{field.name}: {shown!r}"

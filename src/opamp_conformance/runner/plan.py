@@ -18,13 +18,15 @@ class RunPlan:
 
     ``arguments`` are the options of ``run`` that choose the target again, ``contracts`` those it is graded by without
     other options. ``cases`` are keys and transports, None for all. ``exemptions`` are what the target's profile says of
-    cases, ``known_findings`` the requirements that every message may break, with reasons. ``timeout`` is in seconds.
+    cases, ``known_findings`` the requirements that every message may break, with reasons. ``timeout`` and
+    ``quiet`` (see Client) are in seconds.
     """
 
     endpoint: Endpoint
     run_id: str
     timeout: float
     served: tuple[Transport, ...]
+    quiet: float
     contracts: tuple[str, ...]
     arguments: tuple[str, ...] = ()
     strict: bool = False

@@ -1,7 +1,9 @@
 """The first exchanges of a run: whether the server supports OpAMP, and over which transports."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.agent_tracker import CleanupReport
@@ -15,40 +17,86 @@ from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpResponse
 from opamp_conformance.wire.transport import Transport
 
+# A proxy that is just starting may refuse the first requests.
+_ATTEMPTS: Final = 3
+_PAUSE_SECONDS: Final = 0.3
+# A failure that takes longer is no glitch, and would take as long again.
+_QUICK_SECONDS: Final = 1.0
+# HTTP says by these that a path, a method or a protocol is not supported.
+_NOT_SERVED: Final = (404, 405, 426, 501)
+_NO_ACCESS: Final = (401, 403)
+# How long the first reply over WebSocket is watched for more messages.
+_WATCH_SECONDS: Final = 0.12
+_QUIET_SECONDS: Final = 0.05
+# A server that answers quickly is not waited for as long as one that answers slowly.
+_PATIENCE: Final = 20
+_LEAST_PATIENCE_SECONDS: Final = 3.0
+
 
 @dataclass(frozen=True)
 class Preflight:
-    """What the first exchanges show: the transports that the target serves, and how long it takes to answer.
+    """What the first exchanges show: the transports that the target serves, and how it answers.
 
-    ``seconds`` is the time of the faster transport; ``cleanup`` is about the agents of these exchanges.
+    ``seconds`` is the time of the faster transport. ``patience`` is how long the run waits for a reply. ``quiet`` is
+    the pause that the client needs before each message over WebSocket, 0 unless the server sends unsolicited messages.
+    All of these are in seconds. ``cleanup`` is about the agents of these exchanges.
     """
 
     served: tuple[Transport, ...]
     seconds: float
+    patience: float
+    quiet: float
     cleanup: CleanupReport
 
 
 def explore(endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timeout: float) -> Preflight:
-    """Report as a new agent over each transport; raises InconclusiveError if no answer is a ServerToAgent.
+    """Report as a new agent over each transport. Raises InconclusiveError if no reply is a ServerToAgent.
 
-    If several transports are asked for, one that answers is enough.
+    One transport that works is enough. A transport is not served only if the server says so; a failure of the server
+    is a matter for the scenarios.
     """
     log = RunLog()
-    exchanges = {transport: _first_exchange(endpoint, transport, run_id, timeout, log) for transport in asked}
-    served = tuple(transport for transport, exchange in exchanges.items() if exchange.message is not None)
-    if not served:
-        exchange = exchanges[asked[0]]
+    firsts = {transport: _first_exchange(endpoint, transport, run_id, timeout, log) for transport in asked}
+    working = [first.exchange.seconds for first in firsts.values() if _is_working(first.exchange)]
+    if not working:
+        exchange = firsts[asked[0]].exchange
         raise _no_server(endpoint, exchange, "" if asked[0] is Transport.HTTP else " over WebSocket")
+    served = tuple(transport for transport, first in firsts.items() if not _is_absent(first.exchange))
     if Transport.HTTP in served:  # Scenarios about other instances use plain HTTP only.
         _require_others(endpoint, run_id, timeout, log)
-    return Preflight(served, min(exchanges[transport].seconds for transport in served), log.agents.report())
+    return Preflight(
+        served,
+        min(working),
+        min(timeout, max(_LEAST_PATIENCE_SECONDS, _PATIENCE * max(working))),
+        _QUIET_SECONDS if any(first.is_followed for first in firsts.values()) else 0.0,
+        log.agents.report(),
+    )
+
+
+class _First(NamedTuple):
+    """The first exchange over a transport; ``is_followed`` tells of unsolicited messages after the reply."""
+
+    exchange: Exchange
+    is_followed: bool = False
+
+
+def _is_working(exchange: Exchange) -> bool:
+    return exchange.message is not None and exchange.status not in _NO_ACCESS
+
+
+def _is_absent(exchange: Exchange) -> bool:
+    """Tell whether the server says that it does not serve a transport: by a status, or by refusing the upgrade."""
+    status = exchange.response.status if isinstance(exchange.response, HttpResponse) else None
+    if status is None or status in _NO_ACCESS or _is_working(exchange):
+        return False
+    return status in _NOT_SERVED or (exchange.is_refused_opening and status < 500 and not exchange.is_throttled)
 
 
 def _require_others(endpoint: Endpoint, run_id: str, timeout: float, log: RunLog) -> None:
     for url in endpoint.others:
         other = replace(endpoint, url=url, others=())
-        exchange = _first_exchange(other, Transport.HTTP, run_id, timeout, log)
-        if exchange.message is None:
+        exchange = _first_exchange(other, Transport.HTTP, run_id, timeout, log).exchange
+        if not _is_working(exchange):
             raise _no_server(other, exchange, "")
 
 
@@ -57,12 +105,19 @@ def _no_server(endpoint: Endpoint, exchange: Exchange, over: str) -> Inconclusiv
     return InconclusiveError(f"{endpoint.url} does not answer as an OpAMP server{over}: {problem}")
 
 
-def _first_exchange(endpoint: Endpoint, transport: Transport, run_id: str, timeout: float, log: RunLog) -> Exchange:
-    with Client(endpoint, timeout, transport, log) as client:
-        exchange = client.send(Agent(run_id).full_status())
-        client.close_websockets()
-        client.disconnect_agents()
-        return exchange
+def _first_exchange(endpoint: Endpoint, transport: Transport, run_id: str, timeout: float, log: RunLog) -> _First:
+    for attempt in range(1, _ATTEMPTS + 1):
+        with Client(endpoint, timeout, transport, log) as client:
+            agent = Agent(run_id)
+            exchange = client.send(agent.full_status())
+            is_followed = client.count_unsolicited(agent.instance_uid, _WATCH_SECONDS) > 0
+            client.close_websockets()
+            client.disconnect_agents()
+        is_final = _is_working(exchange) or _is_absent(exchange) or exchange.seconds > _QUICK_SECONDS
+        if is_final or attempt == _ATTEMPTS:
+            break
+        time.sleep(_PAUSE_SECONDS)
+    return _First(exchange, is_followed)
 
 
 def _explain(exchange: Exchange) -> str:
@@ -74,4 +129,4 @@ def _explain(exchange: Exchange) -> str:
         return f"it redirects to {where}; redirects are not followed, give the final URL"
     if response is None:
         return exchange.failure or "no response"
-    return f"{response} is no ServerToAgent; check the path of the URL"
+    return f"{response} is not a ServerToAgent; check the path of the URL"

@@ -249,8 +249,9 @@ def _own_plan(config: pytest.Config, stack: ExitStack) -> RunPlan:
     return RunPlan(
         endpoint,
         run_id,
-        timeout,
+        found.patience,
         found.served,
+        found.quiet,
         tuple(target.contracts),
         tuple(target.arguments),
         strict=config.getoption("opamp_strict"),

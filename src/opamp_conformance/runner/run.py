@@ -47,9 +47,10 @@ def grade(
 ) -> ExitCode:
     """Grade a target by the selected scenarios; raises InconclusiveError if that cannot even begin.
 
-    ``timeout`` bounds each exchange, in seconds. ``workers`` is a number of processes; by default, it depends on how
-    slow the target's first answers are. ``version`` is that of the server, for a profile that differs by version; some
-    targets know their version. An interrupted run still disconnects its agents.
+    ``timeout`` bounds each exchange, in seconds; the run waits less for a target that answers quickly. ``workers`` is a
+    number of processes; by default, it depends on how slow the target's first answers are. ``version`` is that of the
+    server, for a profile that differs by version; some targets know their version. An interrupted run still disconnects
+    its agents.
     """
     run_id = uuid6.uuid7().hex
     with target.start() as endpoint:
@@ -59,8 +60,9 @@ def grade(
         plan = RunPlan(
             endpoint,
             run_id,
-            timeout,
+            found.patience,
             found.served,
+            found.quiet,
             tuple(target.contracts),
             (*target.arguments, *_profile_arguments(profile, version)),
             strict,

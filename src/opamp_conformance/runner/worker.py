@@ -34,7 +34,7 @@ def open_worker(plan: RunPlan) -> Iterator["Worker"]:
     log = RunLog()
     with ExitStack() as stack:
         clients = {
-            transport: stack.enter_context(Client(plan.endpoint, plan.timeout, transport, log))
+            transport: stack.enter_context(Client(plan.endpoint, plan.timeout, transport, log, plan.quiet))
             for transport in Transport
         }
         other = stack.enter_context(_other_instance(plan, log)) if plan.endpoint.others else None

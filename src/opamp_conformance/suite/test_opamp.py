@@ -24,4 +24,7 @@ for entry in load_catalogue().values():
     def _test(transport: Transport) -> None:
         pass
 
+    # A tag may add a slug to the id of a requirement. With its id as a marker, -m still selects a requirement.
+    for requirement in entry.requirements:
+        _test = getattr(pytest.mark, requirement.id)(_test)
     globals()["test_" + re.sub(r"\W+", "_", entry.key)] = _test

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Final
 
 import aiohttp
@@ -20,8 +20,10 @@ from opamp_conformance.wire.transport import NoResponseError, without_credential
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
-# A short time, as a server that closes an idle connection first races with the next request.
+# A short time, because a server may close an idle connection just when the next request is sent.
 _KEEP_ALIVE_SECONDS: Final = 1.0
+# Every failed attempt takes one kept connection out of the pool, and the pool is small.
+_MAX_KEPT_CONNECTIONS: Final = 20
 
 
 GZIP: Final = "gzip"
@@ -116,6 +118,7 @@ class HttpTransport:
             auto_decompress=False,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
             trust_env=False,
+            trace_configs=[_note_kept_connections()],
         )
 
     async def __aenter__(self) -> "HttpTransport":
@@ -127,29 +130,50 @@ class HttpTransport:
         await self._session.close()
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request and read its response; raises NoResponseError."""
-        headers = {
-            **(self._headers if request.with_credentials else without_credentials(self._headers)),
-            **request.headers,
-        }
+        """Send a request and read its response; raises NoResponseError.
+
+        A server may close a kept connection at any time (RFC 9112, section 9.5). So a request that fails on one, before
+        any byte of a response, is sent again.
+        """
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._session.request(
-                    request.method,
-                    self._url,
-                    data=io.BytesIO(request.body) if request.body else None,
-                    headers=headers,
-                    allow_redirects=request.follows_redirects,
-                ) as response,
-            ):
-                body = await _read(response)
-                names = {name.lower(): _readable(value) for name, value in response.headers.items()}
-                return HttpResponse(response.status, names, body)
+            async with asyncio.timeout(self._timeout):
+                for _ in range(_MAX_KEPT_CONNECTIONS):
+                    attempt = SimpleNamespace(is_kept=False)
+                    try:
+                        return await self._attempt(request, attempt)
+                    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                        if not attempt.is_kept:
+                            raise
+                return await self._attempt(request, attempt)
         except TimeoutError:
             raise NoResponseError(f"no complete response within {self._timeout:g} seconds") from None
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
             raise NoResponseError(_explain(error)) from error
+
+    async def _attempt(self, request: HttpRequest, attempt: SimpleNamespace) -> HttpResponse:
+        own = self._headers if request.with_credentials else without_credentials(self._headers)
+        async with self._session.request(
+            request.method,
+            self._url,
+            data=io.BytesIO(request.body) if request.body else None,
+            headers={**own, **request.headers},
+            allow_redirects=request.follows_redirects,
+            trace_request_ctx=attempt,
+        ) as response:
+            body = await _read(response)
+            names = {name.lower(): _readable(value) for name, value in response.headers.items()}
+            return HttpResponse(response.status, names, body)
+
+
+def _note_kept_connections() -> aiohttp.TraceConfig:
+    """Return a trace that notes whether a request uses a kept connection."""
+
+    async def note(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
+        context.trace_request_ctx.is_kept = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(note)
+    return trace
 
 
 def _readable(value: str) -> str:

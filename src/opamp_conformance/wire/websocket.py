@@ -25,6 +25,9 @@ from opamp_conformance.wire.http import MAX_RESPONSE_BYTES, HttpResponse
 from opamp_conformance.wire.transport import NoResponseError, without_credentials
 from opamp_proto import opamp_pb2 as pb
 
+# Of a server that sends messages all the time, a few are enough.
+_MAX_PENDING: Final = 3
+
 HEADER: Final = b"\0"
 """The first byte of every message: the number 0 as a varint (WebSocket Message Format)."""
 
@@ -134,6 +137,23 @@ class WebSocketTransport:
             raise NoResponseError(f"the server takes no message within {self._timeout:g} seconds") from None
         return None
 
+    async def pending(self, connection_id: bytes, seconds: float) -> list[ReceivedMessage]:
+        """Return the messages that have arrived, or arrive while there is no pause of ``seconds`` between them.
+
+        If they do not end, it returns the first ones.
+        """
+        received: list[ReceivedMessage] = []
+        # The event loop does not run between the exchanges: let it read what has arrived.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        while connection_id in self._connections and len(received) < _MAX_PENDING:
+            try:
+                async with asyncio.timeout(seconds):
+                    received.append(ReceivedMessage(await self._connections[connection_id].recv()))
+            except (TimeoutError, OSError, WebSocketException):
+                break  # If the connection has ended, the next message shows how.
+        return received
+
     async def receive(self, connection_id: bytes, seconds: float) -> ReceivedMessage:
         """Return the next message on a connection; raises NoResponseError."""
         connection = self._connections.get(connection_id)
@@ -162,7 +182,10 @@ class WebSocketTransport:
         connection = self._connections.pop(connection_id, None)
         if connection is None:
             return None
-        await connection.close()
+        try:
+            await connection.close()
+        finally:
+            connection.transport.abort()  # The caller may not wait until the server answers the Close frame.
         return connection.protocol.close_rcvd.code if connection.protocol.close_rcvd else None
 
     async def close_all(self) -> None:

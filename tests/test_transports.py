@@ -1,0 +1,91 @@
+"""The client on servers that close connections, or send messages that no one requested."""
+
+import asyncio
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from websockets.sync.server import ServerConnection, serve
+
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.client import Client
+from opamp_conformance.errors import PreconditionFailedError
+from opamp_conformance.targets import Endpoint
+from opamp_conformance.wire.http import HttpRequest, HttpTransport
+from opamp_conformance.wire.transport import NoResponseError, Transport
+from opamp_proto import opamp_pb2 as pb
+from support.bad_server import BadServer, acknowledgement, read_request, respond
+
+
+def send(url: str, count: int) -> list[int]:
+    async def statuses() -> list[int]:
+        agent = Agent("test")
+        async with HttpTransport(url, {}, None, 2) as transport:
+            return [(await transport.send(HttpRequest.of(agent.check_in()))).status for _ in range(count)]
+
+    return asyncio.run(statuses())
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_a_request_on_a_kept_connection_that_the_server_closes_is_sent_again(is_reset: bool) -> None:
+    def answer_once(connection: socket.socket) -> None:
+        respond(connection, acknowledgement(read_request(connection)))
+        read_request(connection)
+        if is_reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with BadServer(answer_once) as server:
+        assert send(server.url, 4) == [200] * 4
+
+
+def test_a_request_on_a_new_connection_is_not_sent_again() -> None:
+    requests = []
+    behaviour = BadServer(lambda connection: requests.append(read_request(connection)))
+    with behaviour as server, pytest.raises(NoResponseError, match="without a response"):
+        send(server.url, 1)
+    assert len(requests) == 1
+
+
+@contextmanager
+def websocket_server(behaviour: Callable[[ServerConnection], None]) -> Iterator[str]:
+    with serve(behaviour, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}/v1/opamp"
+        server.shutdown()
+
+
+def reply(uid: bytes, **fields: object) -> bytes:
+    return b"\0" + pb.ServerToAgent(instance_uid=uid, **fields).SerializeToString()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("delay", [0, 0.0002, 0.001, 0.005])
+def test_a_message_behind_a_reply_does_not_answer_the_next_message(delay: float) -> None:
+    def answer_and_push(connection: ServerConnection) -> None:
+        for number, data in enumerate(connection):
+            uid = pb.AgentToServer.FromString(data[1:]).instance_uid  # type: ignore[arg-type]
+            connection.send(reply(uid, capabilities=number + 1))
+            time.sleep(delay)
+            connection.send(reply(uid, flags=1))
+
+    agent = Agent("test")
+    with websocket_server(answer_and_push) as url, Client(Endpoint(url), 2, Transport.WEBSOCKET, quiet=0.05) as client:
+        answers = [client.send(agent.check_in()).reply for _ in range(4)]
+        client.close_websockets()
+    assert [answer.capabilities for answer in answers] == [1, 2, 3, 4]
+
+
+def test_after_many_requests_without_an_answer_nothing_more_is_sent() -> None:
+    received = []
+    agent = Agent("test")
+    behaviour = BadServer(lambda connection: received.append(read_request(connection)))
+    with behaviour as server, Client(Endpoint(server.url), 2) as client:
+        silent = [client.send(agent.check_in()) for _ in range(12)]
+        with pytest.raises(PreconditionFailedError, match="not sent") as blocked:
+            client.send(agent.check_in())
+    assert all(exchange.response is None for exchange in silent)
+    assert blocked.value.requirement == "response.must-respond"
+    assert len(received) == 12
