@@ -103,7 +103,7 @@ def test_a_profile_chooses_the_contract_and_its_version(cli: Cli, tmp_path: Path
         ('[[unsupported]]\nbecause = "so"\n', "transport"),
         ("known = [[]]\n", "tables"),
         ('contract = "all of it"\n', "contract"),
-        ("colour = 1\n", "colour"),
+        ("colour = 1\n", "newest"),
         ("[[known\n", "TOML"),
     ],
 )

@@ -50,6 +50,13 @@ class AgentTracker:
         self._last[instance_uid] = sent
         self._connected[instance_uid] = exchange.connection_id
 
+    def has_left(self, exchange: Exchange) -> bool:
+        """Tell whether an exchange disconnected the last agent of its WebSocket."""
+        sent, reply = exchange.request.message, exchange.message
+        is_disconnect = sent is not None and sent.HasField("agent_disconnect")
+        is_accepted = reply is not None and not reply.HasField("error_response")
+        return is_disconnect and is_accepted and exchange.connection_id not in self._connected.values()
+
     def connection_closed(self, connection_id: bytes) -> None:
         """Take in that a WebSocket is closed, which disconnects its agents."""
         self._connected = {agent: own for agent, own in self._connected.items() if own != connection_id}

@@ -128,8 +128,15 @@ class Client:
         return self.deliver(WebSocketMessage(HEADER + data, message, message.instance_uid if message else b""))
 
     def deliver(self, request: HttpRequest | WebSocketMessage) -> Exchange:
-        """Deliver any request, until the server is not too busy for it; raises ThrottledError."""
-        return self._record(self.run(self._exchange(request)))
+        """Deliver any request, until the server is not too busy for it; raises ThrottledError.
+
+        agent_disconnect is the last message of a WebSocket (AgentDisconnect), so the connection is closed after it.
+        """
+        exchange = self._record(self.run(self._exchange(request)))
+        connection_id = exchange.connection_id
+        if connection_id is not None and self.log.agents.has_left(exchange) and self._websocket.has(connection_id):
+            self.run(self._websocket.close(connection_id))
+        return exchange
 
     def deliver_at_once(self, requests: Sequence[HttpRequest | WebSocketMessage]) -> list[Exchange]:
         """Deliver any requests at the same time."""

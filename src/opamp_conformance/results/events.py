@@ -82,6 +82,7 @@ class ScenarioFinished:
     transcript: tuple[TranscriptEntry, ...] = ()
     reproduce: str = ""
     known_because: str = ""
+    blocked_by: str = ""
 
     @property
     def because(self) -> str:

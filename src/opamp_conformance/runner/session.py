@@ -53,6 +53,8 @@ class RunSession:
         self._findings: dict[str, FindingBooked] = {}
         self._verdicts: Counter[Verdict] = Counter()
         self._in_development: Counter[Verdict] = Counter()
+        self._failed: set[str] = set()
+        self._blocked: dict[str, list[ScenarioFinished]] = {}
         self._unwritten: list[str] = []
         self._problem = ""
         self._plugins: pytest.PytestPluginManager | None = None
@@ -89,6 +91,7 @@ class RunSession:
             self._problem = f"only {ran} of {planned} scenarios were completed"
         if self._is_whole and not self._problem:
             self._findings |= self._stale_findings()
+        self._findings = self._causes_of_blocking() | self._findings
         for finding in self._findings.values():
             self._verdicts[finding.verdict] += 1
             self._emit(finding)
@@ -113,6 +116,24 @@ class RunSession:
     def interrupt(self) -> None:
         """Note that the run was interrupted."""
         self._problem = self._problem or "interrupted"
+
+    def _causes_of_blocking(self) -> dict[str, FindingBooked]:
+        """Make a failed finding of each requirement that blocked scenarios, unless a scenario of its own failed."""
+        ledger = load()
+        return {
+            requirement: FindingBooked(
+                requirement,
+                ledger[requirement].level,
+                ledger[requirement].link,
+                Verdict.FAILED,
+                count=len(blocked),
+                expected=ledger[requirement].statement,
+                actual=blocked[0].actual,
+                transcript=blocked[0].transcript,
+            )
+            for requirement, blocked in self._blocked.items()
+            if requirement not in self._failed
+        }
 
     def _stale_findings(self) -> dict[str, FindingBooked]:
         """Make a failed finding of each known one that no message shows any more."""
@@ -205,6 +226,10 @@ class RunSession:
         if isinstance(event, ScenarioFinished):
             self._verdicts[event.verdict] += 1
             self._in_development[event.verdict] += event.is_in_development
+            if event.verdict is Verdict.FAILED:
+                self._failed.update(event.requirements)
+            if event.blocked_by:
+                self._blocked.setdefault(event.blocked_by, []).append(event)
         self._emit(event)
 
     def _add(self, summary: WorkerSummary | None) -> None:

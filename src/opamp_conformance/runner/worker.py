@@ -11,7 +11,7 @@ from opamp_conformance.actions.fleet_documents import FleetDocuments
 from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.client.client import Client
 from opamp_conformance.client.run_log import RunLog
-from opamp_conformance.errors import NotApplicableError, ViolationError
+from opamp_conformance.errors import NotApplicableError, PreconditionFailedError, ViolationError
 from opamp_conformance.ledger import Ledger, load
 from opamp_conformance.profiles.profile import CaseExemption, Kind
 from opamp_conformance.redaction import Redactor
@@ -88,6 +88,9 @@ class Worker:
                 verdict, expected, actual = Verdict.FAILED, f"a known failure: {exemption.because}", _STALE
             elif verdict in _FAILURES:
                 verdict = Verdict.KNOWN
+        blocked_by = error.requirement if isinstance(error, PreconditionFailedError) else ""
+        if verdict is Verdict.BLOCKED and blocked_by:
+            actual = f"blocked by {blocked_by}: {actual}"
         is_clean = verdict is Verdict.PASSED
         shows_transcript = not is_clean and verdict is not Verdict.NOT_APPLICABLE
         return ScenarioFinished(
@@ -110,6 +113,7 @@ class Worker:
             transcript=transcript_of(exchanges, self._redactor) if shows_transcript else (),
             reproduce="" if is_clean else self._reproduce(scenario, case),
             known_because=exemption.because if exemption is not None and verdict is Verdict.KNOWN else "",
+            blocked_by=blocked_by if verdict is Verdict.BLOCKED else "",
         )
 
     def findings(self) -> list[FindingBooked]:

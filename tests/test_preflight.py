@@ -1,0 +1,105 @@
+"""The first exchanges of a run: which transports a server serves, although its first replies fail."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.ledger import Contract
+from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.runner.preflight import explore
+from opamp_conformance.runner.run import grade
+from opamp_conformance.suite.selection import Selection
+from opamp_conformance.targets import Endpoint
+from opamp_conformance.targets.url import UrlTarget
+from opamp_conformance.wire.transport import Transport
+from opamp_mock_server import Contract as ServerContract
+from opamp_mock_server import MockServer, Settings
+from support.bad_server import BadServer, acknowledgement, read_request, respond
+from support.deviation_matrix import RunRecord
+
+BOTH = tuple(Transport)
+
+
+def in_front_of(server: MockServer, answer_post: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    """Return the behaviour of a proxy that passes on WebSockets, and answers plain HTTP itself."""
+    parts = urlsplit(server.url)
+
+    def pass_on(source: socket.socket, destination: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                destination.sendall(data)
+            destination.shutdown(socket.SHUT_WR)
+
+    def behave(connection: socket.socket) -> None:
+        if connection.recv(4, socket.MSG_PEEK) == b"POST":
+            read_request(connection)
+            answer_post(connection)
+            return
+        with socket.create_connection((parts.hostname or "", parts.port or 0)) as upstream:
+            back = threading.Thread(target=pass_on, args=(upstream, connection), daemon=True)
+            back.start()
+            pass_on(connection, upstream)
+            back.join()
+
+    return behave
+
+
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Service Unavailable"])
+def test_a_first_request_that_a_proxy_refuses_is_sent_again(status: str) -> None:
+    refused = []
+
+    def refuse_once(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            if request.startswith(b"POST") and not refused:
+                refused.append(request)
+                respond(connection, b"", status)
+            else:
+                respond(connection, acknowledgement(request))
+
+    with BadServer(refuse_once) as server:
+        found = explore(Endpoint(server.url), [Transport.HTTP], "test", 5)
+    assert refused
+    assert found.served == (Transport.HTTP,)
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "426 Upgrade Required"])
+def test_a_status_that_says_so_means_that_a_transport_is_not_served(status: str) -> None:
+    with MockServer() as mock, BadServer(in_front_of(mock, lambda peer: respond(peer, b"", status))) as server:
+        assert explore(Endpoint(server.url), BOTH, "test", 5).served == (Transport.WEBSOCKET,)
+
+
+@pytest.mark.parametrize("failure", ["500", "reset", "silence"])
+def test_a_server_that_fails_over_plain_http_is_not_conformant(failure: str) -> None:
+    def fail(peer: socket.socket) -> None:
+        if failure == "500":
+            respond(peer, b"oops", "500 Internal Server Error")
+        elif failure == "silence":
+            time.sleep(3)
+
+    record = RunRecord()
+    settings = Settings(contract=ServerContract.OPAMP)
+    with MockServer(settings) as mock, BadServer(in_front_of(mock, fail)) as server:
+        selection = Selection([Contract.OPAMP], only=["response.must-respond.check-ins", "sequence.*"])
+        code = grade(UrlTarget(server.url), selection, timeout=0.5, workers=1, listeners=[record])
+    assert code is ExitCode.NOT_CONFORMANT
+    over_http = {event.key: event.verdict for event in record.scenarios if event.transport == Transport.HTTP}
+    assert over_http["response.must-respond.check-ins"] in (Verdict.FAILED, Verdict.BLOCKED)
+    assert "response.must-respond" in {finding.requirement for finding in record.findings}
+    assert Verdict.NOT_APPLICABLE not in over_http.values()
+    assert {event.verdict for event in record.scenarios if event.transport == Transport.WEBSOCKET} == {Verdict.PASSED}
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+def test_no_access_is_inconclusive_even_with_a_server_to_agent(status: str) -> None:
+    def refuse(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            respond(connection, acknowledgement(request), status)
+
+    with BadServer(refuse) as server, pytest.raises(InconclusiveError, match="credentials"):
+        explore(Endpoint(server.url), BOTH, "test", 5)
