@@ -196,7 +196,7 @@ def test_interrupted_workers_disconnect_their_agents_and_report_them(number: sig
             time.sleep(0.05)
         os.killpg(process.pid, number)
         out, err = process.communicate(timeout=60)
-        records, total = server.call(server.service.store.listed(b"", 1000))
+        records, total = server.call(server.service.store.list_after(b"", 1000))
     assert process.returncode == 2
     assert "Traceback" not in out + err
     assert "interrupted" in err
@@ -234,11 +234,11 @@ def test_a_signal_during_a_destructor_is_not_lost(number: signal.Signals) -> Non
         "    def __del__(self):\n"
         f"        os.kill(os.getpid(), {int(number)})\n"
         "signals.install()\n"
-        "signals.check()\n"
+        "signals.raise_if_interrupted()\n"
         "Late()\n"
         "print('continues')\n"
         "try:\n"
-        "    signals.check()\n"
+        "    signals.raise_if_interrupted()\n"
         "except KeyboardInterrupt:\n"
         "    print('interrupted')\n"
     )

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from opamp_conformance.ledger import load
+from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.suite.catalogue import load_catalogue
 from support.command_line import Cli
 
@@ -128,9 +128,9 @@ def test_junit_and_json_lines(cli: Cli, tmp_path: Path) -> None:
 def test_list(cli: Cli) -> None:
     plain = cli("list").stdout
     listed = json.loads(cli("list", "--json").stdout)
-    assert [entry["id"] for entry in listed["requirements"]] == list(load())
+    assert [entry["id"] for entry in listed["requirements"]] == list(load_ledger())
     assert {entry["key"] for entry in listed["scenarios"]} == set(load_catalogue())
-    for requirement in load().values():
+    for requirement in load_ledger().values():
         assert f"{requirement.id}  " in plain
         assert requirement.link in plain
 
@@ -138,7 +138,7 @@ def test_list(cli: Cli) -> None:
 def test_list_with_patterns(cli: Cli) -> None:
     listed = json.loads(cli("list", "--json", "fleet.request-uid.e*", "auth.401").stdout)
     assert [entry["id"] for entry in listed["requirements"]] == [
-        name for name in load() if name.startswith("fleet.request-uid.e") or name == "auth.401"
+        name for name in load_ledger() if name.startswith("fleet.request-uid.e") or name == "auth.401"
     ]
     assert all(set(entry["requirements"]) & {r["id"] for r in listed["requirements"]} for entry in listed["scenarios"])
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from opamp_conformance.checks.findings import CHECKS, TRUTHFUL
-from opamp_conformance.ledger import load
+from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.results.events import ScenarioFinished
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.suite.catalogue import Scenario, load_catalogue
@@ -70,7 +70,7 @@ def test_a_deviation_breaks_what_it_says_and_nothing_else(matrix: Matrix, deviat
     assert names(graded.record.ended(Verdict.ERROR)) == []
     seen = {requirement for event in graded.broken() for requirement in event.requirements}
     assert set(deviation.breaks) <= seen | graded.findings
-    is_binding = any(load()[requirement].is_binding for requirement in deviation.breaks)
+    is_binding = any(load_ledger()[requirement].is_binding for requirement in deviation.breaks)
     assert graded.code == (ExitCode.NOT_CONFORMANT if is_binding else ExitCode.CONFORMANT)
 
 
@@ -91,5 +91,5 @@ def test_a_check_of_every_reply_finds_its_deviation(matrix: Matrix, requirement:
 def test_a_deviation_breaks_requirements_of_the_ledger() -> None:
     named = {requirement for deviation in DEVIATIONS.values() for requirement in deviation.breaks}
     checked = {requirement.id for scenario in load_catalogue().values() for requirement in scenario.requirements}
-    assert named - set(load()) == set()
+    assert named - set(load_ledger()) == set()
     assert checked - named == set(), "requirements without a deviation"

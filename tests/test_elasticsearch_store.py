@@ -148,7 +148,7 @@ def test_a_record_that_another_instance_deleted_is_not_updated(store: Elasticsea
         with backends(store, 2) as (one, other):
             uid = uuid6.uuid7().bytes
             await one.store.put(AgentRecord(uid, 1))
-            known, is_certain = one.store.recall(uid)
+            known, is_certain = one.store.cached(uid)
             assert known is not None
             assert not is_certain
             await other.store.delete(uid)
@@ -187,16 +187,16 @@ def test_agents_are_listed_in_pages_and_cleared(store: ElasticsearchSettings, is
         for uid in reversed(uids):
             await backend.store.put(AgentRecord(uid, 1))
             await backend.desired_states.put(uid, DesiredState(restart=True))
-        while (await backend.store.listed(b"", 3))[1] < len(uids):  # A queued put returns before the write.
+        while (await backend.store.list_after(b"", 3))[1] < len(uids):  # A queued put returns before the write.
             await asyncio.sleep(0.05)
-        first, total = await backend.store.listed(b"", 3)
-        rest, _ = await backend.store.listed(uids[2], 3)
+        first, total = await backend.store.list_after(b"", 3)
+        rest, _ = await backend.store.list_after(uids[2], 3)
         assert [record.instance_uid for record in (*first, *rest)] == uids
         assert total == 5
         await backend.store.put(first[0]._replace(sequence_num=2))  # A listed record can be replaced.
         await backend.store.clear()
         await backend.desired_states.clear()
-        assert await backend.store.listed(b"", 3) == ([], 0)
+        assert await backend.store.list_after(b"", 3) == ([], 0)
         assert await backend.store.get(uids[0]) is None
         assert await backend.desired_states.get(uids[0]) is None
         await closed(backend)
@@ -234,7 +234,7 @@ def test_a_discarded_record_is_removed_even_if_it_is_written_later(store: Elasti
     async def work() -> None:
         with backends(store, 1) as (one,):
             uid = uuid6.uuid7().bytes
-            one.store.discard(uid)
+            one.store.delete_later(uid)
             await asyncio.sleep(0)
             await one.store.put(AgentRecord(uid, 1))
             end = time.monotonic() + 20

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from opamp_conformance.ledger import load
+from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.ledger.sentences import compare, sentences
 from support.command_line import Cli, one_line
 
@@ -105,9 +105,9 @@ def test_a_text_is_divided_into_sentences() -> None:
 
 
 def test_sentences_of_proto_files_are_ignored_without_these_files() -> None:
-    in_proto = [requirement for requirement in load().values() if requirement.proto_sentences]
-    without = {difference.about for difference in compare(load(), SPECIFICATION, [])}
-    with_empty_file = {difference.about for difference in compare(load(), SPECIFICATION, ["// Nothing."])}
+    in_proto = [requirement for requirement in load_ledger().values() if requirement.proto_sentences]
+    without = {difference.about for difference in compare(load_ledger(), SPECIFICATION, [])}
+    with_empty_file = {difference.about for difference in compare(load_ledger(), SPECIFICATION, ["// Nothing."])}
     assert {requirement.id for requirement in in_proto} <= with_empty_file
     assert any(requirement.id not in without for requirement in in_proto)
 

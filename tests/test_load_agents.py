@@ -21,10 +21,9 @@ import uuid6
 
 pytest.importorskip("gevent", reason="load tests need the extra `load`")
 
-from opamp_conformance import ledger
 from opamp_conformance.assertions import identification as expect_identification
 from opamp_conformance.errors import ViolationError
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract, load_ledger
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.connections import Answer
 from opamp_conformance.load.counts import Counts
@@ -434,7 +433,7 @@ def test_every_violation_is_in_the_ledger() -> None:
     from opamp_conformance.load import replies  # noqa: PLC0415
 
     named = [name for checks in replies.ENROLLMENT.values() for name in checks]
-    assert {*named, replies.UNIQUE} <= set(ledger.load())
+    assert {*named, replies.UNIQUE} <= set(load_ledger())
 
 
 def test_error_messages_are_shown_in_one_line_without_secrets() -> None:

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from opamp_conformance.client.certificates import signing_request
 from opamp_mock_server import DEVIATIONS, Contract, DeviationError, ListenError, MockServer, Settings
-from opamp_mock_server.core import Core, FleetCore
+from opamp_mock_server.core.core import Core, FleetCore
 from opamp_mock_server.limits.limits import Limits
 from opamp_mock_server.service.service import Delays
 from opamp_proto import CONTENT_TYPE

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.runner.preflight import explore
 from opamp_conformance.runner.run import grade

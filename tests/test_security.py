@@ -13,8 +13,8 @@ from websockets.sync.client import connect
 
 from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_mock_server import DEFAULT_POLICY, KeyFileError, MockServer, Settings, Tls
-from opamp_mock_server.core import FleetCore
 from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.core.core import FleetCore
 from opamp_mock_server.limits.authentication import FileAuthenticator
 from opamp_mock_server.stores import redaction
 from opamp_proto import CONTENT_TYPE

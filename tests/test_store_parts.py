@@ -163,7 +163,7 @@ class FakeStore:
     def __init__(self, kept: dict[bytes, AgentRecord]) -> None:
         self.kept = kept
 
-    def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
+    def cached(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         return None, False
 
     async def get(self, instance_uid: bytes) -> AgentRecord | None:
@@ -179,7 +179,7 @@ class FakeStore:
     async def delete(self, instance_uid: bytes) -> None:
         self.kept.pop(instance_uid, None)
 
-    def discard(self, instance_uid: bytes) -> None:
+    def delete_later(self, instance_uid: bytes) -> None:
         self.kept.pop(instance_uid, None)
 
 

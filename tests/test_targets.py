@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.runner.run import grade as grade_target
 from opamp_conformance.suite.selection import Selection

@@ -1,7 +1,7 @@
 """The reference mock server: it follows the OpAMP specification, and on request breaks one requirement of it."""
 
-from opamp_mock_server.core import ALL_CAPABILITIES
 from opamp_mock_server.core.agent_state import DEFAULT_POLICY
+from opamp_mock_server.core.core import ALL_CAPABILITIES
 from opamp_mock_server.deviations import DEVIATIONS, Deviation, DeviationError
 from opamp_mock_server.limits.authentication import KeyFileError
 from opamp_mock_server.limits.limits import Limits

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from opamp_mock_server.control import Control, Machine
+from opamp_mock_server.control.control import Control, RunningServer
 from opamp_mock_server.control.guard import is_loopback
-from opamp_mock_server.core import Core, FleetCore
 from opamp_mock_server.core.agent_state import DEFAULT_POLICY
-from opamp_mock_server.deviations import Deviation, assemble
+from opamp_mock_server.core.core import Core, FleetCore
+from opamp_mock_server.deviations import Deviation, apply_deviations
 from opamp_mock_server.instances import Instances
 from opamp_mock_server.limits.authentication import Authenticator, FileAuthenticator
 from opamp_mock_server.limits.concurrency import ConcurrencyLimit, Priority
@@ -31,11 +31,12 @@ from opamp_mock_server.transports.websocket import WebSocketEndpoint
 
 
 @dataclass(frozen=True)
-class Assembled:
+class ServerParts:
     """The connected parts of a server.
 
     ``router`` gets every request. uvicorn makes one ``websocket_protocol`` for each WebSocket. ``service`` belongs to
-    the first instance. ``switchable`` has, for each instance, the parts whose classes switchable_parts() returns.
+    the first instance. ``switchable`` has, for each instance, the parts whose classes
+    switchable_classes() returns.
     """
 
     router: PortRouter
@@ -47,25 +48,25 @@ class Assembled:
     def switch(self, core: type[Core], *endpoints: type[Any]) -> None:
         """Change the classes of these parts in all instances, while they run."""
         first, *others = self.switchable
-        _become(first, (core, *endpoints))
+        _change_classes(first, (core, *endpoints))
         for instance in others:
-            _become(instance, (self.instances.core(core), *endpoints))
+            _change_classes(instance, (self.instances.core(core), *endpoints))
 
 
-def _become(instance: Sequence[object], kinds: Sequence[type[Any]]) -> None:
+def _change_classes(instance: Sequence[object], kinds: Sequence[type[Any]]) -> None:
     for part, kind in zip(instance, kinds, strict=True):
         part.__class__ = kind
 
 
-def parts(settings: Settings) -> tuple[type[Any], ...]:
+def part_classes(settings: Settings) -> tuple[type[Any], ...]:
     """Return the classes of all parts of a server, with its deviations. Raises DeviationError."""
     documents = () if settings.store is None else (FleetDocuments,)
-    return assemble((*_switchable(settings), Instances, *documents), settings.deviations)
+    return apply_deviations((*_switchable(settings), Instances, *documents), settings.deviations)
 
 
-def switched(settings: Settings, deviations: Sequence[Deviation]) -> tuple[type[Any], ...]:
+def switchable_classes(settings: Settings, deviations: Sequence[Deviation]) -> tuple[type[Any], ...]:
     """Return the classes of the parts that can be changed while the server runs. Raises DeviationError."""
-    return assemble(_switchable(settings), deviations)
+    return apply_deviations(_switchable(settings), deviations)
 
 
 def _switchable(settings: Settings) -> tuple[type[Any], ...]:
@@ -73,19 +74,19 @@ def _switchable(settings: Settings) -> tuple[type[Any], ...]:
     return (core, HttpEndpoint, WebSocketEndpoint, Downloads, WebSocketProtocol)
 
 
-def assembled(
+def connect_parts(
     settings: Settings,
     urls: Sequence[str],
     metrics: Metrics,
-    machine: Machine,
+    machine: RunningServer,
     on_start: Callable[[], None] = lambda: None,
-) -> Assembled:
+) -> ServerParts:
     """Connect the parts, one instance for each URL. ``on_start`` is called in the loop that serves.
 
     Raises StoreSetupError or KeyFileError.
     """
     limits = settings.limits
-    core, http, websocket, downloads, websocket_protocol, instances_part, *documents = parts(settings)
+    core, http, websocket, downloads, websocket_protocol, instances_part, *documents = part_classes(settings)
     instances, connections, authenticator = instances_part(), Connections(), _authenticator(settings)
     concurrency, rates = ConcurrencyLimit(limits, metrics.shed), RateLimits(limits, authenticator, metrics.shed)
     message_log = MessageLog()
@@ -127,7 +128,7 @@ def assembled(
     applications, services, switchable = zip(*made, strict=True)
     ports = [urlsplit(url).port or 0 for url in urls]
     router = PortRouter(dict(zip(ports, applications, strict=True)))
-    return Assembled(router, websocket_protocol, services[0], switchable, instances)
+    return ServerParts(router, websocket_protocol, services[0], switchable, instances)
 
 
 def _gauges_of(concurrency: ConcurrencyLimit) -> Mapping[str, float]:

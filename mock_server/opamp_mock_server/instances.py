@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from opamp_mock_server.core import Core
+from opamp_mock_server.core.core import Core
 from opamp_mock_server.stores.store import Backend
 
 

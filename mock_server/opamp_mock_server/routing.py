@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final
 
-from opamp_mock_server.control import Control, guard
+from opamp_mock_server.control import guard
+from opamp_mock_server.control.control import Control
 from opamp_mock_server.core.packages import DOWNLOADS
 from opamp_mock_server.limits.authentication import Authenticator
 from opamp_mock_server.metrics import EXPOSITION, Metrics

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import uvicorn
 
-from opamp_mock_server.assembly import Assembled, assembled, parts, switched
+from opamp_mock_server.assembly import ServerParts, connect_parts, part_classes, switchable_classes
 from opamp_mock_server.deviations import Deviation, DeviationError
 from opamp_mock_server.errors import MockServerError
 from opamp_mock_server.limits.authentication import KeyFileError
@@ -22,7 +22,7 @@ from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.service.service import Observer, Service
 from opamp_mock_server.settings import Settings, Tls
 from opamp_mock_server.stores.store import StoreSetupError
-from opamp_mock_server.transports.http_connection import HttpProtocol, Turn
+from opamp_mock_server.transports.http_connection import HttpProtocol, ResponseBatch
 from opamp_mock_server.transports.http_messages import CONTROL_PATH, ENDPOINT_PATH
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class MockServer:
 
     def __init__(self, settings: Settings = Settings()) -> None:
         """Start to listen. Raises ListenError, DeviationError, StoreSetupError or KeyFileError."""
-        parts(settings)
+        part_classes(settings)
         self._settings = settings
         self._fixed = [deviation for deviation in settings.deviations if not _is_switchable(settings, deviation)]
         self._deviations = settings.deviations
@@ -54,7 +54,7 @@ class MockServer:
         self.control_url = f"{origins[0]}{CONTROL_PATH}" if settings.control else None
         metrics = Metrics()
         try:
-            self._assembled = assembled(settings, [self.url, *self.other_urls], metrics, self, self._note_loop)
+            self._assembled = connect_parts(settings, [self.url, *self.other_urls], metrics, self, self._note_loop)
         except (StoreSetupError, KeyFileError):
             self._close()
             raise
@@ -104,7 +104,7 @@ class MockServer:
         of Fleet documents and of what instances share cannot be changed: they are chosen when the server is made.
         """
         now = tuple(dict.fromkeys((*self._fixed, *deviations)))
-        *chosen, websocket_protocol = switched(self._settings, [one for one in now if one not in self._fixed])
+        *chosen, websocket_protocol = switchable_classes(self._settings, [one for one in now if one not in self._fixed])
         self._assembled.switch(*chosen)
         self._server.config.ws_protocol_class = websocket_protocol
         self._deviations = now
@@ -124,7 +124,7 @@ class MockServer:
     def abort_connections(self) -> None:
         """Do what drop_connections() does. Call this in the loop that serves."""
         for connection in list(self._server.server_state.connections):
-            if not (isinstance(connection, HttpProtocol) and connection.is_operators):
+            if not (isinstance(connection, HttpProtocol) and connection.is_control_plane):
                 connection.transport.abort()
 
     @property
@@ -173,18 +173,20 @@ class MockServer:
             time.sleep(0.002)
 
 
-def _config(settings: Settings, assembled: Assembled, metrics: Metrics) -> uvicorn.Config:
+def _config(settings: Settings, connect_parts: ServerParts, metrics: Metrics) -> uvicorn.Config:
     """Return the configuration of uvicorn. Raises ListenError for certificates that cannot be used."""
-    turn = Turn()
+    turn = ResponseBatch()
 
     def http_protocol(**uvicorn: Any) -> HttpProtocol:
-        limits, is_at_once = settings.limits, settings.store is None
-        return HttpProtocol(assembled.router.at, limits, settings.max_body_bytes, metrics, turn, is_at_once, **uvicorn)
+        limits, answers_from_memory = settings.limits, settings.store is None
+        return HttpProtocol(
+            connect_parts.router.at, limits, settings.max_body_bytes, metrics, turn, answers_from_memory, **uvicorn
+        )
 
     config = uvicorn.Config(
-        assembled.router,
+        connect_parts.router,
         http=http_protocol,  # type: ignore[arg-type] # uvicorn only calls it
-        ws=assembled.websocket_protocol,
+        ws=connect_parts.websocket_protocol,
         ws_max_size=settings.max_body_bytes,
         ws_per_message_deflate=False,
         lifespan="on",
@@ -221,7 +223,7 @@ def _signals_end_quietly() -> Iterator[None]:
 
 def _is_switchable(settings: Settings, deviation: Deviation) -> bool:
     try:
-        switched(settings, [deviation])
+        switchable_classes(settings, [deviation])
     except DeviationError:
         return False
     return True

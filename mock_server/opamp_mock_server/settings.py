@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from opamp_mock_server.core import ALL_CAPABILITIES
+from opamp_mock_server.core.core import ALL_CAPABILITIES
 from opamp_mock_server.deviations import Deviation
 from opamp_mock_server.limits.limits import Limits
 from opamp_mock_server.service.service import Delays

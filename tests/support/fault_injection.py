@@ -199,7 +199,7 @@ class Fleet:
         self._is_over = False
         self.acknowledged: dict[str, bytes] = {}
         """The instance_uid under which each agent is enrolled, by service.instance.id."""
-        self.under_new_instance_uid: list[str] = []
+        self.enroll_under_new_instance_uid: list[str] = []
         """Agents that got another instance_uid after they were enrolled."""
         self.messages = self.failures = 0
         self.longest_outage = 0.0
@@ -241,7 +241,7 @@ class Fleet:
             await asyncio.sleep(random.uniform(1, 3))
             reply = await self._insist(agent)
             if reply.HasField("agent_identification"):
-                self.under_new_instance_uid.append(agent.run)
+                self.enroll_under_new_instance_uid.append(agent.run)
         await self._insist(agent)
         self.recovered.add(agent.run)
 

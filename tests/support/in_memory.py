@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opamp_mock_server import Contract, Deviation, DeviationError, Settings
-from opamp_mock_server.assembly import assembled
+from opamp_mock_server.assembly import connect_parts
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.routing import PortRouter
 from opamp_mock_server.transports.http_messages import Request, RequestRefusedError, Response
@@ -47,7 +47,7 @@ class InMemory:
 
     def __post_init__(self) -> None:
         url = f"http://127.0.0.1:4320{PATH}"
-        parts = assembled(self.settings, [url], Metrics(), NoMachine())
+        parts = connect_parts(self.settings, [url], Metrics(), NoMachine())
         self.router: PortRouter = parts.router
         self.service = parts.service
         self._runner = asyncio.Runner()

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from typing import Any, ClassVar
 
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.connections import Destination
 from opamp_conformance.load.counts import Counts

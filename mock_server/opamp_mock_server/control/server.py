@@ -37,7 +37,7 @@ _LOOK_UP_SECONDS: Final = 0.25
 """How often a waiting request checks whether the server stops."""
 
 
-class Machine(Protocol):
+class RunningServer(Protocol):
     """The running server. Call everything here in the loop that serves."""
 
     @property
@@ -61,7 +61,7 @@ class Machine(Protocol):
 class ServerControl:
     """Answers requests about the whole server."""
 
-    def __init__(self, service: Service, machine: Machine, message_log: MessageLog) -> None:
+    def __init__(self, service: Service, machine: RunningServer, message_log: MessageLog) -> None:
         self._service = service
         self._machine = machine
         self._message_log = message_log
@@ -75,7 +75,7 @@ class ServerControl:
     async def list_agents(self, query: Query, body: bytes) -> Response:
         """List agents in the order of their instance_uids, and the number of all agents."""
         after = instance_uid(query["after"][-1]) if "after" in query else b""
-        records, total = await self._service.store.listed(after, _limit(query))
+        records, total = await self._service.store.list_after(after, _limit(query))
         return await listed("agents", records, lambda record: len(record.reported), agent, total=total)
 
     async def list_messages(self, query: Query, body: bytes) -> Response:

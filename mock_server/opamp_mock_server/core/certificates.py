@@ -22,7 +22,7 @@ class Certificates(Chapter):
 
         return CertificateAuthority()
 
-    def certificate_objection(self, message: pb.AgentToServer) -> str | None:
+    def reason_to_refuse_certificate(self, message: pb.AgentToServer) -> str | None:
         """Return why the request of an agent for a certificate is refused, if it is (Agent-initiated CSR Flow)."""
         if not self.asks_for_certificate(message):
             return None

@@ -15,7 +15,7 @@ class Commands(Chapter):
         """Tell whether a message can have a command: an agent ignores everything else in such a message."""
         return all(field.name in ("instance_uid", "capabilities") for field, _ in reply.ListFields())
 
-    def command(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> bool:
+    def add_command(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> bool:
         """Add a restart command if one is due and the message has no other content; return whether it was added."""
         if not desired.restart or not self.may_command(record.capabilities) or not self.is_alone(reply):
             return False

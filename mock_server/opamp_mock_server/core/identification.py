@@ -32,8 +32,8 @@ class Identification(Chapter):
 
     def reply(self, message: pb.AgentToServer) -> pb.ServerToAgent:
         """Return an acknowledgement, to which the other methods add fields."""
-        return self.addressed_to(message.instance_uid)
+        return self.empty_message(message.instance_uid)
 
-    def addressed_to(self, instance_uid: bytes) -> pb.ServerToAgent:
+    def empty_message(self, instance_uid: bytes) -> pb.ServerToAgent:
         """Return an empty message to an agent: a reply, or an unsolicited message."""
         return pb.ServerToAgent(instance_uid=instance_uid)

@@ -68,7 +68,7 @@ class StatusReporting(Chapter):
             parts=known.parts | parts,
             reenrolled=False,
         )
-        return self.learn(record, message, _names(parts)) if parts & _REMEMBERED else record
+        return self.note_reported_hashes(record, message, _names(parts)) if parts & _REMEMBERED else record
 
     def status(self, known: AgentRecord, message: pb.AgentToServer, parts: int) -> bytes:
         """Return the status after a message. If the message has every known part, it replaces the status."""
@@ -84,7 +84,7 @@ class StatusReporting(Chapter):
         """Return the capabilities of an agent. After it has reported them, it may leave them out."""
         return message.capabilities or known.capabilities
 
-    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         """Return the record with the hashes and names of the reported parts."""
         for part in reported:
             match part:

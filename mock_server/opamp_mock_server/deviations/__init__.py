@@ -7,9 +7,9 @@ how. Its id is the requirement it breaks, with ``:variant`` where one can be bro
 from importlib import import_module
 from pkgutil import iter_modules
 
-from opamp_mock_server.deviations.registry import DEVIATIONS, Deviation, DeviationError, assemble
+from opamp_mock_server.deviations.registry import DEVIATIONS, Deviation, DeviationError, apply_deviations
 
-__all__ = ["DEVIATIONS", "Deviation", "DeviationError", "assemble"]
+__all__ = ["DEVIATIONS", "Deviation", "DeviationError", "apply_deviations"]
 
 # A chapter registers its deviations when it is imported.
 for _chapter in sorted(module.name for module in iter_modules(__path__)):

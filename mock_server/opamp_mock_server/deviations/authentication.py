@@ -3,12 +3,7 @@
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_messages import RequestHeaders, RequestRefusedError
 from opamp_mock_server.transports.plain_http import HttpEndpoint
-from opamp_mock_server.transports.websocket import (
-    Receive,
-    Scope,
-    Send,
-    WebSocketEndpoint,
-)
+from opamp_mock_server.transports.websocket import Receive, Scope, Send, WebSocketEndpoint
 
 
 @breaks("auth.401")

@@ -1,6 +1,6 @@
 """Deviations from Bad Request: wrong replies to malformed messages."""
 
-from opamp_mock_server.core import Core
+from opamp_mock_server.core.core import Core
 from opamp_mock_server.deviations.registry import breaks
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb

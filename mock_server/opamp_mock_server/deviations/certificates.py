@@ -1,10 +1,10 @@
 """Deviations from Agent-initiated CSR Flow: wrong replies to certificate requests, and wrong certificates."""
 
-from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.certificate_authority import CertificateAuthority
 from opamp_mock_server.core.certificates import Certificates
 from opamp_mock_server.core.connection_settings import ConnectionSettings
+from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_proto import opamp_pb2 as pb
 
@@ -76,10 +76,10 @@ class NoCertificateForNewInstanceUids(Certificates):
 
     _assigned: frozenset[bytes] = frozenset()
 
-    def certificate_objection(self, message: pb.AgentToServer) -> str | None:
+    def reason_to_refuse_certificate(self, message: pb.AgentToServer) -> str | None:
         if message.instance_uid in self._assigned and self.asks_for_certificate(message):
             return "the certificate of this connection belongs to another agent"
-        return super().certificate_objection(message)
+        return super().reason_to_refuse_certificate(message)
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
         uid: bytes = super().new_instance_uid(message)  # type: ignore[misc]
@@ -101,8 +101,8 @@ class RequestRefusalTypeUnknown(Core):
 class SignatureNotChecked(Certificates):
     """The signature of a certificate request is not checked."""
 
-    def certificate_objection(self, message: pb.AgentToServer) -> str | None:
-        problem = super().certificate_objection(message)
+    def reason_to_refuse_certificate(self, message: pb.AgentToServer) -> str | None:
+        problem = super().reason_to_refuse_certificate(message)
         return None if problem and "not signed" in problem else problem
 
 
@@ -110,8 +110,8 @@ class SignatureNotChecked(Certificates):
 class EmptyRequestsRefused(Certificates):
     """A connection_settings_request that requests nothing is refused."""
 
-    def certificate_objection(self, message: pb.AgentToServer) -> str | None:
+    def reason_to_refuse_certificate(self, message: pb.AgentToServer) -> str | None:
         request = message.connection_settings_request
         if message.HasField("connection_settings_request") and not request.HasField("opamp"):
             return "connection_settings_request requests nothing"
-        return super().certificate_objection(message)
+        return super().reason_to_refuse_certificate(message)

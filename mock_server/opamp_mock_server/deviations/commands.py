@@ -18,8 +18,8 @@ class CommandWithOffers(Commands):
 class CommandWithCustomCapabilities(Commands):
     """A command is sent in one message with empty custom_capabilities."""
 
-    def command(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> bool:
-        is_sent = super().command(record, desired, reply)
+    def add_command(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> bool:
+        is_sent = super().add_command(record, desired, reply)
         if is_sent:
             reply.custom_capabilities.SetInParent()
         return is_sent

@@ -1,7 +1,7 @@
 """Deviations from Communication Model: missing transports, and replies without an instance_uid."""
 
-from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_messages import Request, RequestHeaders, RequestRefusedError
 from opamp_mock_server.transports.plain_http import HttpEndpoint

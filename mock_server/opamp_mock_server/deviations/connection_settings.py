@@ -99,8 +99,8 @@ class SettingsInEveryReply(ConnectionSettings):
 class ReportedSettingsHashIgnored(StatusReporting):
     """The hash of settings that an agent reports is ignored."""
 
-    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
-        learned = super().learn(record, message, reported)
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
         return learned._replace(connection_settings_hash=record.connection_settings_hash)
 
 
@@ -108,8 +108,8 @@ class ReportedSettingsHashIgnored(StatusReporting):
 class EmptySettingsHashIgnored(StatusReporting):
     """An agent that reports an empty hash of its settings is treated as if it had the offered settings."""
 
-    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
-        learned = super().learn(record, message, reported)
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
         known = record.connection_settings_hash
         return learned if learned.connection_settings_hash else learned._replace(connection_settings_hash=known)
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_connection import WebSocketProtocol
 from opamp_mock_server.transports.http_messages import Request, RequestHeaders

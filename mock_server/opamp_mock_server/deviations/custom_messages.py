@@ -44,6 +44,6 @@ class AllCustomCapabilitiesByDefault(CustomMessages):
 class CustomCapabilitiesNeverRemoved(StatusReporting):
     """An agent keeps a custom capability that is not in its last list."""
 
-    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
-        learned = super().learn(record, message, reported)
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
         return learned._replace(custom_capabilities=(*record.custom_capabilities, *learned.custom_capabilities))

@@ -6,8 +6,8 @@ from uuid import UUID, uuid5
 
 import uuid6
 
-from opamp_mock_server.core import Core, FleetCore, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.core.core import Core, FleetCore, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_proto import opamp_pb2 as pb
 
@@ -16,46 +16,46 @@ from opamp_proto import opamp_pb2 as pb
 class FlagIgnoredForUnknownAgents(Core):
     """RequestInstanceUid of an unknown agent is ignored: the agent is enrolled under its own instance_uid."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        return self.enroll(message) if known is None else super().enroll_anew(known, message)
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        return self.enroll(message) if known is None else super().answer_instance_uid_request(known, message)
 
 
 @breaks("fleet.request-uid.unknown-agent:undescribed")
 class FlagRequiresDescription(Core):
     """An unknown agent gets a new_instance_uid only if its message has an agent_description."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         if known is None and not message.HasField("agent_description"):
             return self.enroll(message)
-        return super().enroll_anew(known, message)
+        return super().answer_instance_uid_request(known, message)
 
 
 @breaks("fleet.request-uid.known-agent")
 class FlagIgnoredForEnrolledAgents(Core):
     """RequestInstanceUid of an enrolled agent is ignored: the message is processed as a check-in."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        return super().enroll_anew(known, message) if known is None else self.check_in(known, message)
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        return super().answer_instance_uid_request(known, message) if known is None else self.check_in(known, message)
 
 
 @breaks("fleet.request-uid.known-agent:refused")
 class FlagRefusedForEnrolledAgents(Core):
     """RequestInstanceUid of an enrolled agent is refused with BadRequest."""
 
-    def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
+    def reason_to_refuse(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
         if known is not None and self.asks_for_instance_uid(message) and not message.HasField("agent_disconnect"):
             return "the agent is already enrolled"
-        return super().objection(known, message)
+        return super().reason_to_refuse(known, message)
 
 
 @breaks("fleet.request-uid.known-agent:disconnected")
 class FlagIgnoredForDisconnectedAgents(Core):
     """RequestInstanceUid of a disconnected agent is ignored."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         if known is not None and not known.connected:
             return self.check_in(known, message)
-        return super().enroll_anew(known, message)
+        return super().answer_instance_uid_request(known, message)
 
 
 @breaks("fleet.request-uid.every-time", also=["fleet.instances.unique"])
@@ -72,8 +72,8 @@ class SameNewInstanceUidAgain(Core):
 class EchoOfNewInstanceUid(Core):
     """The reply that announces a new_instance_uid is addressed to it, not to the incoming instance_uid."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        outcome = super().enroll_anew(known, message)
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        outcome = super().answer_instance_uid_request(known, message)
         outcome.reply.instance_uid = outcome.reply.agent_identification.new_instance_uid
         return outcome
 
@@ -82,8 +82,8 @@ class EchoOfNewInstanceUid(Core):
 class OldEnrollmentDeleted(Core):
     """The old enrollment of an agent is deleted when the agent gets a new_instance_uid."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        outcome = super().enroll_anew(known, message)
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        outcome = super().answer_instance_uid_request(known, message)
         return outcome._replace(delete=(message.instance_uid,))
 
 
@@ -91,8 +91,8 @@ class OldEnrollmentDeleted(Core):
 class OldEnrollmentMoved(Core):
     """The old enrollment of an agent is moved to its new_instance_uid, so there is no second enrollment."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        outcome = super().enroll_anew(known, message)
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        outcome = super().answer_instance_uid_request(known, message)
         if known is None:
             return outcome
         moved = known._replace(instance_uid=outcome.put[0].instance_uid, sequence_num=message.sequence_num)
@@ -103,8 +103,8 @@ class OldEnrollmentMoved(Core):
 class TemporaryInstanceUidEnrolled(Core):
     """An unknown agent is enrolled under its temporary instance_uid, and also under its new_instance_uid."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        outcome = super().enroll_anew(known, message)
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        outcome = super().answer_instance_uid_request(known, message)
         return outcome._replace(put=(*outcome.put, self.record(None, message)))
 
 
@@ -157,8 +157,8 @@ class NewInstanceUidAssignedTwice(Core):
 class EnrolledUnderOtherInstanceUid(Core):
     """The agent is enrolled under an instance_uid that is not the announced new_instance_uid."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        outcome = super().enroll_anew(known, message)
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        outcome = super().answer_instance_uid_request(known, message)
         stored = uuid5(UUID(bytes=outcome.put[0].instance_uid), "stored").bytes
         return outcome._replace(put=(outcome.put[0]._replace(instance_uid=stored),))
 
@@ -167,8 +167,8 @@ class EnrolledUnderOtherInstanceUid(Core):
 class AnnouncedButNotEnrolled(Core):
     """An enrolled agent gets a new_instance_uid, but is not enrolled under it."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        outcome = super().enroll_anew(known, message)
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        outcome = super().answer_instance_uid_request(known, message)
         return outcome if known is None else outcome._replace(put=())
 
 
@@ -176,30 +176,30 @@ class AnnouncedButNotEnrolled(Core):
 class UnenrolledDisconnectAccepted(FleetCore):
     """agent_disconnect from an agent that is not enrolled is acknowledged."""
 
-    def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
-        return super().objection(known, message) if known or self.asks_for_instance_uid(message) else None
+    def reason_to_refuse(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
+        return super().reason_to_refuse(known, message) if known or self.asks_for_instance_uid(message) else None
 
 
 @breaks("fleet.disconnect.unenrolled:described")
 class DescribedDisconnectAccepted(FleetCore):
     """agent_disconnect from an agent that is not enrolled is acknowledged if it comes with a full report."""
 
-    def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
+    def reason_to_refuse(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
         if known is None and message.HasField("agent_description") and not self.asks_for_instance_uid(message):
             return None
-        return super().objection(known, message)
+        return super().reason_to_refuse(known, message)
 
 
 @breaks("fleet.disconnect.with-flag")
 class DisconnectWithFlagEnrolls(FleetCore):
     """agent_disconnect with RequestInstanceUid is processed as a request for a new_instance_uid."""
 
-    def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
-        return None if self.asks_for_instance_uid(message) else super().objection(known, message)
+    def reason_to_refuse(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
+        return None if self.asks_for_instance_uid(message) else super().reason_to_refuse(known, message)
 
     def disconnect(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         if self.asks_for_instance_uid(message):
-            return self.enroll_anew(known, message)
+            return self.answer_instance_uid_request(known, message)
         return super().disconnect(known, message)
 
 
@@ -207,8 +207,8 @@ class DisconnectWithFlagEnrolls(FleetCore):
 class EnrolledDisconnectWithFlagAccepted(FleetCore):
     """agent_disconnect with RequestInstanceUid from an enrolled agent is processed as an ordinary disconnect."""
 
-    def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
-        return None if known is not None else super().objection(known, message)
+    def reason_to_refuse(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
+        return None if known is not None else super().reason_to_refuse(known, message)
 
 
 @breaks("fleet.disconnect.enrolls-nobody", also=["fleet.disconnect.unenrolled"])
@@ -286,7 +286,7 @@ class AnyFlagOfEnrolledAgents(Core):
     """Any flag of an enrolled agent, also an undefined one, is processed as RequestInstanceUid."""
 
     def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
-        return self.enroll_anew(known, message) if message.flags else super().check_in(known, message)
+        return self.answer_instance_uid_request(known, message) if message.flags else super().check_in(known, message)
 
 
 @breaks("fleet.auto-enrollment")
@@ -300,9 +300,9 @@ class AutoEnrolledDisconnectRefused(FleetCore):
         self._assigned |= {new_instance_uid}
         return new_instance_uid
 
-    def objection(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
+    def reason_to_refuse(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
         is_assigned = message.instance_uid in self._assigned
-        return super().objection(known if is_assigned else None, message)
+        return super().reason_to_refuse(known if is_assigned else None, message)
 
 
 @breaks("fleet.auto-enrollment:undescribed")
@@ -319,4 +319,4 @@ class AnyFlagOfUnknownAgents(FleetCore):
     """Any flag of an unknown agent, also an undefined one, is processed as RequestInstanceUid."""
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
-        return self.enroll_anew(None, message) if message.flags else super().enroll(message)
+        return self.answer_instance_uid_request(None, message) if message.flags else super().enroll(message)

@@ -2,8 +2,8 @@
 
 from uuid import uuid4
 
-from opamp_mock_server.core import FleetCore, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.core.core import FleetCore, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.stores.fleet_documents import Description, FleetDocuments
 from opamp_proto import opamp_pb2 as pb
@@ -115,8 +115,8 @@ class RefusedAgentStored(FleetCore):
         is_stored = known is None and self.malformed(message) is None
         return outcome._replace(put=(self.record(None, message),)) if is_stored else outcome
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        outcome = super().enroll_anew(known, message)
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        outcome = super().answer_instance_uid_request(known, message)
         return outcome if known else outcome._replace(put=(*outcome.put, self.record(None, message)))
 
 

@@ -7,14 +7,10 @@ from weakref import WeakKeyDictionary
 
 from google.protobuf.message import DecodeError
 
-from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
+from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.transports.websocket import (
-    UndecodableMessageError,
-    WebSocketConnection,
-    WebSocketEndpoint,
-)
+from opamp_mock_server.transports.websocket import UndecodableMessageError, WebSocketConnection, WebSocketEndpoint
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -57,7 +53,7 @@ class PushWithOtherInstanceUid(Core):
 class FlagIgnored(Core):
     """RequestInstanceUid is ignored, except in a message with agent_disconnect."""
 
-    def enroll_anew(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         return self.enroll(message) if known is None else self.check_in(known, message)
 
 

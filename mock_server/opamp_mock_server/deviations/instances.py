@@ -7,8 +7,8 @@ from functools import cached_property
 
 import uuid6
 
-from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.instances import Instances
 from opamp_mock_server.stores.store import Backend
@@ -32,7 +32,7 @@ class NewInstanceUidOnCheckIn(Instances):
             def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
                 is_described = message.HasField("agent_description")
                 answer: Outcome = (
-                    super().check_in(known, message) if is_described else self.under_new_instance_uid(message)
+                    super().check_in(known, message) if is_described else self.enroll_under_new_instance_uid(message)
                 )
                 return answer
 
@@ -48,13 +48,13 @@ class NewInstanceUidOnReport(Instances):
             def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
                 is_described = message.HasField("agent_description")
                 answer: Outcome = (
-                    self.under_new_instance_uid(message) if is_described else super().check_in(known, message)
+                    self.enroll_under_new_instance_uid(message) if is_described else super().check_in(known, message)
                 )
                 return answer
 
             def enroll(self, message: pb.AgentToServer) -> Outcome:
-                under_new_instance_uid: Outcome = self.under_new_instance_uid(message)
-                return under_new_instance_uid
+                enroll_under_new_instance_uid: Outcome = self.enroll_under_new_instance_uid(message)
+                return enroll_under_new_instance_uid
 
         return CoreOfOtherInstance
 

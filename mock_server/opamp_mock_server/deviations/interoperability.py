@@ -3,8 +3,8 @@
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from opamp_mock_server.core import Core
 from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.core.core import Core
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
 from opamp_proto import anyvalue_pb2

@@ -107,14 +107,14 @@ class RangeIgnored(Downloads):
 class ReportedPackagesHashIgnored(StatusReporting):
     """The hash of packages that an agent reports is ignored."""
 
-    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
-        return super().learn(record, message, reported)._replace(packages_hash=record.packages_hash)
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        return super().note_reported_hashes(record, message, reported)._replace(packages_hash=record.packages_hash)
 
 
 @breaks("package-status.server-compares-hash")
 class EmptyPackagesHashIgnored(StatusReporting):
     """An agent that reports an empty hash of its packages is treated as if it had the offered packages."""
 
-    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
-        learned = super().learn(record, message, reported)
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
         return learned if learned.packages_hash else learned._replace(packages_hash=record.packages_hash)

@@ -57,7 +57,7 @@ def breaks(deviation: str, *, also: Sequence[str] = ()) -> Callable[[C], C]:
     return declare
 
 
-def assemble(parts: tuple[type[Any], ...], deviations: Sequence[Deviation]) -> tuple[type[Any], ...]:
+def apply_deviations(parts: tuple[type[Any], ...], deviations: Sequence[Deviation]) -> tuple[type[Any], ...]:
     """Return the parts of a server, each with the deviations that change it. Raises DeviationError.
 
     A deviation changes a part if its base class is that part, or a base class of that part.

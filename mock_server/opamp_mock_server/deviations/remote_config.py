@@ -32,16 +32,20 @@ class ConfigWithoutCapability(RemoteConfig):
 class ReportedConfigHashIgnored(StatusReporting):
     """The hash of the configuration that an agent reports is ignored."""
 
-    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
-        return super().learn(record, message, reported)._replace(remote_config_hash=record.remote_config_hash)
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        return (
+            super()
+            .note_reported_hashes(record, message, reported)
+            ._replace(remote_config_hash=record.remote_config_hash)
+        )
 
 
 @breaks("remote-config.server-compares-hash")
 class EmptyConfigHashIgnored(StatusReporting):
     """An agent that reports an empty hash of its configuration is treated as if it had the offered one."""
 
-    def learn(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
-        learned = super().learn(record, message, reported)
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
         return learned if learned.remote_config_hash else learned._replace(remote_config_hash=record.remote_config_hash)
 
 

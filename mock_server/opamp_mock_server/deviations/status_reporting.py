@@ -2,8 +2,8 @@
 
 import asyncio
 
-from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
+from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_messages import RequestHeaders, Response
@@ -158,7 +158,7 @@ class FailuresAcknowledged(Core):
     """A message that the server could not process is acknowledged."""
 
     def failure(self, instance_uid: bytes) -> pb.ServerToAgent:
-        return self.addressed_to(instance_uid)
+        return self.empty_message(instance_uid)
 
 
 @breaks("message.process-fields")

@@ -10,14 +10,7 @@ from websockets.frames import Frame
 
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_connection import WebSocketProtocol
-from opamp_mock_server.transports.websocket import (
-    HEADER,
-    Receive,
-    Scope,
-    Send,
-    WebSocketConnection,
-    WebSocketEndpoint,
-)
+from opamp_mock_server.transports.websocket import HEADER, Receive, Scope, Send, WebSocketConnection, WebSocketEndpoint
 from opamp_proto import opamp_pb2 as pb
 
 EMPTY_MESSAGE = b""

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from opamp_mock_server.core.errors import RETRY_AFTER_SECONDS
+from opamp_mock_server.core.error_replies import RETRY_AFTER_SECONDS
 from opamp_mock_server.errors import MockServerError
 
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from opamp_mock_server.core import Core
 from opamp_mock_server.core.agent_state import DEFAULT_POLICY, NOTHING_DESIRED, DesiredState
+from opamp_mock_server.core.core import Core
 from opamp_mock_server.limits.concurrency import ConcurrencyLimit, Priority
 from opamp_mock_server.limits.limits import OverloadedError, retry_after
 from opamp_mock_server.metrics import Metrics
@@ -194,7 +194,7 @@ class Service:
         """Guess whether a message enrolls an agent, without asking the store."""
         if self.core.asks_for_instance_uid(message):
             return Priority.ENROLLMENT
-        known, is_certain = self.store.recall(message.instance_uid)
+        known, is_certain = self.store.cached(message.instance_uid)
         is_new = known is None and (is_certain or message.HasField("agent_description"))
         return Priority.ENROLLMENT if is_new else Priority.CHECK_IN
 

@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 from typing import Final, NamedTuple
 
-from opamp_mock_server.core import Core, Outcome
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
+from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.limits.concurrency import ConcurrencyLimit
 from opamp_mock_server.service.connections import Connection, Connections
 from opamp_mock_server.stores.store import Backend, ConflictError, DesiredStates, Store, StoreUnavailableError
@@ -49,7 +49,7 @@ class Transaction:
         self._message = message
         self._policy_id = policy_id
         self._connection = connection
-        self._known, self._is_certain = self._store.recall(message.instance_uid)
+        self._known, self._is_certain = self._store.cached(message.instance_uid)
         self._is_counted = False
 
     async def run(self) -> Decision:
@@ -124,7 +124,7 @@ class Transaction:
         """Discard the records of instance_uids that no agent will be told, because the reply will be an error."""
         for record in outcome.put:
             if record.instance_uid != self._message.instance_uid:
-                self._store.discard(record.instance_uid)
+                self._store.delete_later(record.instance_uid)
 
     def _bind_agents(self, outcome: Outcome, connection: Connection) -> None:
         """Remember which agents use the connection now."""

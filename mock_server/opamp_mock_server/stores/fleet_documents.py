@@ -53,7 +53,7 @@ class Description(NamedTuple):
     status: str
 
 
-class Stored(NamedTuple):
+class StoredVersion(NamedTuple):
     """What the store notes about a record: its version, and the parts that do not change with each message."""
 
     seq_no: int
@@ -173,7 +173,7 @@ class FleetDocuments:
             policy_id=own["policy_id"],
             reenrolled=own.get("reenrolled", False),
             instance=own.get("instance", ""),
-            stored=Stored(seq_no, primary_term, source["enrolled_at"]),
+            stored=StoredVersion(seq_no, primary_term, source["enrolled_at"]),
         )
 
 

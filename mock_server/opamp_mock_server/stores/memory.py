@@ -24,7 +24,7 @@ class MemoryStore:
         """Return all records."""
         return list(self._records.values())
 
-    def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
+    def cached(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         return self._records.get(instance_uid), True
 
     async def get(self, instance_uid: bytes) -> AgentRecord | None:
@@ -39,11 +39,11 @@ class MemoryStore:
     async def delete(self, instance_uid: bytes) -> None:
         self._records.pop(instance_uid, None)
 
-    def discard(self, instance_uid: bytes) -> None:
+    def delete_later(self, instance_uid: bytes) -> None:
         self._records.pop(instance_uid, None)
 
-    async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
-        behind = heapq.nsmallest(most, (uid for uid in self._records if uid > after))
+    async def list_after(self, after: bytes, limit: int) -> tuple[Sequence[AgentRecord], int]:
+        behind = heapq.nsmallest(limit, (uid for uid in self._records if uid > after))
         return [self._records[uid] for uid in behind], len(self._records)
 
     async def clear(self) -> None:

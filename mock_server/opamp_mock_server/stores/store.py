@@ -32,7 +32,7 @@ class Store(Protocol):
 
     checks_versions: bool
 
-    def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
+    def cached(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         """Return the record that this process remembers, and whether it is certainly the current one.
 
         A decision that is based on an uncertain record is valid only after put() has accepted it.
@@ -50,13 +50,13 @@ class Store(Protocol):
     async def delete(self, instance_uid: bytes) -> None:
         """Delete a record, if it exists. Raises StoreUnavailableError."""
 
-    def discard(self, instance_uid: bytes) -> None:
+    def delete_later(self, instance_uid: bytes) -> None:
         """Delete a record as soon as possible, after a put() whose result is not known.
 
         For an instance_uid that no agent was told.
         """
 
-    async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
+    async def list_after(self, after: bytes, limit: int) -> tuple[Sequence[AgentRecord], int]:
         """Return records that follow an instance_uid, in order, and the number of all records.
 
         Raises StoreUnavailableError.

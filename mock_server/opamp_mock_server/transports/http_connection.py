@@ -21,7 +21,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from opamp_mock_server.limits.limits import Limits, retry_after
 from opamp_mock_server.metrics import Metrics
-from opamp_mock_server.transports.eager import begin
+from opamp_mock_server.transports.eager_start import start_eagerly
 from opamp_mock_server.transports.http_messages import (
     CONTROL_PATH,
     ENDPOINT_PATH,
@@ -49,7 +49,7 @@ _MOST_PIPELINED: Final = 16
 _DRAINED: Final = 0.9
 """The share of the drain time after which connections are aborted, so that the server ends in time."""
 
-Open = Callable[[Request], Responder]
+FindResponder = Callable[[Request], Responder]
 """Finds the responder for a request. Raises RequestRefusedError."""
 
 
@@ -57,18 +57,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol. It is a class of its own so that a deviation can change it."""
 
 
-class Turn:
+class ResponseBatch:
     """Answers all requests that arrive in one turn of the event loop together, and writes the responses afterwards.
 
     This is faster than one request after the other: Python and the kernel find more of their data in the CPU caches.
     """
 
     def __init__(self) -> None:
-        self._requests: list[tuple[HttpProtocol, _Exchange]] = []
+        self._requests: list[tuple[HttpProtocol, _PendingRequest]] = []
         self._responses: list[tuple[asyncio.Transport, bytes, bool]] = []
         self._is_due = False
 
-    def take(self, connection: "HttpProtocol", exchange: "_Exchange") -> None:
+    def take(self, connection: "HttpProtocol", exchange: "_PendingRequest") -> None:
         """Answer a request at the end of this turn."""
         self._requests.append((connection, exchange))
         self._will_end(connection)
@@ -87,7 +87,7 @@ class Turn:
         self._is_due = False
         requests, self._requests = self._requests, []
         for connection, exchange in requests:
-            connection.attend(exchange)
+            connection.handle(exchange)
         responses, self._responses = self._responses, []
         for transport, data, is_last in responses:
             transport.write(data)
@@ -95,7 +95,7 @@ class Turn:
                 transport.close()
 
 
-class _Exchange(NamedTuple):
+class _PendingRequest(NamedTuple):
     """A complete request that waits for its turn."""
 
     answer: Responder
@@ -112,19 +112,19 @@ class HttpProtocol(HttpToolsProtocol):
 
     def __init__(
         self,
-        instance_at: Callable[[int], Open],
+        instance_at: Callable[[int], FindResponder],
         limits: Limits,
         max_body_bytes: int,
         metrics: Metrics,
-        turn: Turn,
-        is_at_once: bool,
+        turn: ResponseBatch,
+        answers_from_memory: bool,
         **uvicorn: Any,
     ) -> None:
-        """``is_at_once`` means that answers come from memory, so that hardly any of them has to wait."""
+        """``answers_from_memory`` means that answers come from memory, so that hardly any of them has to wait."""
         super().__init__(**uvicorn)
         self.url = b""
-        self.is_operators = False
-        self._is_at_once = is_at_once
+        self.is_control_plane = False
+        self._answers_from_memory = answers_from_memory
         self._turn = turn
         self._instance_at = instance_at
         self._limits = limits
@@ -137,7 +137,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._answer: Responder | None = None
         self._in_request = False
-        self._waiting: deque[_Exchange] = deque()
+        self._waiting: deque[_PendingRequest] = deque()
         self._is_busy = False
         self._is_ending = False
         self._has_ended = False
@@ -250,7 +250,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(431)
             return
         path, query = (ENDPOINT_PATH, b"") if self.url == _PATH else _parsed(self.url)
-        self.is_operators = path.startswith(CONTROL_PATH)
+        self.is_control_plane = path.startswith(CONTROL_PATH)
         try:
             self._answer = self._open(Request(self._method, path, self.headers, query))
         except RequestRefusedError as refused:
@@ -280,7 +280,7 @@ class HttpProtocol(HttpToolsProtocol):
     # ---- answering
 
     def _take(self, answer: Responder, *, is_last: bool) -> None:
-        exchange = _Exchange(answer, b"".join(self._body), self._method != "HEAD", is_last)
+        exchange = _PendingRequest(answer, b"".join(self._body), self._method != "HEAD", is_last)
         self._body, self._body_bytes, self._answer = [], 0, None
         if not self._is_busy:
             self._is_busy = True
@@ -290,12 +290,16 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self._waiting) >= _MOST_PIPELINED:
             self.flow.pause_reading()
 
-    def attend(self, exchange: _Exchange) -> None:
+    def handle(self, exchange: _PendingRequest) -> None:
         """Answer a request, and the waiting ones after it, until one of them takes time."""
         while True:
             try:
                 answering = exchange.answer(exchange.body)
-                begun = begin(answering, self.loop) if self._is_at_once else self.loop.create_task(answering)
+                begun = (
+                    start_eagerly(answering, self.loop)
+                    if self._answers_from_memory
+                    else self.loop.create_task(answering)
+                )
             except Exception:
                 begun = _failed()
             if not isinstance(begun, Response):
@@ -309,7 +313,7 @@ class HttpProtocol(HttpToolsProtocol):
                 return
             exchange = self._waiting.popleft()
 
-    def _finish(self, exchange: _Exchange, task: "asyncio.Task[Response]") -> None:
+    def _finish(self, exchange: _PendingRequest, task: "asyncio.Task[Response]") -> None:
         self.tasks.discard(task)
         if task.cancelled():
             self.transport.close()
@@ -325,7 +329,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._is_busy = False
         self._read_on()
 
-    def _send(self, exchange: _Exchange, response: Response) -> None:
+    def _send(self, exchange: _PendingRequest, response: Response) -> None:
         self._metrics.responded(response.status)
         if self.transport.is_closing():
             return  # The client has gone.
@@ -369,7 +373,7 @@ class HttpProtocol(HttpToolsProtocol):
         """End the connection with an error response, after the responses that are still due."""
         self._disarm()
         refused = RequestRefusedError(status, HTTPStatus(status).phrase, *headers, _CLOSE)
-        exchange = _Exchange(refused.answer, b"", takes_body=True, is_last=True)
+        exchange = _PendingRequest(refused.answer, b"", takes_body=True, is_last=True)
         self._answer = None
         if self._is_busy:
             self._waiting.append(exchange)

@@ -1,6 +1,6 @@
 """Errors about malformed and refused messages (Bad Request, ServerErrorResponse)."""
 
-from opamp_conformance.assertions.common import described, that
+from opamp_conformance.assertions.common import described, require
 from opamp_conformance.wire.exchange import Exchange, error_name
 from opamp_proto import opamp_pb2 as pb
 
@@ -8,19 +8,19 @@ from opamp_proto import opamp_pb2 as pb
 def refused(exchange: Exchange) -> None:
     message = exchange.message
     is_refused = message is not None and message.error_response.type == pb.ServerErrorResponseType_BadRequest
-    that(is_refused, "error_response BadRequest", described(exchange))
+    require(is_refused, "error_response BadRequest", described(exchange))
 
 
 def is_error(exchange: Exchange) -> None:
-    that(exchange.is_error, "a ServerToAgent with error_response", described(exchange))
+    require(exchange.is_error, "a ServerToAgent with error_response", described(exchange))
 
 
 def is_bad_request(exchange: Exchange) -> None:
     error = exchange.reply.error_response
     is_bad = error.type == pb.ServerErrorResponseType_BadRequest
-    that(is_bad, "the type BadRequest", f"the type {error_name(error.type)}")
+    require(is_bad, "the type BadRequest", f"the type {error_name(error.type)}")
 
 
 def is_readable(exchange: Exchange) -> None:
     text = exchange.reply.error_response.error_message
-    that(text.strip() and text.isprintable(), "an error_message for people", repr(text))
+    require(text.strip() and text.isprintable(), "an error_message for people", repr(text))

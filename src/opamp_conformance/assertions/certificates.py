@@ -1,7 +1,7 @@
 """Certificates, offered or issued on request (TLSCertificate, Agent-initiated CSR Flow)."""
 
 from opamp_conformance.assertions import bad_request
-from opamp_conformance.assertions.common import described, that
+from opamp_conformance.assertions.common import described, require
 from opamp_conformance.client import certificates
 from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
@@ -9,32 +9,32 @@ from opamp_proto import opamp_pb2 as pb
 
 
 def offered(exchange: Exchange) -> None:
-    that(_certificate(exchange).cert, "connection_settings.opamp with a certificate", described(exchange))
+    require(_certificate(exchange).cert, "connection_settings.opamp with a certificate", described(exchange))
 
 
 def none_issued(exchange: Exchange) -> None:
-    that(not _certificate(exchange).cert, "no certificate", "a certificate")
+    require(not _certificate(exchange).cert, "no certificate", "a certificate")
 
 
 def with_private_key(exchange: Exchange) -> None:
     key = _certificate(exchange).private_key
-    that(key.startswith(b"-----BEGIN"), "a private_key in PEM", "none" if not key else "something else")
+    require(key.startswith(b"-----BEGIN"), "a private_key in PEM", "none" if not key else "something else")
 
 
 def without_private_key(exchange: Exchange) -> None:
-    that(not _certificate(exchange).private_key, "no private_key", "a private_key")
+    require(not _certificate(exchange).private_key, "no private_key", "a private_key")
 
 
 def for_the_key_of(exchange: Exchange, request: bytes) -> None:
     is_for = certificates.is_for(_certificate(exchange).cert, request)
-    that(is_for, "a certificate for the key of the request", "a certificate for another key")
+    require(is_for, "a certificate for the key of the request", "a certificate for another key")
 
 
 def with_ca_cert(exchange: Exchange) -> None:
     """A self-signed certificate has no authority, so it needs no ca_cert."""
     certificate = _certificate(exchange)
     is_there = bool(certificate.ca_cert) or certificates.is_self_signed(certificate.cert)
-    that(is_there, "ca_cert, as an authority has signed the certificate", "no ca_cert")
+    require(is_there, "ca_cert, as an authority has signed the certificate", "no ca_cert")
 
 
 def signed_by_ca_cert(exchange: Exchange) -> None:
@@ -42,7 +42,7 @@ def signed_by_ca_cert(exchange: Exchange) -> None:
     if not certificate.ca_cert and not certificates.is_self_signed(certificate.cert):
         raise PreconditionFailedError("csr.offer-ca-cert", "no ca_cert")
     is_signed = certificates.is_issued_by(certificate.cert, certificate.ca_cert or certificate.cert)
-    that(is_signed, "a certificate that its authority has signed", "a certificate that another authority has signed")
+    require(is_signed, "a certificate that its authority has signed", "a certificate that another authority has signed")
 
 
 def refusal_is_bad_request(exchange: Exchange) -> None:

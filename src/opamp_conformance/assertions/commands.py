@@ -1,6 +1,6 @@
 """Commands (ServerToAgentCommand)."""
 
-from opamp_conformance.assertions.common import satisfies, that
+from opamp_conformance.assertions.common import require, satisfies
 from opamp_conformance.errors import NotApplicableError
 from opamp_conformance.wire.exchange import Exchange
 
@@ -12,4 +12,4 @@ def sent_alone(exchange: Exchange) -> None:
 
 
 def none_sent(exchange: Exchange) -> None:
-    that(not exchange.reply.HasField("command"), "no command", "a command")
+    require(not exchange.reply.HasField("command"), "no command", "a command")

@@ -11,7 +11,7 @@ from opamp_conformance.wire.exchange import Exchange, error_name
 from opamp_proto import opamp_pb2 as pb
 
 
-def that(holds: object, expected: str, actual: str) -> None:
+def require(holds: object, expected: str, actual: str) -> None:
     """Raise a ViolationError unless something holds."""
     if not holds:
         raise ViolationError(Violation(expected, actual))
@@ -51,7 +51,7 @@ def described(exchange: Exchange) -> str:
 
 def another_hash(now: bytes, before: bytes, name: str) -> None:
     """Assert that a hash is set and has changed; ``name`` is that of its field."""
-    that(now and now != before, f"another {name} than {before.hex()}", now.hex() or "none")
+    require(now and now != before, f"another {name} than {before.hex()}", now.hex() or "none")
 
 
 def unknown_fields(message: Message) -> list[tuple[int, object]]:

@@ -1,24 +1,24 @@
 """Connection settings (ConnectionSettingsOffers). ``field`` is one of its fields."""
 
-from opamp_conformance.assertions.common import another_hash, described, processed, that
+from opamp_conformance.assertions.common import another_hash, described, processed, require
 from opamp_conformance.wire.exchange import Exchange
 
 
 def offered(exchange: Exchange, field: str) -> None:
-    that(_has(exchange, field), f"connection_settings with {field}", described(exchange))
+    require(_has(exchange, field), f"connection_settings with {field}", described(exchange))
 
 
 def not_offered(exchange: Exchange, field: str) -> None:
-    that(not _has(exchange, field), f"no {field} in connection_settings", field)
+    require(not _has(exchange, field), f"no {field} in connection_settings", field)
 
 
 def none_offered(exchange: Exchange) -> None:
-    that(not exchange.reply.HasField("connection_settings"), "no connection_settings", described(exchange))
+    require(not exchange.reply.HasField("connection_settings"), "no connection_settings", described(exchange))
 
 
 def only_opamp_offered(exchange: Exchange) -> None:
     names = {field.name for field, _ in exchange.reply.connection_settings.ListFields()}
-    that(names <= {"hash", "opamp"}, "connection_settings with opamp only", ", ".join(sorted(names)))
+    require(names <= {"hash", "opamp"}, "connection_settings with opamp only", ", ".join(sorted(names)))
 
 
 def another_settings_hash(exchange: Exchange, before: bytes) -> None:

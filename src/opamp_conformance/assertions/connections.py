@@ -3,28 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
-from opamp_conformance.assertions.common import described, that
+from opamp_conformance.assertions.common import described, require
 from opamp_conformance.wire.exchange import Exchange
 
 
 def connected(record: Mapping[str, Any]) -> None:
-    that(record.get("connected"), "a connected agent", "disconnected")
+    require(record.get("connected"), "a connected agent", "disconnected")
 
 
 def disconnected(record: Mapping[str, Any]) -> None:
     """An agent without a record is not connected, either."""
-    that(not record.get("connected"), "a disconnected agent", "connected")
+    require(not record.get("connected"), "a disconnected agent", "connected")
 
 
 def close_frame(code: int | None) -> None:
-    that(code is not None, "a Close frame", "none")
+    require(code is not None, "a Close frame", "none")
 
 
 def closed_by_frame(exchange: Exchange) -> None:
-    that(exchange.close_code is not None, "a Close frame", exchange.failure or described(exchange))
+    require(exchange.close_code is not None, "a Close frame", exchange.failure or described(exchange))
 
 
 def refused_or_renamed(exchange: Exchange) -> None:
     renamed = exchange.message is not None and exchange.message.agent_identification.new_instance_uid
     refused = exchange.close_code is not None or exchange.is_error
-    that(renamed or refused, "a new_instance_uid, an error_response or a Close frame", described(exchange))
+    require(renamed or refused, "a new_instance_uid, an error_response or a Close frame", described(exchange))

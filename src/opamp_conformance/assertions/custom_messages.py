@@ -1,17 +1,19 @@
 """Custom capabilities and messages (Custom Messages)."""
 
-from opamp_conformance.assertions.common import described, processed, that
+from opamp_conformance.assertions.common import described, processed, require
 from opamp_conformance.wire.exchange import Exchange
 
 
 def arrived(exchange: Exchange, capability: str) -> None:
     got = processed(exchange).custom_message.capability
-    that(got == capability, f"a custom_message of {capability}", got or described(exchange))
+    require(got == capability, f"a custom_message of {capability}", got or described(exchange))
 
 
 def none_arrived(exchange: Exchange) -> None:
-    that(not exchange.reply.HasField("custom_message"), "no custom_message", exchange.reply.custom_message.capability)
+    require(
+        not exchange.reply.HasField("custom_message"), "no custom_message", exchange.reply.custom_message.capability
+    )
 
 
 def no_capabilities(exchange: Exchange) -> None:
-    that(not exchange.reply.HasField("custom_capabilities"), "no custom_capabilities", "custom_capabilities again")
+    require(not exchange.reply.HasField("custom_capabilities"), "no custom_capabilities", "custom_capabilities again")

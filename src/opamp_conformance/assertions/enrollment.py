@@ -1,14 +1,14 @@
 """Who is enrolled (docs/fleet-contract.md)."""
 
 from opamp_conformance.actions.enrollment import Enrollment
-from opamp_conformance.assertions.common import that
+from opamp_conformance.assertions.common import require
 from opamp_conformance.client.agent import Agent
 
 
 def enrolled(enrollment: Enrollment, agent: Agent) -> None:
-    that(enrollment.is_enrolled(agent), "an enrolled agent, whose agent_disconnect is accepted", "BadRequest")
+    require(enrollment.is_enrolled(agent), "an enrolled agent, whose agent_disconnect is accepted", "BadRequest")
 
 
 def not_enrolled(enrollment: Enrollment, agent: Agent) -> None:
     expected = "an agent that is not enrolled, so its agent_disconnect is refused"
-    that(not enrollment.is_enrolled(agent), expected, "accepted")
+    require(not enrollment.is_enrolled(agent), expected, "accepted")

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from opamp_conformance.actions.fleet_documents import Document, FleetDocuments
-from opamp_conformance.assertions.common import that
+from opamp_conformance.assertions.common import require
 from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import SERVICE_NAME, Agent
 from opamp_conformance.errors import Violation, ViolationError
@@ -79,7 +79,7 @@ def no_secrets(documents: FleetDocuments, agent: Agent) -> None:
     expected = {f"effective_config.{path}": value for path, value in sample_messages.WITHOUT_SECRETS.items()}
     text = json.dumps(_wait_for(documents, agent.instance_uid, expected))
     for secret in sample_messages.SECRETS:
-        that(
+        require(
             not any(form in text for form in sample_messages.forms_of(secret)), "no secret of the agent", "one of them"
         )
 
@@ -93,7 +93,7 @@ def not_reenrolled(documents: FleetDocuments, agent: Agent) -> None:
 
 
 def none(documents: FleetDocuments, agent: Agent) -> None:
-    that(documents.get(agent.instance_uid) is None, "no document", "one of the refused agent")
+    require(documents.get(agent.instance_uid) is None, "no document", "one of the refused agent")
 
 
 def unchanged(documents: FleetDocuments, agent: Agent, before: Document) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from opamp_conformance.assertions.common import described, processed, that
+from opamp_conformance.assertions.common import described, processed, require
 from opamp_conformance.assertions.status_reporting import accepted
 from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
@@ -16,7 +16,7 @@ DAY: Final = 24 * 60 * 60
 
 def echo(exchange: Exchange) -> None:
     sent, got = exchange.instance_uid, exchange.reply.instance_uid
-    that(got == sent, f"the instance_uid {sent.hex()}", got.hex() or "none")
+    require(got == sent, f"the instance_uid {sent.hex()}", got.hex() or "none")
 
 
 def echo_if_named(exchange: Exchange) -> None:
@@ -26,11 +26,11 @@ def echo_if_named(exchange: Exchange) -> None:
 
 
 def addressed(exchange: Exchange) -> None:
-    that(exchange.reply.instance_uid, "an instance_uid", "none")
+    require(exchange.reply.instance_uid, "an instance_uid", "none")
 
 
 def announced(exchange: Exchange) -> None:
-    that(exchange.new_instance_uid, "agent_identification with a new_instance_uid", described(exchange))
+    require(exchange.new_instance_uid, "agent_identification with a new_instance_uid", described(exchange))
 
 
 def accepted_and_announced(exchange: Exchange) -> None:
@@ -40,7 +40,7 @@ def accepted_and_announced(exchange: Exchange) -> None:
 
 def none_announced(exchange: Exchange) -> None:
     uid = exchange.new_instance_uid
-    that(not uid, "no new_instance_uid", uid.hex())
+    require(not uid, "no new_instance_uid", uid.hex())
 
 
 def all_accepted_none_announced(exchanges: Sequence[Exchange]) -> None:
@@ -51,21 +51,21 @@ def all_accepted_none_announced(exchanges: Sequence[Exchange]) -> None:
 
 def other_than_incoming(exchange: Exchange) -> None:
     sent = exchange.instance_uid
-    that(exchange.new_instance_uid != sent, f"another instance_uid than {sent.hex()}", "the same")
+    require(exchange.new_instance_uid != sent, f"another instance_uid than {sent.hex()}", "the same")
 
 
 def uuid_version_7(exchange: Exchange) -> None:
     """RFC 9562, sections 4.1, 4.2 and 5.7."""
     uid = uuid.UUID(bytes=exchange.new_instance_uid)
     actual = f"{uid}, of version {uid.version} and variant {uid.variant}"
-    that(uid.version == 7 and uid.variant == uuid.RFC_4122, "a UUID of version 7", actual)
+    require(uid.version == 7 and uid.variant == uuid.RFC_4122, "a UUID of version 7", actual)
 
 
 def time_near(exchange: Exchange, now: float) -> None:
     """The first 48 bits of a UUIDv7 are milliseconds since 1970 (RFC 9562, section 5.7); ``now`` is in seconds."""
     embedded = int.from_bytes(exchange.new_instance_uid[:6], "big") / 1000
     difference = embedded - now
-    that(abs(difference) <= DAY, "a time within a day of now", f"{difference:+.0f} seconds from now")
+    require(abs(difference) <= DAY, "a time within a day of now", f"{difference:+.0f} seconds from now")
 
 
 def all_different(exchanges: Sequence[Exchange]) -> None:
@@ -75,10 +75,12 @@ def all_different(exchanges: Sequence[Exchange]) -> None:
             "fleet.request-uid.unknown-agent", "not every request is answered with a new_instance_uid"
         )
     repeated = [uid.hex() for uid, count in Counter(uids).items() if count > 1]
-    that(not repeated, f"{len(uids)} different instance_uids", f"{', '.join(repeated)} more than once")
+    require(not repeated, f"{len(uids)} different instance_uids", f"{', '.join(repeated)} more than once")
 
 
 def never_announced_before(exchange: Exchange, handed_out: Counter[bytes]) -> None:
     """``handed_out`` counts the new_instance_uids of the run."""
     times = handed_out[exchange.new_instance_uid]
-    that(times == 1, "a new_instance_uid that was never announced before", f"one announced {times} times in this run")
+    require(
+        times == 1, "a new_instance_uid that was never announced before", f"one announced {times} times in this run"
+    )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from opamp_conformance.assertions.common import processed, that
+from opamp_conformance.assertions.common import processed, require
 from opamp_conformance.checks.server_messages import undeclared_use
 from opamp_conformance.errors import PreconditionFailedError, ViolationError
 from opamp_conformance.wire.exchange import Exchange
@@ -12,7 +12,7 @@ _OFFERS: Final = ("remote_config", "connection_settings", "packages_available", 
 
 def nothing_offered(exchange: Exchange) -> None:
     offered = [name for name in _OFFERS if exchange.reply.HasField(name)]
-    that(not offered, "no offer, command or custom message", ", ".join(offered))
+    require(not offered, "no offer, command or custom message", ", ".join(offered))
 
 
 def only_announced(exchange: Exchange, announced: int) -> None:

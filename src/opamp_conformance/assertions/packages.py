@@ -4,7 +4,7 @@ import hashlib
 from typing import Final
 
 from opamp_conformance.actions.offers import PACKAGE
-from opamp_conformance.assertions.common import another_hash, described, processed, that
+from opamp_conformance.assertions.common import another_hash, described, processed, require
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpResponse
 from opamp_proto import opamp_pb2 as pb
@@ -14,28 +14,28 @@ _MIN_HASH_BYTES: Final = 16
 
 
 def offered(exchange: Exchange) -> None:
-    that(PACKAGE in _packages(exchange), f"the package {PACKAGE!r}", described(exchange))
+    require(PACKAGE in _packages(exchange), f"the package {PACKAGE!r}", described(exchange))
 
 
 def none_offered(exchange: Exchange) -> None:
-    that(not exchange.reply.HasField("packages_available"), "no packages_available", "packages_available")
+    require(not exchange.reply.HasField("packages_available"), "no packages_available", "packages_available")
 
 
 def long_hashes(exchange: Exchange) -> None:
     offer = exchange.reply.packages_available
     hashes = [offer.all_packages_hash, *(entry.hash for entry in offer.packages.values())]
     shortest = min(len(hash_) for hash_ in hashes if hash_)
-    that(shortest >= _MIN_HASH_BYTES, f"hashes of {_MIN_HASH_BYTES} bytes or more", f"{shortest} bytes")
+    require(shortest >= _MIN_HASH_BYTES, f"hashes of {_MIN_HASH_BYTES} bytes or more", f"{shortest} bytes")
 
 
 def top_level(exchange: Exchange) -> None:
     kind = _packages(exchange)[PACKAGE].type
-    that(kind == pb.PackageType_TopLevel, "a top-level package", f"the type {kind}")
+    require(kind == pb.PackageType_TopLevel, "a top-level package", f"the type {kind}")
 
 
 def sha256_of(exchange: Exchange, content: bytes) -> None:
     got = _packages(exchange)[PACKAGE].file.content_hash
-    that(got == hashlib.sha256(content).digest(), "the SHA-256 of the content", got.hex() or "none")
+    require(got == hashlib.sha256(content).digest(), "the SHA-256 of the content", got.hex() or "none")
 
 
 def another_all_packages_hash(exchange: Exchange, before: bytes) -> None:
@@ -47,13 +47,13 @@ def another_package_hash(exchange: Exchange, before: Exchange) -> None:
 
 
 def downloaded(download: HttpResponse, content: bytes) -> None:
-    that(download.status == 200, "the status 200", str(download))
-    that(download.body == content, f"the {len(content)} bytes of the package", f"{len(download.body)} bytes")
+    require(download.status == 200, "the status 200", str(download))
+    require(download.body == content, f"the {len(content)} bytes of the package", f"{len(download.body)} bytes")
 
 
 def downloaded_rest(download: HttpResponse, content: bytes) -> None:
-    that(download.status == 206, "the status 206", str(download))
-    that(download.body == content, f"the last {len(content)} bytes of the package", f"{len(download.body)} bytes")
+    require(download.status == 206, "the status 206", str(download))
+    require(download.body == content, f"the last {len(content)} bytes of the package", f"{len(download.body)} bytes")
 
 
 def _packages(exchange: Exchange) -> dict[str, pb.PackageAvailable]:

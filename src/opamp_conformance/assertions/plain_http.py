@@ -1,27 +1,27 @@
 """Requests and responses of plain HTTP (Plain HTTP Transport)."""
 
-from opamp_conformance.assertions.common import described, that
+from opamp_conformance.assertions.common import described, require
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import GZIP, HttpResponse
 
 
 def status(exchange: Exchange, expected: int) -> None:
     actual = f"the status {exchange.status}" if exchange.status else (exchange.failure or described(exchange))
-    that(exchange.status == expected, f"the status {expected}", actual)
+    require(exchange.status == expected, f"the status {expected}", actual)
 
 
 def refused(exchange: Exchange) -> None:
     """By HTTP or by OpAMP: the specification leaves it open."""
     by_http = exchange.status is not None and exchange.status >= 400
-    that(exchange.is_error or by_http, "a status of 400 or more, or an error_response", described(exchange))
+    require(exchange.is_error or by_http, "a status of 400 or more, or an error_response", described(exchange))
 
 
 def not_plain_http(exchange: Exchange) -> None:
     is_refused = exchange.status is None or exchange.status >= 400 or exchange.status == 101
-    that(is_refused, "a failed WebSocket opening, so a status of 400 or more", str(exchange.response))
+    require(is_refused, "a failed WebSocket opening, so a status of 400 or more", str(exchange.response))
 
 
 def compressed(exchange: Exchange) -> None:
     response = exchange.response
     encoding = response.headers.get("content-encoding", "none") if isinstance(response, HttpResponse) else "none"
-    that(exchange.reply and encoding.lower() == GZIP, "the Content-Encoding gzip", encoding)
+    require(exchange.reply and encoding.lower() == GZIP, "the Content-Encoding gzip", encoding)

@@ -3,28 +3,28 @@
 from google.protobuf.empty_pb2 import Empty
 
 from opamp_conformance.actions.offers import FILE
-from opamp_conformance.assertions.common import another_hash, described, processed, that, unknown_fields
+from opamp_conformance.assertions.common import another_hash, described, processed, require, unknown_fields
 from opamp_conformance.wire.exchange import Exchange
 
 
 def offered(exchange: Exchange) -> None:
     files = processed(exchange).remote_config.config.config_map
-    that(files, "remote_config with a configuration", described(exchange))
+    require(files, "remote_config with a configuration", described(exchange))
 
 
 def offered_text(exchange: Exchange, text: str) -> None:
     files = processed(exchange).remote_config.config.config_map.values()
     texts = [file.body.decode(errors="replace") for file in files]
-    that(texts == [text], f"remote_config with {text!r}", f"{texts or described(exchange)}")
+    require(texts == [text], f"remote_config with {text!r}", f"{texts or described(exchange)}")
 
 
 def none_offered(exchange: Exchange) -> None:
-    that(not exchange.reply.HasField("remote_config"), "no remote_config", "remote_config")
+    require(not exchange.reply.HasField("remote_config"), "no remote_config", "remote_config")
 
 
 def no_files(exchange: Exchange) -> None:
     files = processed(exchange).remote_config.config.config_map
-    that(not files, "no configuration, as it has not changed", f"{len(files)} files again")
+    require(not files, "no configuration, as it has not changed", f"{len(files)} files again")
 
 
 def unique_file_names(exchange: Exchange) -> None:
@@ -32,17 +32,17 @@ def unique_file_names(exchange: Exchange) -> None:
     data = exchange.response.data if exchange.response is not None else b""
     names = [b"".join(_fields_at(entry, 1)) for entry in _fields_at(data, 3, 1, 1)]
     twice = sorted({name.decode(errors="replace") for name in names if names.count(name) > 1})
-    that(not twice, "unique file names", f"{', '.join(map(repr, twice))} more than once")
+    require(not twice, "unique file names", f"{', '.join(map(repr, twice))} more than once")
 
 
 def file_named(exchange: Exchange) -> None:
     names = list(exchange.reply.remote_config.config.config_map)
-    that(FILE in names, f"the file {FILE!r}", ", ".join(map(repr, names)) or "none")
+    require(FILE in names, f"the file {FILE!r}", ", ".join(map(repr, names)) or "none")
 
 
 def one_file(exchange: Exchange) -> None:
     count = len(exchange.reply.remote_config.config.config_map)
-    that(count == 1, "one file, as the operator offered one", f"{count} files")
+    require(count == 1, "one file, as the operator offered one", f"{count} files")
 
 
 def another_config_hash(exchange: Exchange, before: bytes) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from opamp_conformance.assertions.common import described, processed, that
+from opamp_conformance.assertions.common import described, processed, require
 from opamp_conformance.errors import PreconditionFailedError, ViolationError
 from opamp_conformance.wire.exchange import Exchange, fields_beyond_acknowledgement
 from opamp_proto import opamp_pb2 as pb
@@ -40,7 +40,7 @@ def is_server_to_agent(exchange: Exchange) -> None:
 
 
 def accepted(exchange: Exchange) -> None:
-    that(not exchange.reply.HasField("error_response"), "no error_response", described(exchange))
+    require(not exchange.reply.HasField("error_response"), "no error_response", described(exchange))
 
 
 def understood(exchange: Exchange) -> None:
@@ -48,35 +48,39 @@ def understood(exchange: Exchange) -> None:
     if exchange.problem is not None and (exchange.is_answered or exchange.is_silent):
         raise PreconditionFailedError(exchange.broken_by_no_message, exchange.problem)
     is_understood = exchange.problem is None and not exchange.is_error
-    that(is_understood, "a ServerToAgent without error_response", described(exchange))
+    require(is_understood, "a ServerToAgent without error_response", described(exchange))
 
 
 def bare_acknowledgement(exchange: Exchange) -> None:
     extra = sorted(fields_beyond_acknowledgement(processed(exchange)))
-    that(not extra, "only instance_uid, as there is nothing to say", f"also {', '.join(extra)}")
+    require(not extra, "only instance_uid, as there is nothing to say", f"also {', '.join(extra)}")
 
 
 def full_state_requested(exchange: Exchange) -> None:
     flags = processed(exchange).flags
-    that(flags & pb.ServerToAgentFlags_ReportFullState, "the flag ReportFullState", f"flags {flags:#x}")
+    require(flags & pb.ServerToAgentFlags_ReportFullState, "the flag ReportFullState", f"flags {flags:#x}")
 
 
 def no_full_state_requested(exchange: Exchange) -> None:
     flags = processed(exchange).flags
-    that(not flags & pb.ServerToAgentFlags_ReportFullState, "no flag ReportFullState", f"flags {flags:#x}")
+    require(not flags & pb.ServerToAgentFlags_ReportFullState, "no flag ReportFullState", f"flags {flags:#x}")
 
 
 def capabilities_announced(exchange: Exchange) -> None:
-    that(processed(exchange).capabilities, "capabilities", "capabilities 0")
+    require(processed(exchange).capabilities, "capabilities", "capabilities 0")
 
 
 def accepts_status(exchange: Exchange) -> None:
     bits = exchange.reply.capabilities
-    that(bits & pb.ServerCapabilities_AcceptsStatus, "AcceptsStatus among the capabilities", f"capabilities {bits:#x}")
+    require(
+        bits & pb.ServerCapabilities_AcceptsStatus, "AcceptsStatus among the capabilities", f"capabilities {bits:#x}"
+    )
 
 
 def reported_value_known(record: Mapping[str, Any], part: str, field: str, value: object = None) -> None:
     """Assert that the server's record of an agent has a reported value; None stands for any value."""
     reported = record.get("status", {}).get(part, {})
     got = reported.get(field)
-    that(got == value if value is not None else got, f"{part}.{field} as it was reported", repr(reported) or "nothing")
+    require(
+        got == value if value is not None else got, f"{part}.{field} as it was reported", repr(reported) or "nothing"
+    )

@@ -2,7 +2,7 @@
 
 from google.protobuf.message import DecodeError
 
-from opamp_conformance.assertions.common import described, that, unknown_fields
+from opamp_conformance.assertions.common import described, require, unknown_fields
 from opamp_conformance.errors import PreconditionFailedError, Violation, ViolationError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpResponse
@@ -12,7 +12,7 @@ from opamp_proto import opamp_pb2 as pb
 
 def binary(exchange: Exchange) -> None:
     received = _received(exchange)
-    that(received.is_binary, "a binary message", str(received))
+    require(received.is_binary, "a binary message", str(received))
 
 
 def header_zero(exchange: Exchange) -> None:
@@ -20,7 +20,7 @@ def header_zero(exchange: Exchange) -> None:
     if not received.is_binary:
         raise PreconditionFailedError("ws.binary-frames.server", str(received))
     start = received.body[:4].hex() or "nothing"
-    that(received.body[:1] == HEADER, "the header 0", f"a message that begins with {start}")
+    require(received.body[:1] == HEADER, "the header 0", f"a message that begins with {start}")
 
 
 def server_to_agent_after_header(exchange: Exchange) -> None:
@@ -39,7 +39,7 @@ def no_agent_fields(exchange: Exchange) -> None:
     """Assert that no field has a number that ServerToAgent uses, with the type that AgentToServer gives it."""
     known = pb.ServerToAgent.DESCRIPTOR.fields_by_number
     foreign = [number for number, _ in unknown_fields(exchange.reply) if number in known]
-    that(not foreign, "a ServerToAgent", f"the fields {foreign} in the types of an AgentToServer")
+    require(not foreign, "a ServerToAgent", f"the fields {foreign} in the types of an AgentToServer")
 
 
 def not_processed(exchange: Exchange) -> None:
@@ -47,28 +47,28 @@ def not_processed(exchange: Exchange) -> None:
     if exchange.is_silent:
         raise PreconditionFailedError("bad-request.respond", "a malformed message is not answered")
     is_refused = exchange.is_error or exchange.close_code is not None
-    that(is_refused, "an error_response, or a Close frame", described(exchange))
+    require(is_refused, "an error_response, or a Close frame", described(exchange))
 
 
 def stays_open(exchange: Exchange) -> None:
     is_open = exchange.close_code is None and exchange.response is not None
-    that(is_open, "an answer", exchange.failure or described(exchange))
+    require(is_open, "an answer", exchange.failure or described(exchange))
 
 
 def answers_arrived(answers: float, least: int) -> None:
     """``answers`` are the messages beyond the unsolicited ones."""
     actual = f"{max(0, round(answers))} messages beyond the unsolicited ones, which arrive without check-ins, too"
-    that(answers >= least, "answers to the check-ins", actual)
+    require(answers >= least, "answers to the check-ins", actual)
 
 
 def pong(problem: str | None) -> None:
     """``problem`` says why no pong came, None if it did."""
-    that(problem is None, "a pong", problem or "")
+    require(problem is None, "a pong", problem or "")
 
 
 def not_opened(exchange: Exchange) -> None:
     is_refused = isinstance(exchange.response, HttpResponse)
-    that(is_refused, "an HTTP response instead of a WebSocket", exchange.failure or described(exchange))
+    require(is_refused, "an HTTP response instead of a WebSocket", exchange.failure or described(exchange))
 
 
 def _received(exchange: Exchange) -> ReceivedMessage:

@@ -5,7 +5,7 @@ from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
 
-def check_own(message: pb.AgentToServer) -> None:
+def require_valid_message(message: pb.AgentToServer) -> None:
     """Raise HarnessError if a message that is meant to be well-formed is not one an agent may send."""
     if len(message.instance_uid) != INSTANCE_UID_BYTES:
         raise HarnessError(f"the tester's agent has an instance_uid of {len(message.instance_uid)} bytes")

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import click
 
 from opamp_conformance import resources
-from opamp_conformance.ledger import load
+from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.profiles import loading
 
 
 def requirements(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Complete the id of a requirement."""
-    return _beginning_with(incomplete, load())
+    return _beginning_with(incomplete, load_ledger())
 
 
 def profile_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from opamp_conformance.cli.files import FILE
-from opamp_conformance.cli.help import together
+from opamp_conformance.cli.help import combine_options
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.elasticsearch import ElasticsearchAccess, require_extra
@@ -20,7 +20,7 @@ STACK_VERSION: Final = "9.5.3"
 _ELASTICSEARCH: Final = "docker.elastic.co/elasticsearch/elasticsearch"
 _ELASTIC_AGENT: Final = "docker.elastic.co/elastic-agent/elastic-agent"
 
-fleet_server_options = together(
+fleet_server_options = combine_options(
     click.option(
         "--stack-version",
         metavar="VERSION",

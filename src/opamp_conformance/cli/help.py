@@ -13,7 +13,7 @@ Sections = Mapping[str, Sequence[str]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+def combine_options(*options: Callable[[F], F]) -> Callable[[F], F]:
     """Make one decorator of several options, in their order."""
 
     def add(command: F) -> F:

@@ -7,7 +7,7 @@ import click
 
 from opamp_conformance.cli.files import FILE
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Contract, Requirement, Subject, load
+from opamp_conformance.ledger.ledger import Contract, Requirement, Subject, load_ledger
 from opamp_conformance.ledger.sentences import compare, sentences
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.suite.catalogue import Catalogue, load_catalogue
@@ -28,7 +28,7 @@ def check_command(specification: Path, protos: tuple[Path, ...]) -> ExitCode:
     Lists the sentences that are new, gone or changed; then the exit code is 1. Without .proto files, their sentences
     are ignored.
     """
-    ledger, text = load(), _text(specification)
+    ledger, text = load_ledger(), _text(specification)
     if not any(sentence.is_normative for sentence in sentences(text)):
         raise InconclusiveError(f"{specification} is not the text of a specification: no sentence has MUST or SHOULD")
     differences = compare(ledger, text, [_text(path) for path in protos])
@@ -44,7 +44,7 @@ def check_command(specification: Path, protos: tuple[Path, ...]) -> ExitCode:
 @ledger_group.command("summary")
 def summary_command() -> None:
     """Count the statements that are checked, that cannot be checked, and that are about agents."""
-    ledger, catalogue = load(), load_catalogue()
+    ledger, catalogue = load_ledger(), load_catalogue()
     specified = [r for r in ledger.values() if r.contract is Contract.OPAMP]
     released = [r for r in specified if not r.is_of_main_only]
     click.echo(f"{len(released)} statements of OpAMP {SPECIFICATION_VERSION}:")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from opamp_conformance.cli.help import together
+from opamp_conformance.cli.help import combine_options
 from opamp_mock_server import Limits
 
 _MANY: Final = click.IntRange(min=1)
@@ -18,7 +18,7 @@ def _limit(name: str, field: str, kind: click.IntRange | click.FloatRange, text:
     return click.option(name, field, type=kind, default=getattr(_DEFAULT, field), help=text)
 
 
-limit_options = together(
+limit_options = combine_options(
     _limit("--max-connections", "connections", _MANY, "Open connections."),
     _limit("--max-agents", "agents", _MANY, "Agents that are kept in memory."),
     _limit("--request-timeout", "request_seconds", _SECONDS, "Seconds for a request to arrive, headers and body."),

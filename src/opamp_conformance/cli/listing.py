@@ -7,9 +7,9 @@ import click
 
 from opamp_conformance.cli import completion
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Ledger, load
+from opamp_conformance.ledger.ledger import Ledger, load_ledger
 from opamp_conformance.suite.catalogue import Catalogue, load_catalogue
-from opamp_conformance.text import nearest
+from opamp_conformance.text import did_you_mean
 
 
 @click.command("list")
@@ -24,7 +24,7 @@ def list_command(patterns: tuple[str, ...], as_json: bool) -> None:
     \b
     opamp-conformance list 'fleet.request-uid.*'
     """
-    ledger, catalogue = _matching(load(), patterns), load_catalogue()
+    ledger, catalogue = _matching(load_ledger(), patterns), load_catalogue()
     if as_json:
         click.echo(json.dumps(_as_json(ledger, catalogue), indent=2, ensure_ascii=False))
         return
@@ -47,7 +47,7 @@ def _matching(ledger: Ledger, patterns: tuple[str, ...]) -> Ledger:
     for pattern in patterns:
         found = fnmatch.filter(ledger, pattern)
         if not found:
-            raise InconclusiveError(f"{pattern!r} matches no requirement{nearest(pattern, ledger)}")
+            raise InconclusiveError(f"{pattern!r} matches no requirement{did_you_mean(pattern, ledger)}")
         meant.update(found)
     return Ledger({name: requirement for name, requirement in ledger.items() if name in meant})
 

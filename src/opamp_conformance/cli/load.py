@@ -10,12 +10,12 @@ import click
 
 from opamp_conformance import resources
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.help import CommandWithSections, click_option, together
+from opamp_conformance.cli.help import CommandWithSections, click_option, combine_options
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.load import conditions
 from opamp_conformance.load.options import OPTIONS
 from opamp_conformance.targets.options import ACCESS_OPTIONS, Option
-from opamp_conformance.text import nearest
+from opamp_conformance.text import did_you_mean
 
 _DURATION: Final = "60s"
 _NAMES: Final = {"--summary-json": ("--json",), "--summary-html": ("--html",)}
@@ -46,7 +46,7 @@ _SECTIONS: Final = {
 )
 @click.option("--users", type=click.IntRange(min=1), help="Connections that the fleet shares.  [default: 32]")
 @click.option("--processes", type=click.IntRange(1, 256), help="Number of processes.")
-@together(*(click_option(option, *_NAMES.get(option.name, ())) for option in OPTIONS))
+@combine_options(*(click_option(option, *_NAMES.get(option.name, ())) for option in OPTIONS))
 def load_command(
     scenario: str, url: str, duration: str | None, users: int | None, processes: int | None, **given: Any
 ) -> NoReturn:
@@ -65,7 +65,7 @@ def load_command(
     scenarios = sorted(path.stem for path in resources.folder("loadtests").glob("*.py"))
     if scenario not in scenarios:
         raise InconclusiveError(
-            f"there is no scenario {scenario!r}{nearest(scenario, scenarios)} ({', '.join(scenarios)})"
+            f"there is no scenario {scenario!r}{did_you_mean(scenario, scenarios)} ({', '.join(scenarios)})"
         )
     if importlib.util.find_spec("locust") is None:
         raise InconclusiveError("load tests need Locust: pip install 'opamp-conformance[load]'")

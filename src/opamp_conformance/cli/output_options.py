@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from opamp_conformance.cli.files import FILE, require_different, writable
-from opamp_conformance.cli.help import together
+from opamp_conformance.cli.help import combine_options
 from opamp_conformance.reports.badge import Badge
 from opamp_conformance.reports.github import GitHub
 from opamp_conformance.reports.html import Html
 from opamp_conformance.reports.junit import JUnit
 from opamp_conformance.results.events import Listener
 
-output_options = together(
+output_options = combine_options(
     click.option("--html", type=FILE, help="Write the run as one page to this file."),
     click.option("--junit", type=FILE, help="Write JUnit XML to this file."),
     click.option("--badge", type=FILE, help="Write the verdict to this file, as shields.io reads it."),
@@ -24,7 +24,7 @@ output_options = together(
 
 
 @contextmanager
-def opened(
+def open_outputs(
     html: Path | None, junit: Path | None, badge: Path | None, **others: Path | None
 ) -> Iterator[list[Listener]]:
     """Open the files to write before anything is sent, so that a run's outcome is never lost to a path.

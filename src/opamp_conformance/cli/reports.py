@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from opamp_conformance.cli.files import FILE, require_different, writable
-from opamp_conformance.cli.output_options import opened, output_options
+from opamp_conformance.cli.output_options import open_outputs, output_options
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.reports.book import write_book
 from opamp_conformance.reports.comparison import Change, Table, changes
@@ -30,7 +30,7 @@ def report_command(stream: Path, html: Path | None, junit: Path | None, badge: P
     """
     events = read_events(stream)
     record = run_record_of(events, stream)
-    with opened(html, junit, badge, STREAM=stream) as outputs:
+    with open_outputs(html, junit, badge, STREAM=stream) as outputs:
         listeners = outputs or [Terminal(is_terminal=False)]
         for event in events:
             for listener in listeners:

@@ -12,10 +12,10 @@ import click
 from opamp_conformance.cli import completion
 from opamp_conformance.cli.files import FILE, writable
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
-from opamp_conformance.cli.help import CommandWithSections, click_option, together
-from opamp_conformance.cli.output_options import on_github, opened, output_options
+from opamp_conformance.cli.help import CommandWithSections, click_option, combine_options
+from opamp_conformance.cli.output_options import on_github, open_outputs, output_options
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.profiles.loading import load_profile
 from opamp_conformance.profiles.profile import NO_PROFILE, Profile
 from opamp_conformance.redaction import REDACTED
@@ -76,7 +76,7 @@ _SECTIONS: Final = {
     help="all: every transport that the server serves.",
 )
 @click.option("--control", metavar="URL", help="The server's control plane: see docs/control-plane.md.")
-@together(*map(click_option, ACCESS_OPTIONS))
+@combine_options(*map(click_option, ACCESS_OPTIONS))
 @click.option(
     "--only",
     metavar="PATTERN",
@@ -138,7 +138,7 @@ def run_command(
     known = _profile(profile, chosen)
     known.at(server_version)
     transports = tuple(Transport) if transport == "all" else (Transport(transport),)
-    with opened(html, junit, badge, **{"--jsonl": jsonl}) as outputs, _event_file(jsonl) as event_file:
+    with open_outputs(html, junit, badge, **{"--jsonl": jsonl}) as outputs, _event_file(jsonl) as event_file:
         terminal = Terminal(is_terminal=sys.stdout.isatty())
         return grade(
             chosen,

@@ -14,7 +14,7 @@ from opamp_conformance.cli.help import CommandWithSections
 from opamp_conformance.cli.limit_options import allow_connections, limit_options
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.garbage_collection import tune_for_many_objects
-from opamp_conformance.text import nearest
+from opamp_conformance.text import did_you_mean
 from opamp_mock_server import (
     ALL_CAPABILITIES,
     BREAKER_FAILURES,
@@ -237,6 +237,6 @@ def _tls(cert: Path | None, key: Path | None, client_ca: Path | None, lowest: st
 def _deviation(name: str) -> Deviation:
     if name not in DEVIATIONS:
         raise InconclusiveError(
-            f"there is no deviation {name!r}{nearest(name, DEVIATIONS)} (--list-deviations lists them)"
+            f"there is no deviation {name!r}{did_you_mean(name, DEVIATIONS)} (--list-deviations lists them)"
         )
     return DEVIATIONS[name]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from opamp_conformance.checks.agent_messages import check_own
+from opamp_conformance.checks.agent_messages import require_valid_message
 from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.client.run_log import RunLog
 from opamp_conformance.errors import PreconditionFailedError, ThrottledError, Violation, ViolationError
@@ -93,13 +93,13 @@ class Client:
 
         Over WebSocket it uses the connection of its agent, or the one with the given ``connection_id``.
         """
-        check_own(message)
+        require_valid_message(message)
         return self.deliver(self._request(message, connection_id))
 
     def send_at_once(self, messages: Sequence[pb.AgentToServer]) -> list[Exchange]:
         """Deliver well-formed messages at the same time, each on its own connection."""
         for message in messages:
-            check_own(message)
+            require_valid_message(message)
         requests = [self._request(message) for message in messages]
         return self.deliver_at_once([_separated(request, requests[:index]) for index, request in enumerate(requests)])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.text import nearest
+from opamp_conformance.text import did_you_mean
 
 MEASURES: Final = {
     "violations": "violations of MUST requirements",
@@ -51,7 +51,7 @@ class Condition:
             raise InconclusiveError(f"--fail-if {text!r} is not a condition: write it as 'p99>500ms' or 'violations>0'")
         measure, comparison, number, unit = match.groups()
         if measure not in MEASURES:
-            raise InconclusiveError(f"--fail-if: there is no measure {measure!r}{nearest(measure, MEASURES)}")
+            raise InconclusiveError(f"--fail-if: there is no measure {measure!r}{did_you_mean(measure, MEASURES)}")
         is_percent = unit == "%"
         if measure in IN_SECONDS and unit not in _UNITS:
             raise InconclusiveError(f"--fail-if {text!r}: {measure} is a time, with a unit: us, ms, s, m or h")

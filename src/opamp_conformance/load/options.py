@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.load import conditions
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.conditions import Condition, seconds

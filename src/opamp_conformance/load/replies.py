@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from opamp_conformance.assertions import identification as assert_identification
 from opamp_conformance.checks.server_messages import CHECKS
 from opamp_conformance.errors import PreconditionFailedError, Violation, ViolationError
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.load.connections import Answer
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.transcript import transcript_of

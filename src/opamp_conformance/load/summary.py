@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from opamp_conformance import ledger
+from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.load.conditions import Condition
 from opamp_conformance.load.counts import Counts, Histogram
 from opamp_conformance.results.verdicts import ExitCode
@@ -61,7 +61,7 @@ class Result:
         for reason, count in counts.failures.most_common(5):
             lines.append(f"  failed: {count:,} × {reason}")
         for requirement, finding in counts.findings.items():
-            entry = ledger.load()[requirement]
+            entry = load_ledger()[requirement]
             lines += ["", f"{finding.count:,} × {entry.level} {requirement}: {entry.statement}", f"  {entry.link}"]
             lines += [f"  {line}" for line in finding.sample.splitlines()]
         lines += [f"lost: {worker}" for worker in self.lost_workers]
@@ -72,7 +72,7 @@ class Result:
         counts = self.counts
         findings = {
             requirement: {
-                "level": ledger.load()[requirement].level.value,
+                "level": load_ledger()[requirement].level.value,
                 "count": finding.count,
                 "sample": finding.sample,
             }
@@ -174,7 +174,7 @@ def _measures(counts: Counts, agents: int, lost_workers: int) -> dict[str, float
     for second in counts.seconds.values():
         latency += second.latency
         lateness += second.lateness
-    is_binding = {requirement: ledger.load()[requirement].is_binding for requirement in counts.findings}
+    is_binding = {requirement: load_ledger()[requirement].is_binding for requirement in counts.findings}
     began = counts.started_at
     whole = None if began is None or counts.whole_at is None else max(counts.whole_at - began, 1e-3)
     lasted = None if began is None or counts.last_at is None else max(counts.last_at - began, 1e-3)

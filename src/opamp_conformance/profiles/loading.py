@@ -8,10 +8,10 @@ from typing import Any, Final
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Contract, load
+from opamp_conformance.ledger.ledger import Contract, load_ledger
 from opamp_conformance.profiles.profile import Exemption, Kind, Profile, matches, release
 from opamp_conformance.suite.catalogue import Case, load_catalogue
-from opamp_conformance.text import nearest
+from opamp_conformance.text import did_you_mean
 from opamp_conformance.wire.transport import Transport
 
 _BUILT_IN: Final = Path(__file__).parent
@@ -84,12 +84,14 @@ def _require_match(exemption: Exemption, cases: list[Case]) -> None:
     """Raise InconclusiveError for an entry that matches nothing."""
     keys = {case.key for case in cases} | {case.scenario.key for case in cases}
     for key in exemption.scenarios:
-        _require(key in keys, f"there is no scenario {key!r}{nearest(key, keys)}")
+        _require(key in keys, f"there is no scenario {key!r}{did_you_mean(key, keys)}")
     for pattern in exemption.requirements:
         # A known failure is named by its id, not by a glob, so that the run can tell when it is gone.
         is_glob = exemption.kind is Kind.UNSUPPORTED
-        found = pattern in load() or (is_glob and any(matches([pattern], requirement) for requirement in load()))
-        _require(found, f"there is no requirement {pattern!r}{nearest(pattern, load())}")
+        found = pattern in load_ledger() or (
+            is_glob and any(matches([pattern], requirement) for requirement in load_ledger())
+        )
+        _require(found, f"there is no requirement {pattern!r}{did_you_mean(pattern, load_ledger())}")
     for key in exemption.scenarios:
         runs = any(exemption.covers(case) for case in cases if key in (case.key, case.scenario.key))
         _require(runs, f"{key!r} does not run over {exemption.transport}")

@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.suite.catalogue import Case
 from opamp_conformance.wire.transport import Transport
 

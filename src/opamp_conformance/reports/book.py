@@ -9,7 +9,7 @@ from pytest_bdd.feature import get_features
 from pytest_bdd.parser import Examples, Feature, ScenarioTemplate, Step
 
 from opamp_conformance import resources
-from opamp_conformance.ledger import load
+from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.reports.html import rendered
 from opamp_conformance.reports.run_record import RunRecord
 from opamp_conformance.results.verdicts import Verdict
@@ -47,7 +47,7 @@ def write_book(folder: Path, record: RunRecord | None) -> list[Path]:
     """Write the pages into a folder, and create the folder; returns the paths, the start page first. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     chapters = dict(_chapters(_verdicts(record)))
-    values = {"chapters": chapters, "run": record, "requirements": len(load())}
+    values = {"chapters": chapters, "run": record, "requirements": len(load_ledger())}
     pages = {"index.html": rendered("book.html", **values)}
     names = list(chapters)
     for number, name in enumerate(names):
@@ -75,7 +75,7 @@ def _part(feature: Feature, verdicts: Verdicts) -> Part:
 
 
 def _entry(feature: Feature, template: ScenarioTemplate, verdicts: Verdicts) -> Entry:
-    [key] = Tags.of(feature, template, load()).keys
+    [key] = Tags.of(feature, template, load_ledger()).keys
     scenario = load_catalogue()[key]
     seen = [
         (case.title, case.transport, verdicts[case.key, case.transport])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 from opamp_conformance.errors import NotApplicableError, PreconditionFailedError, ViolationError
-from opamp_conformance.ledger import Ledger, Requirement
+from opamp_conformance.ledger.ledger import Ledger, Requirement
 
 
 class Verdict(StrEnum):

@@ -17,7 +17,7 @@ from pytest_bdd.parser import Step
 
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Contract, Level, load
+from opamp_conformance.ledger.ledger import Contract, Level, load_ledger
 from opamp_conformance.results.events import ScenarioFinished
 from opamp_conformance.results.verdicts import Verdict
 from opamp_conformance.runner import channel, signals
@@ -90,10 +90,10 @@ def _register_markers(config: pytest.Config) -> None:
     for transport in Transport:
         config.addinivalue_line("markers", f"transport.{transport}: scenarios of this transport only")
     config.addinivalue_line("markers", "disruptive: scenarios that could hurt a shared server")
-    for requirement in load().values():
+    for requirement in load_ledger().values():
         config.addinivalue_line("markers", f"{requirement.id}: {requirement.statement}")
     for scenario in load_catalogue().values():
-        if scenario.key not in load():
+        if scenario.key not in load_ledger():
             config.addinivalue_line("markers", f"{scenario.key}: {scenario.title}")
 
 
@@ -188,7 +188,7 @@ def pytest_runtest_makereport(
     progress = item.stash.get(_progress, _Progress(0, time.monotonic()))
     exchanges = worker.log.exchanges[progress.first_exchange :]
     seconds, steps = time.monotonic() - progress.began, progress.steps or case.scenario.steps
-    event = worker.conclude(case, error, progress.step, exchanges, seconds, steps)
+    event = worker.judge_scenario(case, error, progress.step, exchanges, seconds, steps)
     worker.log.exchanges.clear()
     if channel.plan_of(item.config) is not None:
         channel.tell(item.config, report, event)

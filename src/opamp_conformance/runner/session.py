@@ -16,7 +16,7 @@ from opamp_conformance import __version__
 from opamp_conformance.checks.findings import MAX_SAMPLES
 from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import load
+from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.results.events import (
     SCHEMA,
     Event,
@@ -119,7 +119,7 @@ class RunSession:
 
     def _causes_of_blocking(self) -> dict[str, FindingBooked]:
         """Make a failed finding of each requirement that blocked scenarios, unless a scenario of its own failed."""
-        ledger = load()
+        ledger = load_ledger()
         return {
             requirement: FindingBooked(
                 requirement,
@@ -137,7 +137,7 @@ class RunSession:
 
     def _stale_findings(self) -> dict[str, FindingBooked]:
         """Make a failed finding of each known one that no message shows any more."""
-        ledger = load()
+        ledger = load_ledger()
         return {
             requirement: FindingBooked(
                 requirement,
@@ -175,7 +175,7 @@ class RunSession:
 
     def pytest_runtest_logstart(self) -> None:
         self._has_begun = True
-        signals.check()
+        signals.raise_if_interrupted()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for event in channel.events_of(report):

@@ -24,7 +24,7 @@ def install() -> None:
     sys.unraisablehook = _catch
 
 
-def check() -> None:
+def raise_if_interrupted() -> None:
     """Raise KeyboardInterrupt if an earlier one was raised where no code can catch it, such as in a destructor."""
     if _is_pending:
         raise KeyboardInterrupt

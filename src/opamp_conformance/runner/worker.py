@@ -12,7 +12,7 @@ from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.client.client import Client
 from opamp_conformance.client.run_log import RunLog
 from opamp_conformance.errors import NotApplicableError, PreconditionFailedError, ViolationError
-from opamp_conformance.ledger import Ledger, load
+from opamp_conformance.ledger.ledger import Ledger, load_ledger
 from opamp_conformance.profiles.profile import CaseExemption, Kind
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.events import FindingBooked, ScenarioFinished
@@ -51,7 +51,7 @@ class Worker:
     log: RunLog
     documents: FleetDocuments
     other: Client | None = None
-    ledger: Ledger = field(default_factory=load)
+    ledger: Ledger = field(default_factory=load_ledger)
 
     def __post_init__(self) -> None:
         self.contexts = {
@@ -69,7 +69,7 @@ class Worker:
         if exemption is not None and exemption.kind is Kind.UNSUPPORTED:
             raise NotApplicableError(exemption.because)
 
-    def conclude(
+    def judge_scenario(
         self,
         case: Case,
         error: BaseException | None,

@@ -14,7 +14,7 @@ from pytest_bdd.parser import Feature, ScenarioTemplate
 
 from opamp_conformance import resources
 from opamp_conformance.errors import ConformanceError
-from opamp_conformance.ledger import Contract, Ledger, Level, Requirement, load
+from opamp_conformance.ledger.ledger import Contract, Ledger, Level, Requirement, load_ledger
 from opamp_conformance.wire.transport import Transport
 
 _CONTRACT_TAG: Final = "contract."
@@ -126,10 +126,10 @@ class FeatureLintError(ConformanceError):
 @functools.cache
 def load_catalogue() -> Catalogue:
     """Read and lint all features; raises FeatureLintError."""
-    return read(resources.folder("features"), load())
+    return read_features(resources.folder("features"), load_ledger())
 
 
-def read(folder: Path, ledger: Ledger) -> Catalogue:
+def read_features(folder: Path, ledger: Ledger) -> Catalogue:
     """Read and lint the features of a folder against a ledger; raises FeatureLintError."""
     found: list[Scenario] = []
     problems: list[str] = []

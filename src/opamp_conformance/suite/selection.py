@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.suite.catalogue import Case
-from opamp_conformance.text import nearest
+from opamp_conformance.text import did_you_mean
 from opamp_conformance.wire.transport import Transport
 
 
@@ -57,7 +57,7 @@ class Selection:
         if elsewhere:
             return f"{pattern!r} matches nothing in this contract; add --contract {elsewhere.pop()}"
         known = {case.key for case in cases} | {r.id for case in cases for r in case.scenario.requirements}
-        return f"{pattern!r} matches no requirement and no scenario{nearest(pattern, known)}"
+        return f"{pattern!r} matches no requirement and no scenario{did_you_mean(pattern, known)}"
 
 
 def _matches(pattern: str, case: Case) -> bool:

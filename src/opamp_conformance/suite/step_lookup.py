@@ -12,7 +12,7 @@ from typing import Any
 
 
 @functools.cache
-def remember_steps_of(suite: Path) -> None:
+def cache_step_lookup(suite: Path) -> None:
     """Look up the steps of one test file once; has no effect if pytest-bdd changes its internals."""
     library = sys.modules.get("pytest_bdd.scenario")
     look_up = getattr(library, "find_fixturedefs_for_step", None)

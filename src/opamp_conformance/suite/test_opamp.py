@@ -8,10 +8,10 @@ from pytest_bdd import scenario
 
 from opamp_conformance import resources
 from opamp_conformance.suite.catalogue import load_catalogue
-from opamp_conformance.suite.step_lookup import remember_steps_of
+from opamp_conformance.suite.step_lookup import cache_step_lookup
 from opamp_conformance.wire.transport import Transport
 
-remember_steps_of(Path(__file__))
+cache_step_lookup(Path(__file__))
 
 for module in resources.step_modules():
     # Steps are fixtures. As names of this module, they are invisible to all other tests of the session.

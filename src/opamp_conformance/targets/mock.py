@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.targets import Endpoint, FleetAgents
 from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 from opamp_mock_server import DEFAULT_POLICY, MockServer, Settings

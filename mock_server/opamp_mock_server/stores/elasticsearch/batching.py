@@ -31,15 +31,15 @@ class Batcher(Generic[Item, Result]):
 
     def __init__(
         self,
-        carry: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        send: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         breaker: CircuitBreaker,
         size: Callable[[Item], int] = lambda _: 0,
     ) -> None:
-        self._carry = carry
+        self._send = send
         self._breaker = breaker
         self._size = size
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._carriers: set[asyncio.Task[None]] = set()
+        self._senders: set[asyncio.Task[None]] = set()
 
     async def __call__(self, item: Item) -> Result:
         """Send one item and return its result. Raises StoreUnavailableError, or the exception of the item."""
@@ -48,9 +48,9 @@ class Batcher(Generic[Item, Result]):
             raise StoreUnavailableError("too many operations wait for it already")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if len(self._carriers) < _AT_ONCE:
-            carrier = asyncio.create_task(self._carry_on())
-            self._carriers.add(carrier)
+        if len(self._senders) < _AT_ONCE:
+            sender = asyncio.create_task(self._send_batches())
+            self._senders.add(sender)
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 return await future
@@ -59,12 +59,12 @@ class Batcher(Generic[Item, Result]):
 
     async def drain(self) -> None:
         """Wait until no batch is in progress."""
-        while self._carriers:
-            await asyncio.wait(self._carriers)
+        while self._senders:
+            await asyncio.wait(self._senders)
 
-    async def _carry_on(self) -> None:
-        carrier = asyncio.current_task()
-        assert carrier is not None
+    async def _send_batches(self) -> None:
+        sender = asyncio.current_task()
+        assert sender is not None
         try:
             await asyncio.sleep(_WINDOW_SECONDS)
             while self._waiting:
@@ -73,11 +73,11 @@ class Batcher(Generic[Item, Result]):
                     self._deliver(batch, await self._results([item for item, _ in batch]))
         finally:
             # Not by a callback: a call in this turn of the loop has to see that it needs another sender.
-            self._carriers.discard(carrier)
+            self._senders.discard(sender)
 
     async def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
         try:
-            results = await self._carry(items)
+            results = await self._send(items)
         except Exception as error:
             if not isinstance(error, StoreUnavailableError):
                 _log.exception("a request to Elasticsearch failed for an unknown reason")

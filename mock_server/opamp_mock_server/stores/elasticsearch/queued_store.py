@@ -29,9 +29,9 @@ class QueuedStore:
         self._under_way: dict[bytes, AgentRecord] = {}
         self._worker: asyncio.Task[None] | None = None
 
-    def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
+    def cached(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         queued = self._queued.get(instance_uid) or self._under_way.get(instance_uid)
-        return self._store.recall(instance_uid) if queued is None else (queued, True)
+        return self._store.cached(instance_uid) if queued is None else (queued, True)
 
     async def get(self, instance_uid: bytes) -> AgentRecord | None:
         queued = self._queued.get(instance_uid) or self._under_way.get(instance_uid)
@@ -47,12 +47,12 @@ class QueuedStore:
         self._queued.pop(instance_uid, None)
         await self._store.delete(instance_uid)
 
-    def discard(self, instance_uid: bytes) -> None:
+    def delete_later(self, instance_uid: bytes) -> None:
         self._queued.pop(instance_uid, None)
 
-    async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
+    async def list_after(self, after: bytes, limit: int) -> tuple[Sequence[AgentRecord], int]:
         """Return records that were written, without those in the queue."""
-        return await self._store.listed(after, most)
+        return await self._store.list_after(after, limit)
 
     async def clear(self) -> None:
         self._queued.clear()
@@ -86,7 +86,7 @@ class QueuedStore:
             self._under_way.pop(record.instance_uid, None)
 
     async def _put_at_last(self, record: AgentRecord) -> None:
-        now, _ = self._store.recall(record.instance_uid)
+        now, _ = self._store.cached(record.instance_uid)
         while True:
             try:
                 return await self._store.put(record._replace(stored=None if now is None else now.stored))

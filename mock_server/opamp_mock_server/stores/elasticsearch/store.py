@@ -15,7 +15,13 @@ from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.stores.elasticsearch.batching import Batcher
 from opamp_mock_server.stores.elasticsearch.circuit_breaker import CircuitBreaker
 from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, delete_all, refusal, unavailable
-from opamp_mock_server.stores.fleet_documents import FleetDocuments, Stored, document_id, instance_uid_of, timestamp
+from opamp_mock_server.stores.fleet_documents import (
+    FleetDocuments,
+    StoredVersion,
+    document_id,
+    instance_uid_of,
+    timestamp,
+)
 from opamp_mock_server.stores.store import ConflictError, StoreRefusedError, StoreUnavailableError
 from opamp_proto import INSTANCE_UID_BYTES
 
@@ -50,16 +56,16 @@ class ElasticsearchStore:
         self._client = client
         self._index = index
         self._documents = documents
-        self._recalled: OrderedDict[bytes, AgentRecord] = OrderedDict()
+        self._cached: OrderedDict[bytes, AgentRecord] = OrderedDict()
         self._reads = Batcher(self._read, breaker)
         self._writes = Batcher(self._write, breaker, lambda write: len(write.document or ""))
-        self._discarded: dict[bytes, float] = {}
+        self._to_delete: dict[bytes, float] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
-    def recall(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
+    def cached(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         if len(instance_uid) != INSTANCE_UID_BYTES:
             return None, True  # No agent has such an instance_uid.
-        return self._recalled.get(instance_uid), False
+        return self._cached.get(instance_uid), False
 
     async def get(self, instance_uid: bytes) -> AgentRecord | None:
         if len(instance_uid) != INSTANCE_UID_BYTES:
@@ -69,7 +75,7 @@ class ElasticsearchStore:
         return record
 
     async def put(self, record: AgentRecord) -> None:
-        stored = record.stored if isinstance(record.stored, Stored) else None
+        stored = record.stored if isinstance(record.stored, StoredVersion) else None
         description = None if stored is None else stored.description
         if description is None or description.reported != record.reported:
             description = self._documents.description(record)
@@ -79,28 +85,28 @@ class ElasticsearchStore:
         try:
             version = await self._writes(_write(self._index, record.instance_uid, stored, document))
         except (ConflictError, StoreUnavailableError):
-            self._recalled.pop(record.instance_uid, None)
+            self._cached.pop(record.instance_uid, None)
             raise
         assert version is not None
-        stored = Stored(version.seq_no, version.primary_term, enrolled_at, description)
+        stored = StoredVersion(version.seq_no, version.primary_term, enrolled_at, description)
         self._remember(record.instance_uid, kept._replace(stored=stored))
 
     async def delete(self, instance_uid: bytes) -> None:
-        self._recalled.pop(instance_uid, None)
+        self._cached.pop(instance_uid, None)
         await self._delete(instance_uid)
 
-    def discard(self, instance_uid: bytes) -> None:
-        self._discarded[instance_uid] = time.monotonic()
+    def delete_later(self, instance_uid: bytes) -> None:
+        self._to_delete[instance_uid] = time.monotonic()
         if self._sweeper is None or self._sweeper.done():
             self._sweeper = asyncio.create_task(self._sweep())
 
-    async def listed(self, after: bytes, most: int) -> tuple[Sequence[AgentRecord], int]:
+    async def list_after(self, after: bytes, limit: int) -> tuple[Sequence[AgentRecord], int]:
         behind: dict[str, Any] = {"search_after": [document_id(after)]} if after else {}
         try:
             await self._client.indices.refresh(index=self._index)
             answer = await self._client.search(
                 index=self._index,
-                size=most,
+                size=limit,
                 sort={"agent.id": "asc"},
                 seq_no_primary_term=True,
                 track_total_hits=True,
@@ -121,7 +127,7 @@ class ElasticsearchStore:
             await delete_all(self._client, self._index)
         except ERRORS as error:
             raise self._failed(error) from error
-        self._recalled.clear()
+        self._cached.clear()
 
     async def close(self) -> None:
         """Finish the work in progress."""
@@ -133,12 +139,12 @@ class ElasticsearchStore:
 
     def _remember(self, instance_uid: bytes, record: AgentRecord | None) -> None:
         if record is None:
-            self._recalled.pop(instance_uid, None)
+            self._cached.pop(instance_uid, None)
             return
-        self._recalled[instance_uid] = record
-        self._recalled.move_to_end(instance_uid)
-        if len(self._recalled) > _MOST_RECALLED:
-            self._recalled.popitem(last=False)
+        self._cached[instance_uid] = record
+        self._cached.move_to_end(instance_uid)
+        if len(self._cached) > _MOST_RECALLED:
+            self._cached.popitem(last=False)
 
     async def _delete(self, instance_uid: bytes) -> bool:
         action = {"delete": {"_index": self._index, "_id": document_id(instance_uid)}}
@@ -146,18 +152,18 @@ class ElasticsearchStore:
 
     async def _sweep(self) -> None:
         """Delete discarded records; if one is not there, its write may still take effect."""
-        while self._discarded:
+        while self._to_delete:
             await asyncio.sleep(_SWEEP_SECONDS)
             await self._sweep_once()
 
     async def _sweep_once(self) -> None:
-        for instance_uid, since in list(self._discarded.items()):
+        for instance_uid, since in list(self._to_delete.items()):
             try:
                 was_there = await self._delete(instance_uid)
             except (StoreUnavailableError, StoreRefusedError):
                 break
             if was_there or time.monotonic() - since > _DISCARD_SECONDS:
-                self._discarded.pop(instance_uid, None)
+                self._to_delete.pop(instance_uid, None)
 
     async def _read(self, instance_uids: Sequence[bytes]) -> Sequence[AgentRecord | Exception | None]:
         ids = [document_id(instance_uid) for instance_uid in instance_uids]
@@ -204,7 +210,7 @@ class ElasticsearchStore:
         return problem
 
 
-def _write(index: str, instance_uid: bytes, replaced: Stored | None, document: str) -> Write:
+def _write(index: str, instance_uid: bytes, replaced: StoredVersion | None, document: str) -> Write:
     """Return the operation that creates a document, or replaces a version of it."""
     # Nothing needs to be escaped: the name of an index cannot have such characters.
     target = f'"_index":"{index}","_id":"{document_id(instance_uid)}"'

@@ -10,7 +10,7 @@ import requests
 import uuid6
 
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger import Contract
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.targets import Endpoint, FleetAgents, Tls
 from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 from opamp_conformance.targets.fleet_server.containers import Containers, Images, Say, is_healthy, status

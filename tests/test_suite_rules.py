@@ -9,7 +9,7 @@ import pytest
 from opamp_conformance import resources
 from opamp_conformance.assertions import bad_request as assert_bad_request
 from opamp_conformance.assertions import identification as assert_identification
-from opamp_conformance.checks.agent_messages import check_own
+from opamp_conformance.checks.agent_messages import require_valid_message
 from opamp_conformance.checks.findings import CHECKS, Findings
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.errors import (
@@ -19,16 +19,16 @@ from opamp_conformance.errors import (
     Violation,
     ViolationError,
 )
-from opamp_conformance.ledger import Contract, Level, Subject, load
+from opamp_conformance.ledger.ledger import Contract, Level, Subject, load_ledger
 from opamp_conformance.redaction import REDACTED, Redactor
 from opamp_conformance.results.transcript import transcript_of
 from opamp_conformance.results.verdicts import ExitCode, Verdict, exit_code, judge
-from opamp_conformance.suite.catalogue import FeatureLintError, load_catalogue, read
+from opamp_conformance.suite.catalogue import FeatureLintError, load_catalogue, read_features
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse
 from opamp_proto import opamp_pb2 as pb
 
-LEDGER = load()
+LEDGER = load_ledger()
 MUST = LEDGER["auth.401"]
 SHOULD = LEDGER["http.response-compression"]
 
@@ -98,14 +98,14 @@ def test_the_lint_of_features(tmp_path: Path, tags: str, then: str, problem: str
     (tmp_path / "chapter").mkdir()
     (tmp_path / "chapter" / "f.feature").write_text(FEATURE.format(tags=tags, then=then))
     with pytest.raises(FeatureLintError, match=problem):
-        read(tmp_path, LEDGER)
+        read_features(tmp_path, LEDGER)
 
 
 def test_the_lint_wants_different_keys(tmp_path: Path) -> None:
     for number in range(2):
         (tmp_path / f"{number}.feature").write_text(FEATURE.format(tags="@MUST @auth.401", then="Then x"))
     with pytest.raises(FeatureLintError, match="more than one scenario has this key"):
-        read(tmp_path, LEDGER)
+        read_features(tmp_path, LEDGER)
 
 
 # ---- verdicts
@@ -198,7 +198,7 @@ def test_a_reply_announcing_a_new_instance_uid_may_be_addressed_to_either() -> N
 def test_our_own_messages_are_checked() -> None:
     agent = Agent("test", b"short")
     with pytest.raises(HarnessError):
-        check_own(agent.check_in())
+        require_valid_message(agent.check_in())
 
 
 # ---- redaction

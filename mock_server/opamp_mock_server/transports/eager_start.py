@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def begin(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> "T | asyncio.Task[T]":
+def start_eagerly(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> "T | asyncio.Task[T]":
     """Run a coroutine until it has to wait; return its result, or the task that continues it.
 
     Most answers from memory never wait, so they need no task. Python 3.12 has eager tasks for the same purpose. Until
@@ -18,14 +18,14 @@ def begin(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) ->
     except StopIteration as ended:
         result: T = ended.value
         return result
-    return loop.create_task(_go_on(_Begun(coroutine, awaited)))
+    return loop.create_task(_continue(_StartedCoroutine(coroutine, awaited)))
 
 
-async def _go_on(begun: Awaitable[T]) -> T:
+async def _continue(begun: Awaitable[T]) -> T:
     return await begun
 
 
-class _Begun(Awaitable[T]):
+class _StartedCoroutine(Awaitable[T]):
     """A coroutine that already waits for something."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], awaited: Any) -> None:

@@ -10,7 +10,7 @@ RETRY_AFTER_SECONDS: Final = 30
 """How long agents of an overloaded server are to wait: the shortest interval that the specification recommends."""
 
 
-class Errors(Chapter):
+class ErrorReplies(Chapter):
     """How the server reports errors."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
