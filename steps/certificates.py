@@ -35,7 +35,7 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.certificates.ask(agent)
 
 
-@when("the agent asks for a client certificate with bytes that are no request", target_fixture="exchange")
+@when("the agent asks for a client certificate with bytes that are not a request", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.certificates.ask_with_garbage(agent)
 

@@ -15,6 +15,14 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.http.report_compressed(agent)
 
 
+@when(
+    parsers.parse("the agent reports its full status compressed with gzip in {members:d} members"),
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, members: int) -> Exchange:
+    return context.http.report_compressed(agent, members)
+
+
 @given("the agent has reported its full status compressed with gzip")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.http.accepted_compressed_report(agent)

@@ -64,7 +64,7 @@ def test_a_real_agent(opamp_server: OpampServer) -> None:
         assert application.configurations[0] == {"main.yaml": b"logs: debug"}
 
         opamp_server.drop_connections()
-        opamp_server.expect(within=10)  # It finds its way back.
+        opamp_server.expect(within=10)  # It reconnects.
     finally:
         agent.stop()
 

@@ -1,6 +1,7 @@
 """The client on servers that close connections, or send messages that no one requested."""
 
 import asyncio
+import gzip
 import socket
 import struct
 import threading
@@ -15,10 +16,11 @@ from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.client import Client
 from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.targets import Endpoint
-from opamp_conformance.wire.http import HttpRequest, HttpTransport
+from opamp_conformance.wire.http import HttpRequest, HttpResponse, HttpTransport
 from opamp_conformance.wire.transport import NoResponseError, Transport
 from opamp_proto import opamp_pb2 as pb
 from support.bad_server import BadServer, acknowledgement, read_request, respond
+from support.in_memory import TYPED, InMemory
 
 
 def send(url: str, count: int) -> list[int]:
@@ -89,3 +91,21 @@ def test_after_many_requests_without_an_answer_nothing_more_is_sent() -> None:
     assert all(exchange.response is None for exchange in silent)
     assert blocked.value.requirement == "response.must-respond"
     assert len(received) == 12
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip"])
+def test_a_gzip_response_may_have_several_members(encoding: str) -> None:
+    body = gzip.compress(b"first ") + gzip.compress(b"second")
+    assert HttpResponse(200, {"content-encoding": encoding}, body).data == b"first second"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", gzip.compress(b"x")[:-4], gzip.compress(b"x") + b"garbage", gzip.compress(b"x") + b"\x1f\x8b"]
+)
+def test_a_broken_gzip_body_is_an_error_for_client_and_server(body: bytes) -> None:
+    with pytest.raises(ValueError, match="gzip response"):
+        _ = HttpResponse(200, {"content-encoding": "gzip"}, body).data
+    with InMemory() as server:
+        answer = server.request(body, headers={**TYPED, "content-encoding": "x-gzip"})
+    reply = pb.ServerToAgent.FromString(answer.body)
+    assert reply.error_response.type == pb.ServerErrorResponseType_BadRequest

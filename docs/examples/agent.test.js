@@ -40,7 +40,7 @@ function startAgent() {
   return client;
 }
 
-test("an agent applies what it is offered, and finds its way back", async () => {
+test("an agent applies its offer, and reconnects", async () => {
   await ask("POST", "/reset");
   const agent = startAgent();
   try {

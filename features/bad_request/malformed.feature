@@ -1,6 +1,6 @@
 Feature: Malformed messages
-  The server answers a message that it cannot understand, too. So the agent's author learns what is wrong, and the
-  agent does not send the message again.
+  The server also answers a message that it cannot understand. So the author of the agent can see what is wrong, and
+  the agent does not send the message again.
 
   Background:
     Given an agent that has reported its full status

@@ -47,8 +47,8 @@ Feature: Client certificates on request
   Rule: An invalid request is refused
 
     @MUST @csr.failure-bad-request.garbage
-    Scenario: The refusal of bytes that are no request is a BadRequest
-      When the agent asks for a client certificate with bytes that are no request
+    Scenario: The refusal of bytes that are not a request is a BadRequest
+      When the agent asks for a client certificate with bytes that are not a request
       Then the refusal is a BadRequest
 
     @MUST @csr.failure-bad-request.forged

@@ -1,6 +1,6 @@
 Feature: Transports
-  An agent chooses its transport, so a server should support both. A transport that the server does not support is
-  tested by nothing else.
+  An agent chooses its transport, so a server should support both. If the server does not support a transport, no
+  other scenario tests that transport.
 
   @transport.http @SHOULD @transport.server-accepts-http
   Scenario: The server supports plain HTTP

@@ -1,5 +1,5 @@
 Feature: The contents of connection settings
-  An agent connects with the settings that it receives. It cannot ask back, so they must be complete.
+  An agent connects with the settings that it receives. It cannot ask for more, so they must be complete.
 
   Background:
     Given a server that offers connection settings

@@ -1,7 +1,7 @@
 @contract.fleet
 Feature: The new_instance_uid
-  The agent keeps the instance_uid that the server gives it. It names the enrollment, sorts by time, and no other
-  agent has it.
+  The agent keeps the instance_uid that the server gives it. This instance_uid identifies the enrollment. It sorts by
+  time, and no other agent has it.
 
   Rule: It is a new UUID version 7
 

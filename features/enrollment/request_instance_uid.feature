@@ -1,8 +1,8 @@
 @contract.fleet
 Feature: An agent asks for a new instance_uid
-  A cloned machine starts with the instance_uid of its twin, and a new machine may have none that is unique. Such an
-  agent sets the RequestInstanceUid flag, and Fleet Server enrolls it under a new instance_uid, whether or not it
-  knows the agent.
+  A cloned machine starts with the instance_uid of the original machine, and a new machine may not have a unique
+  instance_uid. Such an agent sets the RequestInstanceUid flag. Fleet Server enrolls it under a new instance_uid,
+  whether or not it knows the agent.
 
   Rule: The flag always creates a new enrollment
 

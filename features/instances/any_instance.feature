@@ -1,7 +1,7 @@
 @contract.fleet @transport.http
 Feature: Several instances of a server
   Behind a load balancer, each message of an agent may reach another instance of the server. The agent must not
-  notice.
+  notice this.
 
   Background:
     Given a server with another instance

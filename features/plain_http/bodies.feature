@@ -9,6 +9,13 @@ Feature: Bodies of requests and responses
     When the agent reports its full status compressed with gzip
     Then the server answers without an error
 
+  @MUST @http.support-gzip-request.members @http.honour-content-encoding
+  Scenario: The server accepts a report that is compressed in several parts
+    Given an agent that has reported its full status
+    And an unknown agent
+    When the agent reports its full status compressed with gzip in 3 members
+    Then the server answers without an error
+
   @MUST @http.honour-content-encoding.unknown-encoding
   Scenario: A report in an unknown encoding is refused
     Given an agent that has reported its full status

@@ -8,7 +8,7 @@ Feature: Processing of reports
     Then the message is accepted
 
   @implied @response.ack-when-nothing
-  Scenario: A server with nothing to say acknowledges the message
+  Scenario: A server with nothing to send acknowledges the message
     Given an agent that has reported its full status
     When the agent checks in
     Then the server answers with a ServerToAgent

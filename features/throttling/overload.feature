@@ -1,5 +1,5 @@
 Feature: Overloaded servers
-  An overloaded server says so, and when to retry. That is better than no answer.
+  An overloaded server reports that it is overloaded, and when the agent can retry. That is better than no answer.
 
   Background:
     Given a server with a control plane

@@ -1,5 +1,7 @@
 """Deviations from Plain HTTP Transport: wrong encodings, request checks and replies."""
 
+import zlib
+
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.deviations.registry import breaks
@@ -98,3 +100,11 @@ class ConfigOnlyInFirstReply(RemoteConfig):
 
     def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
         return super().offer_remote_config(record, desired, reply) if reply.capabilities else record
+
+
+@breaks("http.support-gzip-request:first-member", also=["http.honour-content-encoding"])
+class OnlyFirstGzipMemberDecoded(HttpEndpoint):
+    """Only the first member of a gzip body is decoded, and the rest is ignored."""
+
+    def gunzip(self, body: bytes) -> bytes:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(body)

@@ -1,8 +1,10 @@
 """The plain HTTP transport (Plain HTTP Transport)."""
 
 import gzip
+import io
 import zlib
 from functools import partial
+from typing import Final
 
 from opamp_mock_server.core.agent_state import DEFAULT_POLICY
 from opamp_mock_server.errors import MockServerError
@@ -23,6 +25,9 @@ from opamp_mock_server.transports.http_messages import (
     unauthorized,
 )
 from opamp_proto import CONTENT_TYPE
+
+_GZIP: Final = (b"gzip", b"x-gzip")
+"""Both names mean the same (RFC 9110, section 8.4.1.3)."""
 
 
 class UndecodableBodyError(MockServerError):
@@ -97,9 +102,9 @@ class HttpEndpoint:
         """
         if content_encoding is None or content_encoding == b"identity":
             return body
-        if content_encoding.lower() != b"gzip":
+        if content_encoding.lower() not in _GZIP:
             raise RequestRefusedError(415, "the content encoding has to be gzip", (b"accept-encoding", b"gzip"))
-        return self._gunzip(body)
+        return self.gunzip(body)
 
     def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
         """Return the response with a ServerToAgent, compressed if the client accepts that."""
@@ -107,16 +112,18 @@ class HttpEndpoint:
             return Response(200, gzip.compress(data, compresslevel=1), ((b"content-encoding", b"gzip"),))
         return Response(200, data)
 
-    def _gunzip(self, body: bytes) -> bytes:
-        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    def gunzip(self, body: bytes) -> bytes:
+        """Return the content of a gzip body, which may have several members (RFC 1952, section 2.2)."""
         try:
-            data = stream.decompress(body, self._max_body_bytes + 1)
-        except zlib.error as error:
+            data = gzip.GzipFile(fileobj=io.BytesIO(body)).read(self._max_body_bytes + 1)
+        except EOFError as error:
+            raise UndecodableBodyError("the gzip body is incomplete") from error
+        except (OSError, zlib.error) as error:
             raise UndecodableBodyError("Content-Encoding is gzip, but the body is not gzip") from error
         if len(data) > self._max_body_bytes:
             raise too_large(self._max_body_bytes)
-        if not stream.eof:
-            raise UndecodableBodyError("the gzip body is incomplete")
+        if not body:
+            raise UndecodableBodyError("the gzip body is empty")
         return data
 
 

@@ -30,8 +30,8 @@ class PlainHttpActions:
     def report_with_wrong_credentials(self, agent: Agent) -> Exchange:
         return self.report(agent, wrong_credentials(), with_credentials=False)
 
-    def report_compressed(self, agent: Agent) -> Exchange:
-        return self._client.deliver(HttpRequest.of(agent.full_status()).compressed())
+    def report_compressed(self, agent: Agent, members: int = 1) -> Exchange:
+        return self._client.deliver(HttpRequest.of(agent.full_status()).compressed(members))
 
     def accepted_compressed_report(self, agent: Agent) -> Exchange:
         return require_accepted(self.report_compressed(agent))

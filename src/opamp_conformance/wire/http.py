@@ -47,9 +47,11 @@ class HttpRequest:
         """Make the ordinary request that delivers a message."""
         return cls(message.SerializeToString(), message)
 
-    def compressed(self) -> "HttpRequest":
-        """Return the same request with its body compressed."""
-        return self.with_body(gzip.compress(self.body), {"Content-Encoding": GZIP})
+    def compressed(self, members: int = 1) -> "HttpRequest":
+        """Return the same request with its body compressed, in a number of members (RFC 1952, section 2.2)."""
+        size = -(-len(self.body) // members)
+        parts = [self.body[start : start + size] for start in range(0, len(self.body), size)]
+        return self.with_body(b"".join(map(gzip.compress, parts)), {"Content-Encoding": GZIP})
 
     def with_body(self, body: bytes, headers: Mapping[str, str] | None = None) -> "HttpRequest":
         """Return the request with another encoding of its message, and headers that say so."""
@@ -82,20 +84,21 @@ class HttpResponse:
         """The body without its content encoding; raises ValueError if it is broken."""
         if not self.is_compressed:
             return self.body
-        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        try:
-            data = stream.decompress(self.body, MAX_RESPONSE_BYTES + 1)
-        except zlib.error as error:
-            raise ValueError(f"the response is not the gzip that its Content-Encoding says: {error}") from error
+        try:  # There may be several members (RFC 1952, section 2.2).
+            data = gzip.GzipFile(fileobj=io.BytesIO(self.body)).read(MAX_RESPONSE_BYTES + 1)
+        except EOFError as error:
+            raise ValueError("the gzip response is incomplete") from error
+        except (OSError, zlib.error) as error:
+            raise ValueError(f"Content-Encoding is gzip, but the response is not gzip: {error}") from error
         if len(data) > MAX_RESPONSE_BYTES:
-            raise ValueError(f"the response has more than {MAX_RESPONSE_BYTES} bytes once decompressed")
-        if not stream.eof:
-            raise ValueError("the gzip response is cut short")
+            raise ValueError(f"the response has more than {MAX_RESPONSE_BYTES} bytes after decompression")
+        if not self.body:
+            raise ValueError("the gzip response is empty")
         return data
 
     @property
     def is_compressed(self) -> bool:
-        return self.headers.get("content-encoding", "").lower() == GZIP
+        return self.headers.get("content-encoding", "").lower() in (GZIP, "x-gzip")
 
     def __str__(self) -> str:
         content_type = self.headers.get("content-type", "no content type")
