@@ -103,7 +103,7 @@ def test_a_gzip_response_may_have_several_members(encoding: str) -> None:
     "body", [b"", gzip.compress(b"x")[:-4], gzip.compress(b"x") + b"garbage", gzip.compress(b"x") + b"\x1f\x8b"]
 )
 def test_a_broken_gzip_body_is_an_error_for_client_and_server(body: bytes) -> None:
-    with pytest.raises(ValueError, match="gzip response"):
+    with pytest.raises(ValueError, match="gzip"):
         _ = HttpResponse(200, {"content-encoding": "gzip"}, body).data
     with InMemory() as server:
         answer = server.request(body, headers={**TYPED, "content-encoding": "x-gzip"})
