@@ -1,6 +1,7 @@
 """Profiles: known failures and unsupported requirements of a server, and entries that are out of date."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -63,9 +64,26 @@ def test_a_known_finding(cli: Cli, tmp_path: Path) -> None:
     with cli.serve() as url:
         result = cli("run", "--url", url, "--profile", file, "--transport", "http")
         assert result.returncode == 1
-        assert "any more" in result.stdout
+        assert "no longer broken" in result.stdout
         narrowed = cli("run", "--url", url, "--profile", file, "--only", "auth.401")
         assert narrowed.returncode == 0
+
+
+def test_a_known_requirement_excuses_its_scenarios_and_its_findings(cli: Cli, tmp_path: Path) -> None:
+    file = profile(tmp_path, '[[known]]\nrequirements = ["error.excludes-other-fields"]\nbecause = "so"\n')
+    with cli.serve("--deviation", "error.excludes-other-fields") as url:
+        result = cli("run", "--url", url, "--profile", file, "--transport", "http")
+    assert result.returncode == 0, result.stdout
+    assert " failed" not in result.stdout.splitlines()[-3]
+    assert re.search(r"^known .* error\.excludes-other-fields", result.stdout, re.MULTILINE)
+
+
+def test_a_known_requirement_that_only_a_scenario_shows_is_not_outdated(cli: Cli, tmp_path: Path) -> None:
+    file = profile(tmp_path, '[[known]]\nrequirements = ["sequence.server-report-full-state"]\nbecause = "so"\n')
+    with cli.serve("--deviation", "sequence.server-report-full-state") as url:
+        result = cli("run", "--url", url, "--profile", file, "--transport", "http")
+    assert result.returncode == 0, result.stdout
+    assert "remove it" not in result.stdout
 
 
 def test_unsupported_requirements_are_not_applicable(cli: Cli, tmp_path: Path) -> None:

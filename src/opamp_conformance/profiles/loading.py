@@ -83,15 +83,16 @@ def _exemption(kind: Kind, entry: Mapping[str, Any]) -> Exemption:
 def _require_match(exemption: Exemption, cases: list[Case]) -> None:
     """Raise InconclusiveError for an entry that matches nothing."""
     keys = {case.key for case in cases} | {case.scenario.key for case in cases}
-    for key in exemption.scenarios:
-        _require(key in keys, f"there is no scenario {key!r}{did_you_mean(key, keys)}")
+    for key in set(exemption.scenarios) - keys:
+        raise ValueError(f"there is no scenario {key!r}{did_you_mean(key, keys)}")
     for pattern in exemption.requirements:
         # A known failure is named by its id, not by a glob, so that the run can tell when it is gone.
         is_glob = exemption.kind is Kind.UNSUPPORTED
         found = pattern in load_ledger() or (
             is_glob and any(matches([pattern], requirement) for requirement in load_ledger())
         )
-        _require(found, f"there is no requirement {pattern!r}{did_you_mean(pattern, load_ledger())}")
+        if not found:
+            raise ValueError(f"there is no requirement {pattern!r}{did_you_mean(pattern, load_ledger())}")
     for key in exemption.scenarios:
         runs = any(exemption.covers(case) for case in cases if key in (case.key, case.scenario.key))
         _require(runs, f"{key!r} does not run over {exemption.transport}")

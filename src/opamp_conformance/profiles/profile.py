@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Exemption:
-    """An entry of a profile: about cases, or, by requirements, about every message. ``because`` is for people."""
+    """An entry of a profile: about scenarios, or about requirements wherever they show. ``because`` is for people."""
 
     kind: Kind
     scenarios: tuple[str, ...]
@@ -46,17 +46,27 @@ class Exemption:
         if self.kind is Kind.UNSUPPORTED:
             ids = [requirement.id for requirement in case.scenario.requirements]
             return not self.requirements or any(matches(self.requirements, id_) for id_ in ids)
+        return self.names(case) or any(
+            requirement.id in self.requirements for requirement in case.scenario.requirements
+        )
+
+    def names(self, case: Case) -> bool:
+        """Tell whether it has the key of a case."""
         return case.key in self.scenarios or case.scenario.key in self.scenarios
 
 
 @dataclass(frozen=True)
 class CaseExemption:
-    """What a profile says of one case: its key and transport, and why."""
+    """What a profile says of one case: its key and transport, and why.
+
+    ``has_to_fail`` means that the profile names the case itself, so that it is outdated if the case passes.
+    """
 
     key: str
     transport: str
     kind: Kind
     because: str
+    has_to_fail: bool
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,10 @@ class Profile:
         for case in cases:
             found = next((exemption for exemption in in_order if exemption.covers(case)), None)
             if found is not None:
-                yield CaseExemption(case.key, str(case.transport), found.kind, found.because)
+                yield CaseExemption(case.key, str(case.transport), found.kind, found.because, found.names(case))
 
     def known_findings(self) -> dict[str, str]:
-        """Return the requirements that messages are known to break, with the reasons."""
+        """Return the requirements that are known to be broken, with the reasons."""
         return {
             requirement: exemption.because
             for exemption in self.exemptions

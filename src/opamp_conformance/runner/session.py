@@ -54,6 +54,7 @@ class RunSession:
         self._verdicts: Counter[Verdict] = Counter()
         self._in_development: Counter[Verdict] = Counter()
         self._failed: set[str] = set()
+        self._known: set[str] = set()
         self._blocked: dict[str, list[ScenarioFinished]] = {}
         self._unwritten: list[str] = []
         self._problem = ""
@@ -136,7 +137,7 @@ class RunSession:
         }
 
     def _stale_findings(self) -> dict[str, FindingBooked]:
-        """Make a failed finding of each known one that no message shows any more."""
+        """Make a failed finding of each known requirement that neither a message nor a scenario breaks any more."""
         ledger = load_ledger()
         return {
             requirement: FindingBooked(
@@ -146,11 +147,11 @@ class RunSession:
                 Verdict.FAILED,
                 count=0,
                 expected=f"a known failure: {because}",
-                actual="no message breaks it any more: remove it from the profile",
+                actual="it is no longer broken: remove it from the profile",
                 transcript=(),
             )
             for requirement, because in self._plan.known_findings.items()
-            if requirement not in self._findings
+            if requirement not in self._findings and requirement not in self._known
         }
 
     # ---- hooks of pytest and pytest-xdist
@@ -228,6 +229,8 @@ class RunSession:
             self._in_development[event.verdict] += event.is_in_development
             if event.verdict is Verdict.FAILED:
                 self._failed.update(event.requirements)
+            if event.verdict is Verdict.KNOWN:
+                self._known.update(event.requirements)
             if event.blocked_by:
                 self._blocked.setdefault(event.blocked_by, []).append(event)
         self._emit(event)

@@ -84,7 +84,7 @@ class Worker:
         expected, actual = _sides(error)
         exemption = self._exemption(case)
         if exemption is not None and exemption.kind is Kind.KNOWN:
-            if verdict is Verdict.PASSED:
+            if verdict is Verdict.PASSED and exemption.has_to_fail:
                 verdict, expected, actual = Verdict.FAILED, f"a known failure: {exemption.because}", _STALE
             elif verdict in _FAILURES:
                 verdict = Verdict.KNOWN
