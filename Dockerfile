@@ -1,4 +1,4 @@
-# One image for `run`, `serve` and `load`. Any base with Python 3.11 or newer and venv will do; the RUNTIME, which needs no
+# One image for `run`, `serve` and `load`. Any base with Python 3.11 or newer and venv is possible; the RUNTIME, which needs no
 # shell, has to have the same Python in the same place.
 ARG BASE=python:3.13-slim
 ARG RUNTIME=${BASE}

@@ -96,7 +96,7 @@ class Site:
         for output in outputs:
             failed = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", output)
             assert failed is None, output
-        if mode == "enroll":  # Count only what is in the index.
+        if mode == "enroll":  # Count only documents in the index.
             return (self.count() - began) / seconds
         return sum(float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]) for output in outputs)  # type: ignore[index]
 
@@ -146,9 +146,9 @@ async def bulk_rate(seconds: float) -> float:
 
 
 async def latencies(urls: list[str], rate: float, seconds: float) -> list[float]:
-    """Enroll agents at a steady rate, whether or not the last is answered; returns seconds, from when each was due.
+    """Enroll agents at a steady rate, even before the last answer; return the seconds since each was due.
 
-    Over bare sockets: a client that does more would be what is measured.
+    It uses bare sockets: a larger client would be measured itself.
     """
     waits: list[float] = []
     idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []

@@ -125,7 +125,7 @@ def fleet() -> None:
 
 def sizes() -> None:
     """Measure latency and memory by the size of the fleet. Memory is what each agent adds to the process."""
-    print("| agents | latency p50, p99 | memory of the server an agent | of the load an agent |\n|---|---|---|---|")
+    print("| agents | latency p50, p99 | memory per agent: server | load generator |\n|---|---|---|---|")
     with serving() as (url, pid):
         empty_server = resident(pid)
         _results, empty_load = play("steady", url, "--agents", 1, "--interval", "1s", "-t", "5s")

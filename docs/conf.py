@@ -17,7 +17,7 @@ myst_enable_extensions = ["attrs_block"]
 myst_heading_anchors = 3
 linkcheck_anchors_ignore_for_url = [r"https://github\.com/.*"]  # drawn by scripts
 linkcheck_ignore = [r"http://127\.0\.0\.1.*", r"https://.*\.example\.com.*"]
-smartquotes = False  # would make one dash of the two that options begin with
+smartquotes = False  # it would turn the two dashes of an option into one
 
 
 def setup(app):
@@ -25,7 +25,7 @@ def setup(app):
 
 
 def examples_as_code(_app, _context, lines):
-    """Show the commands at the end of a description as such: sphinx-click makes lines of a poem of them."""
+    """Show the commands at the end of a description as such: sphinx-click would make a line block of them."""
     told = list(lines)
     first = next((number for number, line in enumerate(told) if line.startswith("| opamp-conformance")), len(told))
     code = [f"   {line.removeprefix('| ')}" for line in told[first:] if line.startswith("|")]

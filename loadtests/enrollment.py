@@ -2,7 +2,7 @@
 
 In Locust: ``locust -f loadtests/enrollment.py --host URL``.
 
-Each answer is checked, and no instance_uid may be handed out twice in the whole run. It ends when all are enrolled.
+Each answer is checked, and no instance_uid may be announced twice in the whole run. It ends when all are enrolled.
 """
 
 from opamp_conformance.load.behaviour import Behaviour

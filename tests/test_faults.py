@@ -75,10 +75,10 @@ FAULTS: dict[str, Callable[[Site], None]] = {
     "two instances are stopped and started, one by one": Site.roll,
     "Elasticsearch is killed (SIGKILL) and started again": Site.kill_elasticsearch,
     "connections to Elasticsearch are closed and refused": Site.refuse,
-    "Elasticsearch stops answering": Site.silence,
-    "answers of Elasticsearch are delayed by three seconds": Site.slow_down,
+    "connections to Elasticsearch send nothing": Site.silence,
+    "replies of Elasticsearch come three seconds late": Site.slow_down,
     "Elasticsearch is busy (429)": Site.fill_the_queue,
-    "the index is read-only": Site.block_writes,
+    "the index rejects writes": Site.block_writes,
 }
 
 

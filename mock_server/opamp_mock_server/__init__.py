@@ -1,4 +1,4 @@
-"""The reference mock server: it follows the OpAMP specification, and on request breaks one requirement of it."""
+"""The reference mock server: it follows the OpAMP specification, and breaks one requirement of it on request."""
 
 from opamp_mock_server.core.agent_state import DEFAULT_POLICY
 from opamp_mock_server.core.core import ALL_CAPABILITIES

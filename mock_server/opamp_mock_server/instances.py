@@ -1,4 +1,4 @@
-"""What several instances of the server share, as behind a load balancer. All of them run in one process."""
+"""The parts that several instances of the server share, behind a load balancer. All of them run in one process."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from opamp_mock_server.stores.store import Backend
 
 
 class Instances:
-    """What instances share. Each method is one decision, which a deviation can change."""
+    """The parts that instances share. Each method is one decision, which a deviation can change."""
 
     def backend(self, first: Backend, another: Callable[[], Backend]) -> Backend:
         """Return the backend of another instance: that of the first."""

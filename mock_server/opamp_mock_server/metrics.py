@@ -1,4 +1,4 @@
-"""What the server counts, in the format of Prometheus."""
+"""The metrics of the server, in the format of Prometheus."""
 
 from bisect import bisect_left
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Which part of the server answers a request, by its path; and ASGI as far as uvicorn needs it."""
+"""Finds the part of the server that answers a request, by its path; it has the part of ASGI that uvicorn needs."""
 
 import asyncio
 import contextlib
@@ -57,9 +57,9 @@ class InstanceRouter:
         self._lifespan = lifespan
 
     def open(self, request: Request) -> Responder:
-        """Return what will answer the request when its body has arrived.
+        """Return the responder that answers the request when its body has arrived.
 
-        Raises RequestRefusedError for a request that is refused whatever its body is.
+        Raises RequestRefusedError for a request that is refused with any body.
         """
         path = request.path
         if path == ENDPOINT_PATH:

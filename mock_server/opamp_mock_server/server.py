@@ -195,7 +195,7 @@ def _config(settings: Settings, connect_parts: ServerParts, metrics: Metrics) ->
         proxy_headers=False,
         server_header=False,
         date_header=False,
-        timeout_graceful_shutdown=settings.limits.drain_seconds,  # type: ignore[arg-type] # a fraction will do
+        timeout_graceful_shutdown=settings.limits.drain_seconds,  # type: ignore[arg-type] # a fraction is possible
         **_tls_options(settings.tls),
     )
     try:

@@ -22,7 +22,7 @@ CUSTOM_CAPABILITY = "io.github.opamp-conformance.mock/1"
 
 
 class Contract(Enum):
-    """What the server promises: only the specification, or also the enrollment contract of Fleet Server."""
+    """The promises of the server: only the specification, or also the enrollment contract of Fleet Server."""
 
     OPAMP = "opamp"
     FLEET = "fleet"
@@ -44,7 +44,7 @@ class Settings:
 
     A file of enrollment keys also has their policies, and is read again whenever it changes. Without a ``store``,
     agents are kept in memory. Further ``instances`` listen on free ports. ``capabilities`` are bits of
-    ServerCapabilities: the server neither announces nor does what is missing.
+    ServerCapabilities: the server neither announces nor supports a missing capability.
     """
 
     host: str = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""The mock server for tests of agents: what the agent sent, and what the server is to send.
+"""The mock server for tests of agents: it returns the messages of the agent, and sends those that a test demands.
 
 pytest has it as the fixtures ``opamp_server`` and ``opamp_session_server``.
 """
@@ -20,7 +20,7 @@ from opamp_mock_server.stores.memory import MemoryStore
 from opamp_proto import opamp_pb2 as pb
 
 Matcher = Callable[[pb.AgentToServer], object]
-"""Tells whether a message is the expected one."""
+"""Returns whether a message is the expected one."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Exchanged:
 
 @dataclass(frozen=True)
 class KnownAgent:
-    """What the server knows of an agent. ``status`` has the last known value of each part that it reports."""
+    """The record of an agent. ``status`` has the last known value of each part that it reports."""
 
     instance_uid: bytes
     sequence_num: int
@@ -110,7 +110,7 @@ class OpampServer:
         """Do what expect() does, in a coroutine."""
         return await asyncio.to_thread(self.expect, matching, within=within, **fields)
 
-    # ---- what agents are to get
+    # ---- offers and commands
 
     def offer_config(self, files: Mapping[str, str | bytes], agent: bytes | None = None) -> None:
         """Offer a remote configuration (files by name) to an agent, or to all enrolled agents."""

@@ -1,4 +1,4 @@
-"""The conformance suite for OpAMP: what h2spec is for HTTP/2."""
+"""The conformance suite for OpAMP. h2spec is a similar suite for HTTP/2."""
 
 from importlib.metadata import version
 

@@ -34,7 +34,7 @@ def main() -> NoReturn:
 
 
 def _flushed(code: int) -> int:
-    """Write the rest of the output, and return the exit code; a failure is reported, unless something else was."""
+    """Write the rest of the output, and return the exit code; a failure is reported, unless another error was."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

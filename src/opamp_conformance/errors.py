@@ -1,4 +1,4 @@
-"""What can go wrong in a run, and whose fault it is."""
+"""The errors of a run, by their cause."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class InconclusiveError(ConformanceError):
 
 
 class ThrottledError(InconclusiveError):
-    """The target says that it is too busy, so it cannot be judged."""
+    """The target reports that it is too busy, so it cannot be judged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import gc
 def tune_for_many_objects() -> None:
     """Exempt the objects that exist now from collection, and collect rarely.
 
-    What is kept of agents lives as long as the process and has no cycles, so each full collection is only a pause.
+    The data of agents lives as long as the process and has no cycles, so each full collection is only a pause.
     """
     gc.collect()
     gc.freeze()

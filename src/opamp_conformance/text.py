@@ -1,4 +1,4 @@
-"""Text for people: what was probably meant, and what is safe to print."""
+"""Text for people: suggestions for wrong words, and text that is safe to print."""
 
 import difflib
 from collections.abc import Iterable

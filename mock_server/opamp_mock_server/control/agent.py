@@ -38,7 +38,7 @@ class AgentControl:
         return await handler(self, instance_uid(name), body)
 
     async def show(self, instance_uid: bytes, body: bytes) -> Response:
-        """Show what is known of an agent."""
+        """Show the record of an agent."""
         record = await self._service.store.get(instance_uid)
         if record is None:
             raise RequestRefusedError(404, "this agent is not known")

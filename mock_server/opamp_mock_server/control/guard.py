@@ -7,7 +7,7 @@ from opamp_mock_server.transports.http_messages import Request, RequestRefusedEr
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a name or address means this machine, without asking the DNS."""
+    """Return whether a name or address means this machine, without asking the DNS."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:

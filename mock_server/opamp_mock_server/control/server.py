@@ -150,7 +150,7 @@ HANDLERS: Final[dict[tuple[str, str], Handler]] = {
 
 
 def _matcher(query: Query) -> Callable[[LoggedMessage], bool]:
-    """Return a function that tells whether a message matches the query: by its agent, and by the fields that it has."""
+    """Return a predicate that is true for a message that matches the query: by its agent, and by its fields."""
     agents = {instance_uid(name) for name in query.get("agent", ())}
     fields = query.get("has", ())
     unknown = [name for name in fields if name not in pb.AgentToServer.DESCRIPTOR.fields_by_name]

@@ -1,4 +1,4 @@
-"""What the server knows of an agent, and what its operator wants the agent to have."""
+"""The record of an agent, and its desired state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class AgentRecord(NamedTuple):
 
 
 class Fault(Enum):
-    """Why the server does not process the next message of an agent."""
+    """The reason why the server does not process the next message of an agent."""
 
     OVERLOADED = "overloaded"
     FAILING = "failing"
@@ -58,7 +58,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """What the operator wants an agent to have: what to offer, and what to do once.
+    """The desired state of an agent, from its operator: the offers, and the actions that are done once.
 
     ``close_connection`` is for the instance that the agent's WebSocket is open to. ``stored`` is a note of the store.
     """

@@ -30,7 +30,7 @@ class Certificates(Chapter):
         return self.authority.problem_with(csr, message.instance_uid)
 
     def asks_for_certificate(self, message: pb.AgentToServer) -> bool:
-        """Tell whether a message requests a certificate. A request without ``opamp`` requests nothing."""
+        """Return whether a message requests a certificate. A request without ``opamp`` requests nothing."""
         return (
             message.HasField("connection_settings_request")
             and self.can(pb.ServerCapabilities_AcceptsConnectionSettingsRequest)

@@ -33,5 +33,5 @@ class Chapter:
 
 
 def supports(capabilities: int, capability: "pb.AgentCapabilities") -> bool:
-    """Tell whether an agent announces a capability."""
+    """Return whether an agent announces a capability."""
     return bool(capabilities & capability)

@@ -12,7 +12,7 @@ class Commands(Chapter):
         return supports(capabilities, pb.AgentCapabilities_AcceptsRestartCommand)
 
     def is_alone(self, reply: pb.ServerToAgent) -> bool:
-        """Tell whether a message can have a command: an agent ignores everything else in such a message."""
+        """Return whether a message can have a command: an agent ignores everything else in such a message."""
         return all(field.name in ("instance_uid", "capabilities") for field, _ in reply.ListFields())
 
     def add_command(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> bool:

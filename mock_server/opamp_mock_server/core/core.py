@@ -60,7 +60,7 @@ class Core(
         policy_id: str = DEFAULT_POLICY,
         is_connected_elsewhere: bool = False,
     ) -> Outcome:
-        """Answer one message. ``known`` is the record of its agent, ``desired`` what the operator wants it to have.
+        """Answer one message. ``known`` is the record of its agent, ``desired`` is its desired state.
 
         ``policy_id`` is that of its enrollment key. ``is_connected_elsewhere`` means that another WebSocket is open for
         the same instance_uid.
@@ -136,7 +136,7 @@ class Core(
         return Outcome(self.bad_request(message.instance_uid, problem))
 
     def add_offers(self, outcome: Outcome, desired: DesiredState) -> Outcome:
-        """Add to a reply what the agent is to have, does not have yet, and can accept; an error gets no offers."""
+        """Add the parts of the desired state that the agent lacks and can accept; an error gets no offers."""
         reply = outcome.reply
         if not outcome.put or reply.HasField("error_response"):
             return outcome._replace(desired=desired)

@@ -14,7 +14,7 @@ class CustomMessages(Chapter):
             reply.custom_capabilities.capabilities.extend(self.custom_capabilities)
 
     def may_send(self, message: pb.CustomMessage, record: AgentRecord) -> bool:
-        """Tell whether both sides have announced the capability of a message."""
+        """Return whether both sides have announced the capability of a message."""
         return message.capability in record.custom_capabilities and message.capability in self.custom_capabilities
 
     def send_custom_message(

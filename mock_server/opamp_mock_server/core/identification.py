@@ -13,7 +13,7 @@ class Identification(Chapter):
     """How the server identifies agents, and gives them a new instance_uid."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
-        """Return what is malformed about the message, None if nothing is (Bad Request)."""
+        """Return why the message is malformed, None if it is well-formed (Bad Request)."""
         length = len(message.instance_uid)
         if length != INSTANCE_UID_BYTES:
             return f"instance_uid has {length} bytes instead of {INSTANCE_UID_BYTES}"
@@ -23,7 +23,7 @@ class Identification(Chapter):
         return bool(message.flags & _REQUEST_INSTANCE_UID)
 
     def must_change_instance_uid(self, message: pb.AgentToServer) -> bool:
-        """Tell whether an agent gets a new instance_uid because another WebSocket uses its own already."""
+        """Return whether an agent gets a new instance_uid because another WebSocket uses its own already."""
         return True
 
     def new_instance_uid(self, message: pb.AgentToServer) -> bytes:

@@ -52,7 +52,7 @@ class StatusReporting(Chapter):
         return reported & due == due
 
     def has_restarted(self, known: AgentRecord, message: pb.AgentToServer) -> bool:
-        """Tell whether the agent has restarted, so that it does not know what the server announced."""
+        """Return whether the agent has restarted, so that it does not know what the server announced."""
         return message.sequence_num <= known.sequence_num and message.HasField("agent_description")
 
     def record(self, known: AgentRecord | None, message: pb.AgentToServer) -> AgentRecord:

@@ -1,1 +1,1 @@
-"""Who may send messages, and how many."""
+"""Authentication, and the limits on messages."""

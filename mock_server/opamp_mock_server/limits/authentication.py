@@ -1,4 +1,4 @@
-"""Enrollment keys in the Authorization header: who may send messages, and under which policy (Authentication)."""
+"""Enrollment keys in the Authorization header: they admit clients, and choose their policies (Authentication)."""
 
 import hmac
 import logging
@@ -16,7 +16,7 @@ class KeyFileError(MockServerError):
 
 
 class Authenticator:
-    """Accepts requests that show a key, as ``ApiKey`` or ``Bearer``; without any keys, it accepts all requests.
+    """Accepts requests that have a key, as ``ApiKey`` or ``Bearer``; without any keys, it accepts all requests.
 
     ``keys`` map each key to its policy.
     """
@@ -50,7 +50,7 @@ class Authenticator:
 
 
 class FileAuthenticator(Authenticator):
-    """Accepts requests that show a key from a file, which is read again whenever it changes.
+    """Accepts requests that have a key from a file, which is read again whenever it changes.
 
     Each line has a key and, after a space, its policy if it has one. Lines that begin with # are comments. To revoke a
     key, remove its line. While the file cannot be read, no request is accepted.

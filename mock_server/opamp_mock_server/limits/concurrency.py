@@ -20,7 +20,7 @@ class Priority(Enum):
 
 
 _QUEUE_FACTOR: Final = 10
-"""How many times as many messages may wait as may use the store at once."""
+"""The number of messages that may wait, as a multiple of those that may use the store at once."""
 
 
 class ConcurrencyLimit:

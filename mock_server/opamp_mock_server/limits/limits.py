@@ -9,7 +9,7 @@ from opamp_mock_server.errors import MockServerError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much the server accepts. Rates are per second; None means no limit.
+    """The limits of the server. Rates are per second; None means no limit.
 
     ``connections`` counts all open connections. A request has ``request_seconds`` from its first byte (or the start of
     the connection) to its last byte. A connection between two requests has ``idle_seconds``. ``header_bytes`` bounds

@@ -1,1 +1,1 @@
-"""What happens to one message between the transport and the store."""
+"""The processing of one message between the transport and the store."""

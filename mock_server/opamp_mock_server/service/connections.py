@@ -49,7 +49,7 @@ class Connections:
                 del self._agents[connection]
 
     def are_any(self) -> bool:
-        """Tell whether any agent has a connection."""
+        """Return whether any agent has a connection."""
         return bool(self._of_agent)
 
     def agents_on(self, connection: Connection) -> Iterable[bytes]:

@@ -44,7 +44,7 @@ The message is None for an unsolicited reply, and for bytes that cannot be decod
 
 
 class Service:
-    """Answers the messages of every transport, and carries out the wishes of the control plane."""
+    """Answers the messages of every transport, and performs the actions of the control plane."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Service:
         await self.store.clear()
 
     async def change_desired(self, instance_uid: bytes, change: Callable[[DesiredState], DesiredState]) -> None:
-        """Change what an agent is to have. It gets that at once over a WebSocket, otherwise with its next reply.
+        """Change the desired state of an agent. It gets that at once over a WebSocket, otherwise with its next reply.
 
         Raises StoreUnavailableError.
         """
@@ -138,7 +138,7 @@ class Service:
         await self.push(instance_uid)
 
     async def push(self, instance_uid: bytes) -> None:
-        """Send an agent what it is to have, if its WebSocket is open to this instance."""
+        """Send an agent its desired state, if its WebSocket is open to this instance."""
         connection = self.connections.of(instance_uid)
         if connection is not None:
             async with connection.lock:
@@ -205,7 +205,7 @@ class Service:
         return reply.SerializeToString()
 
     async def _push(self, instance_uid: bytes, connection: Connection) -> None:
-        """Send everything that an agent is to have, as unsolicited messages."""
+        """Send the complete desired state of an agent, as unsolicited messages."""
         while (desired := await self.desired_states.get(instance_uid)) is not None:
             if desired.close_connection:
                 remaining = replace(desired, close_connection=False)

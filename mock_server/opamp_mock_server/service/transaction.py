@@ -1,4 +1,4 @@
-"""One message as a transaction: read what is known of the agent, decide, and commit what changes.
+"""One message as a transaction: read the record of the agent, decide, and commit the changes.
 
 The decision may be based on a record that only this process remembers. If another writer was faster, the commit
 fails, and the transaction starts again with the current record.
@@ -16,11 +16,11 @@ from opamp_mock_server.stores.store import Backend, ConflictError, DesiredStates
 from opamp_proto import opamp_pb2 as pb
 
 ATTEMPTS: Final = 8
-"""How often a transaction is tried before the agent is told to come back later."""
+"""How often a transaction is tried before the agent is asked to come back later."""
 
 
 class Decision(NamedTuple):
-    """What the core has decided, and the desired state that it has decided it by."""
+    """The decision of the core, and the desired state that it is based on."""
 
     outcome: Outcome
     desired: DesiredState | None
@@ -64,7 +64,7 @@ class Transaction:
         raise StoreUnavailableError("too many write the record of one agent at once")
 
     def _is_probably_new(self) -> bool:
-        """Tell whether reading can be skipped: an unknown agent with a description is usually new.
+        """Return whether reading can be skipped: an unknown agent with a description is usually new.
 
         If it is not new, the commit fails.
         """
@@ -84,7 +84,7 @@ class Transaction:
         return Decision(outcome, desired, is_enrollment)
 
     async def _is_connected_elsewhere(self, connection: Connection) -> bool:
-        """Tell whether the agent has another WebSocket open; asking a peer takes time, so the record is read again."""
+        """Return whether the agent has another WebSocket; asking a peer takes time, so the record is read again."""
         instance_uid, known = self._message.instance_uid, self._known
         other = self._connections.of(instance_uid)
         if other is not None:
@@ -96,7 +96,7 @@ class Transaction:
         return is_alive and self._known is not None and self._known.instance == known.instance
 
     def _may_commit(self, decision: Decision) -> bool:
-        """Tell whether the decision is based on a certain record, or its commit will show that it was current."""
+        """Return whether the decision is based on a certain record, or its commit will show that it was current."""
         if decision.is_enrollment and self._concurrency.limits_enrollments and not self._is_counted:
             if not self._is_certain:
                 return False  # An agent that is known after all must not be counted as an enrollment.
@@ -121,7 +121,7 @@ class Transaction:
         return True
 
     def _discard_new_records(self, outcome: Outcome) -> None:
-        """Discard the records of instance_uids that no agent will be told, because the reply will be an error."""
+        """Discard the records of instance_uids that no agent will receive, because the reply will be an error."""
         for record in outcome.put:
             if record.instance_uid != self._message.instance_uid:
                 self._store.delete_later(record.instance_uid)

@@ -1,1 +1,1 @@
-"""Where the server keeps what it knows of agents."""
+"""The stores of the records of agents."""

@@ -46,7 +46,7 @@ _HASHES: Final = ("remote_config_hash", "connection_settings_hash", "packages_ha
 
 
 class Description(NamedTuple):
-    """What an agent has reported, without secrets: as a message, as JSON without its braces, and as one word."""
+    """The report of an agent, without secrets: as a message, as JSON without its braces, and as one word."""
 
     reported: bytes
     json: str
@@ -54,7 +54,7 @@ class Description(NamedTuple):
 
 
 class StoredVersion(NamedTuple):
-    """What the store notes about a record: its version, and the parts that do not change with each message."""
+    """The notes of the store about a record: its version, and the parts that do not change with each message."""
 
     seq_no: int
     primary_term: int

@@ -1,4 +1,4 @@
-"""Removes the secrets of agents from what is stored (AgentDescription, EffectiveConfig)."""
+"""Removes the secrets of agents from stored data (AgentDescription, EffectiveConfig)."""
 
 import base64
 import functools

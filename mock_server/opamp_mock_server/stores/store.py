@@ -1,4 +1,4 @@
-"""What a store does: it keeps the records of agents and what the operator wants, for one instance or several."""
+"""The interface of a store: it keeps the records of agents and their desired states, for one instance or several."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ class ConflictError(MockServerError):
 
 
 class StoreUnavailableError(MockServerError):
-    """The store does not work now. It is not certain whether it has kept what it was given."""
+    """The store does not work now. It is not certain whether it has kept the last record."""
 
 
 class StoreRefusedError(MockServerError):
@@ -53,7 +53,7 @@ class Store(Protocol):
     def delete_later(self, instance_uid: bytes) -> None:
         """Delete a record as soon as possible, after a put() whose result is not known.
 
-        For an instance_uid that no agent was told.
+        For an instance_uid that no agent has received.
         """
 
     async def list_after(self, after: bytes, limit: int) -> tuple[Sequence[AgentRecord], int]:
@@ -67,7 +67,7 @@ class Store(Protocol):
 
 
 class DesiredStates(Protocol):
-    """What the operator wants agents to have, by instance_uid; the agents need not be enrolled yet."""
+    """The desired states of agents, by instance_uid; the agents need not be enrolled yet."""
 
     async def get(self, instance_uid: bytes) -> DesiredState | None:
         """Return the desired state of an agent, None if there is none. Raises StoreUnavailableError."""
@@ -92,7 +92,7 @@ class Peers(Protocol):
     """The name of this instance in records, empty if it has no peers."""
 
     async def is_alive(self, name: str) -> bool:
-        """Tell whether an instance works now; that may take a second."""
+        """Return whether an instance works now; that may take a second."""
 
 
 class Backend(Protocol):
@@ -106,7 +106,7 @@ class Backend(Protocol):
         """Start to work, in the loop that serves.
 
         ``on_change`` gets the instance_uid of each agent whose desired state has changed, on any instance.
-        ``has_connections`` tells whether agents have WebSockets open to this instance.
+        ``has_connections`` returns whether agents have WebSockets open to this instance.
         """
 
     async def close(self) -> None:

@@ -76,7 +76,7 @@ class RequestRefusedError(MockServerError):
         )
 
     async def answer(self, body: bytes) -> Response:
-        """Answer the request, whatever its body is."""
+        """Answer the request, with any body."""
         return self.response
 
 

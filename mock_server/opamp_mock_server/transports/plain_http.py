@@ -44,9 +44,9 @@ class HttpEndpoint:
         self._rates = rates
 
     def open(self, request: Request) -> Responder:
-        """Return what will answer the request when its body has arrived.
+        """Return the responder that answers the request when its body has arrived.
 
-        Raises RequestRefusedError for a request that is refused whatever its body is.
+        Raises RequestRefusedError for a request that is refused with any body.
         """
         headers = RequestHeaders.of(request.headers, self._authenticator)
         self.check(request, headers)

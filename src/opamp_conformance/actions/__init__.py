@@ -1,1 +1,1 @@
-"""What a Given or a When does, by what its words are about."""
+"""The actions of Given and When steps, one module for each topic."""

@@ -33,11 +33,11 @@ class Agents:
         return agent
 
     def only_reporting_status(self) -> Agent:
-        """Make an agent with no capability but the one that every agent must have."""
+        """Make an agent that has only the capability that every agent must have."""
         return Agent(self._run_id, capabilities=capability("ReportsStatus"))
 
     def reported(self) -> Agent:
-        """Make an agent that has reported its full status (the specification has no notion of enrollment)."""
+        """Make an agent that has reported its full status (the specification does not define enrollment)."""
         agent = self.unknown()
         self.report(agent)
         return agent
@@ -51,9 +51,9 @@ class Agents:
             require_accepted(self._client.send(agent.check_in()))
 
     def check_in_without_gap(self, agent: Agent) -> None:
-        """Check in where nothing is missing.
+        """Check in when nothing is missing.
 
-        A server that asks for the full state even so asks for it on any connection, so it proves nothing there.
+        If a server asks for the full state even then, it asks on any connection, so the request proves nothing.
         """
         exchange = require_accepted(self._client.send(agent.check_in()))
         if exchange.reply.flags & pb.ServerToAgentFlags_ReportFullState:

@@ -31,13 +31,13 @@ class MalformedMessages:
         return self._client.send_bytes(agent.full_status().SerializeToString()[:-1])
 
     def wrong_uid_length(self, agent: Agent, length: int, *, flags: int = 0) -> Exchange:
-        """Send a full report that is right except for the length of its instance_uid, in bytes."""
+        """Send a full report that is correct except for the length of its instance_uid, in bytes."""
         message = agent.full_status(flags=flags)
         message.instance_uid = (message.instance_uid * 2)[:length]
         return self._client.send_bytes(message.SerializeToString(), message)
 
     def broken_gzip(self, agent: Agent) -> Exchange:
-        """Send a body that is no gzip, though its Content-Encoding says so: its blocks are overwritten."""
+        """Send a body that is not gzip, although its Content-Encoding says so: its blocks are overwritten."""
         request = HttpRequest.of(agent.full_status()).compressed()
         return self._client.deliver(request.malformed(request.body[:10] + NOT_PROTOBUF))
 

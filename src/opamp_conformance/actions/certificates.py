@@ -18,7 +18,7 @@ class CertificateRequests:
         return self._send(agent, certificates.signing_request(agent.instance_uid))
 
     def ask_with_garbage(self, agent: Agent) -> Exchange:
-        """Send PEM that is no request."""
+        """Send PEM that is not a request."""
         return self._send(agent, b"-----BEGIN CERTIFICATE REQUEST-----\nnothing\n-----END CERTIFICATE REQUEST-----\n")
 
     def ask_with_forged_request(self, agent: Agent) -> Exchange:
@@ -32,7 +32,7 @@ class CertificateRequests:
         return self._client.send(message)
 
     def issued(self, agent: Agent) -> Exchange:
-        """Ask, and require a certificate; a server that leaves it to people need not issue one at once."""
+        """Ask, and require a certificate; a server need not issue one at once if people approve requests."""
         exchange = self.ask(agent)
         if not exchange.reply.connection_settings.opamp.certificate.cert:
             raise PreconditionFailedError("csr.server-responds", "the request is not answered with a certificate")

@@ -1,4 +1,4 @@
-"""What a scenario can use: the actions, each by what its words are about."""
+"""The actions that a scenario can use, by topic."""
 
 from dataclasses import dataclass
 

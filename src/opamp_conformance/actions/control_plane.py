@@ -1,4 +1,4 @@
-"""The client of the target's control plane, by which a scenario triggers offers, commands and faults.
+"""The client of the target's control plane, with which a scenario triggers offers, commands and faults.
 
 docs/control-plane.md describes the interface for implementers.
 """
@@ -21,7 +21,7 @@ from opamp_conformance.errors import InconclusiveError, NotApplicableError
 from opamp_proto import opamp_pb2 as pb
 
 _NOT_OFFERED: Final = (404, 405, 501)
-# A server may take as long to notice that a connection was opened or closed.
+# A server may take this long to notice that a connection was opened or closed.
 _SETTLED_SECONDS: Final = 1.0
 
 
@@ -49,7 +49,7 @@ class ControlPlaneClient:
     def require(self) -> None:
         """Raise NotApplicableError if no control plane was given."""
         if self._url is None:
-            raise NotApplicableError("this scenario needs a control plane that makes the server act (--control)")
+            raise NotApplicableError("this scenario needs a control plane that triggers the server (--control)")
 
     # ---- offers
 

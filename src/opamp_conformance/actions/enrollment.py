@@ -1,4 +1,4 @@
-"""Enrollment, as an outsider sees it: the server accepts agent_disconnect from an enrolled agent only."""
+"""Enrollment, as seen from outside: the server accepts agent_disconnect only from an enrolled agent."""
 
 from functools import cached_property
 
@@ -12,9 +12,9 @@ from opamp_proto import opamp_pb2 as pb
 
 
 class Enrollment:
-    """Enrolls agents, and probes who is enrolled.
+    """Enrolls agents, and probes which agents are enrolled.
 
-    The probe believes an answer only after a control has shown that the other answer occurs, too. It disconnects the
+    The probe trusts an answer only after a control has shown that the other answer occurs, too. It disconnects the
     agent, which stays enrolled; so it comes last in a scenario.
     """
 
@@ -63,7 +63,7 @@ class Enrollment:
     # ---- the probe
 
     def is_enrolled(self, agent: Agent) -> bool:
-        """Tell whether an agent is enrolled; raises PreconditionFailedError if the target does not show it."""
+        """Return whether an agent is enrolled; raises PreconditionFailedError if the target does not show it."""
         enrolled = self._is_accepted(self._client.send(agent.clone().disconnect()))
         if enrolled and self._is_accepted(self._disconnect_of_unknown):
             raise PreconditionFailedError(

@@ -1,7 +1,7 @@
 """The documents of agents in the target's Elasticsearch, for targets that let the suite read them.
 
-They are a second witness, and never the only one: what is seen on the wire comes first. A server may write in batches,
-so every look waits, with a deadline, for what it looks for.
+They are additional evidence, and never the only evidence: the messages are checked first. A server may write in
+batches, so each check waits for its document, with a deadline.
 """
 
 import time
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 Document = Mapping[str, Any]
 
 _LOOK_SECONDS: Final = 0.1
-# A failure shows as much of a document as a reader can take in.
+# A failure shows only as much of a document as a person can read.
 _MAX_SHOWN_CHARACTERS: Final = 2000
 
 
 class FleetDocuments:
-    """Reads documents. ``where`` is None if the target's cannot be read."""
+    """Reads documents. ``where`` is None if the documents of the target cannot be read."""
 
     def __init__(self, where: FleetAgents | None) -> None:
         self._where = where
@@ -74,7 +74,7 @@ class FleetDocuments:
     def wait_until_written(self, instance_uid: bytes) -> None:
         """Wait for the document of an agent that reported after everything else.
 
-        The server writes in the order in which it is told, so everything before it is written, too.
+        The server writes in the order of the messages, so everything before it is written, too.
         """
         self.wait_for(
             instance_uid, lambda document: bool(document.get("last_checkin_status")), "a document with a status"

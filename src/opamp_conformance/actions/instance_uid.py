@@ -29,7 +29,7 @@ class InstanceUidRequests:
         return self.ask_at_once([agent, *(agent.clone() for _ in range(clones))])
 
     def answered(self, agent: Agent) -> Exchange:
-        """Ask, and require an answer with a new_instance_uid, whatever its form (AgentToServerFlags)."""
+        """Ask, and require an answer with a new_instance_uid, in any form (AgentToServerFlags)."""
         exchange = self.ask(agent)
         if not exchange.new_instance_uid:
             raise PreconditionFailedError("identification.request-uid.answered", "no new_instance_uid is announced")

@@ -1,4 +1,4 @@
-"""Several instances of one server, as an agent meets them behind a load balancer."""
+"""Several instances of one server, as an agent sees them behind a load balancer."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -18,7 +18,7 @@ class PlainHttpActions:
         self._client = client
 
     def require_credentials(self) -> None:
-        """Raise NotApplicableError if no credentials were given, as then none can be left out."""
+        """Raise NotApplicableError if no credentials were given, because then none can be left out."""
         if not self._client.has_credentials:
             raise NotApplicableError("no Authorization header was given for this target, so none can be left out")
 

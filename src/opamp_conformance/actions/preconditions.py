@@ -1,4 +1,4 @@
-"""What a Given relies on: each function returns the exchange, or raises PreconditionFailedError."""
+"""The conditions that a Given relies on: each function returns the exchange, or raises PreconditionFailedError."""
 
 from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange, error_name

@@ -1,4 +1,4 @@
-"""What the server announces that it can do (ServerCapabilities, CustomCapabilities)."""
+"""The capabilities that the server announces (ServerCapabilities, CustomCapabilities)."""
 
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from opamp_proto import opamp_pb2 as pb
 
 
 class ServerCapabilities:
-    """Looks at the first reply to an agent. What the server does not announce makes a scenario not applicable."""
+    """Looks at the first reply to an agent. A capability that is not announced makes a scenario not applicable."""
 
     def __init__(self, client: Client, run_id: str) -> None:
         self._client = client
@@ -39,9 +39,7 @@ class ServerCapabilities:
         """Let the server announce its capabilities to an unknown agent; requires that it does."""
         exchange = require_accepted(self._client.send(Agent(self._run_id).full_status()))
         if not exchange.reply.capabilities:
-            raise PreconditionFailedError(
-                "capabilities.server.first-message", "the first response carries no capabilities"
-            )
+            raise PreconditionFailedError("capabilities.server.first-message", "the first response has no capabilities")
         return exchange
 
     def tell_custom(self) -> Exchange:

@@ -32,12 +32,12 @@ class WebSocketActions:
         return self._client.deliver(WebSocketMessage(HEADER, None, agent.instance_uid))
 
     def report_with_header(self, agent: Agent, header: bytes) -> Exchange:
-        """Report after a header of any form; 0 is the only right one (WebSocket Message Format)."""
+        """Report after a header of any form; only 0 is correct (WebSocket Message Format)."""
         payload = header + agent.full_status().SerializeToString()
         return self._client.deliver(WebSocketMessage(payload, None, agent.instance_uid))
 
     def send_text_and_check_in(self, agent: Agent) -> Exchange:
-        """Send a text, then a check-in as a fence: a server that ignores texts answers the check-in first."""
+        """Send a text, then a check-in as a marker: a server that ignores texts answers the check-in first."""
         text = WebSocketMessage("hello", None, agent.instance_uid)
         return self._client.deliver_in_a_row([text, WebSocketMessage.of(agent.check_in())])[0]
 
@@ -70,12 +70,12 @@ class WebSocketActions:
         return self._client.send(agent.full_status(), connection_id=agent.instance_uid + b"separate")
 
     def open_and_report(self, agent: Agent, headers: Mapping[str, str], *, with_credentials: bool = True) -> Exchange:
-        """Open a connection with these headers besides the ordinary ones, and report on it."""
+        """Open a connection with these headers in addition to the ordinary ones, and report on it."""
         message = replace(WebSocketMessage.of(agent.full_status()), headers=headers, with_credentials=with_credentials)
         return self._client.deliver(message)
 
     def ping(self, agent: Agent) -> str | None:
-        """Return why no pong came, None if it did."""
+        """Return why no pong came, None if one came."""
         return self._client.ping(agent.instance_uid)
 
     def close(self, agent: Agent) -> int | None:

@@ -1,1 +1,1 @@
-"""What a Then asserts, in one module per chapter. Each function returns, or raises a ViolationError."""
+"""The assertions of Then steps, one module for each chapter. Each function returns, or raises a ViolationError."""

@@ -34,7 +34,7 @@ def with_ca_cert(exchange: Exchange) -> None:
     """A self-signed certificate has no authority, so it needs no ca_cert."""
     certificate = _certificate(exchange)
     is_there = bool(certificate.ca_cert) or certificates.is_self_signed(certificate.cert)
-    require(is_there, "ca_cert, as an authority has signed the certificate", "no ca_cert")
+    require(is_there, "ca_cert, because an authority has signed the certificate", "no ca_cert")
 
 
 def signed_by_ca_cert(exchange: Exchange) -> None:

@@ -12,4 +12,4 @@ def sent_alone(exchange: Exchange) -> None:
 
 
 def none_sent(exchange: Exchange) -> None:
-    require(not exchange.reply.HasField("command"), "no command", "a command")
+    require(not exchange.everything.HasField("command"), "no command", "a command")

@@ -1,4 +1,4 @@
-"""What assertions of every chapter use."""
+"""The functions that assertions of every chapter use."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def offer_satisfies(requirement: str, exchange: Exchange) -> None:
 
 
 def processed(exchange: Exchange) -> pb.ServerToAgent:
-    """Return the reply to a report that was processed; requires that it is no error."""
+    """Return the reply to a report that was processed; requires that it is not an error."""
     reply = exchange.reply
     if reply.HasField("error_response"):
         raise PreconditionFailedError("response.no-error-on-success", described(exchange))
@@ -39,7 +39,7 @@ def processed(exchange: Exchange) -> pb.ServerToAgent:
 
 
 def described(exchange: Exchange) -> str:
-    """Say what came, whether or not it is a ServerToAgent."""
+    """Describe the response, whether or not it is a ServerToAgent."""
     message = exchange.message
     if message is None:
         return exchange.problem.actual if exchange.problem else "nothing"

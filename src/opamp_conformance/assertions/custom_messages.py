@@ -10,10 +10,11 @@ def arrived(exchange: Exchange, capability: str) -> None:
 
 
 def none_arrived(exchange: Exchange) -> None:
-    require(
-        not exchange.reply.HasField("custom_message"), "no custom_message", exchange.reply.custom_message.capability
-    )
+    message = exchange.everything
+    require(not message.HasField("custom_message"), "no custom_message", message.custom_message.capability)
 
 
 def no_capabilities(exchange: Exchange) -> None:
-    require(not exchange.reply.HasField("custom_capabilities"), "no custom_capabilities", "custom_capabilities again")
+    require(
+        not exchange.everything.HasField("custom_capabilities"), "no custom_capabilities", "custom_capabilities again"
+    )

@@ -1,4 +1,4 @@
-"""Who is enrolled (docs/fleet-contract.md)."""
+"""Which agents are enrolled (docs/fleet-contract.md)."""
 
 from opamp_conformance.actions.enrollment import Enrollment
 from opamp_conformance.assertions.common import require

@@ -100,7 +100,7 @@ def unchanged(documents: FleetDocuments, agent: Agent, before: Document) -> None
     after = documents.get(agent.instance_uid)
     if after != before:
         differing = sorted(name for name in {*before, *(after or ())} if (after or {}).get(name) != before.get(name))
-        raise ViolationError(Violation("the document as it was", f"other values of {', '.join(differing)}"))
+        raise ViolationError(Violation("the unchanged document", f"other values of {', '.join(differing)}"))
 
 
 def _wait_for(documents: FleetDocuments, instance_uid: bytes, expected: Mapping[str, Any]) -> Document:

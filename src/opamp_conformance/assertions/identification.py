@@ -1,4 +1,4 @@
-"""instance_uids: to whom a message is addressed, and which new ones a server announces."""
+"""instance_uids: the agent that a message is addressed to, and the new instance_uids that a server announces."""
 
 import uuid
 from collections import Counter
@@ -11,7 +11,7 @@ from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
 
 DAY: Final = 24 * 60 * 60
-"""Seconds: clocks of two machines differ by less, and zones by no more."""
+"""In seconds: the clocks of two machines differ by less, and time zones do not differ by more."""
 
 
 def echo(exchange: Exchange) -> None:

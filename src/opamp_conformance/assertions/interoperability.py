@@ -11,14 +11,15 @@ _OFFERS: Final = ("remote_config", "connection_settings", "packages_available", 
 
 
 def nothing_offered(exchange: Exchange) -> None:
-    offered = [name for name in _OFFERS if exchange.reply.HasField(name)]
+    offered = [name for name in _OFFERS if exchange.everything.HasField(name)]
     require(not offered, "no offer, command or custom message", ", ".join(offered))
 
 
 def only_announced(exchange: Exchange, announced: int) -> None:
     """Assert that the reply uses only capabilities that the server ``announced`` (a bit set)."""
     if not announced:
-        raise PreconditionFailedError("capabilities.server.first-message", "the first response carries no capabilities")
-    violation = undeclared_use(announced, processed(exchange))
+        raise PreconditionFailedError("capabilities.server.first-message", "the first response has no capabilities")
+    processed(exchange)
+    violation = undeclared_use(announced, exchange.everything)
     if violation is not None:
         raise ViolationError(violation)

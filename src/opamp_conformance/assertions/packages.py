@@ -18,7 +18,7 @@ def offered(exchange: Exchange) -> None:
 
 
 def none_offered(exchange: Exchange) -> None:
-    require(not exchange.reply.HasField("packages_available"), "no packages_available", "packages_available")
+    require(not exchange.everything.HasField("packages_available"), "no packages_available", "packages_available")
 
 
 def long_hashes(exchange: Exchange) -> None:

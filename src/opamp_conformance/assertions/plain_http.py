@@ -11,7 +11,7 @@ def status(exchange: Exchange, expected: int) -> None:
 
 
 def refused(exchange: Exchange) -> None:
-    """By HTTP or by OpAMP: the specification leaves it open."""
+    """The server may refuse by HTTP or by OpAMP: the specification leaves this open."""
     by_http = exchange.status is not None and exchange.status >= 400
     require(exchange.is_error or by_http, "a status of 400 or more, or an error_response", described(exchange))
 

@@ -19,12 +19,13 @@ def offered_text(exchange: Exchange, text: str) -> None:
 
 
 def none_offered(exchange: Exchange) -> None:
-    require(not exchange.reply.HasField("remote_config"), "no remote_config", "remote_config")
+    require(not exchange.everything.HasField("remote_config"), "no remote_config", "remote_config")
 
 
 def no_files(exchange: Exchange) -> None:
-    files = processed(exchange).remote_config.config.config_map
-    require(not files, "no configuration, as it has not changed", f"{len(files)} files again")
+    processed(exchange)
+    files = exchange.everything.remote_config.config.config_map
+    require(not files, "no configuration, because it has not changed", f"{len(files)} files again")
 
 
 def unique_file_names(exchange: Exchange) -> None:
@@ -42,7 +43,7 @@ def file_named(exchange: Exchange) -> None:
 
 def one_file(exchange: Exchange) -> None:
     count = len(exchange.reply.remote_config.config.config_map)
-    require(count == 1, "one file, as the operator offered one", f"{count} files")
+    require(count == 1, "one file, because the operator offered one", f"{count} files")
 
 
 def another_config_hash(exchange: Exchange, before: bytes) -> None:

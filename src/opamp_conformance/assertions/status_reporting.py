@@ -13,7 +13,7 @@ _TOO_LARGE_CODE: Final = 1009  # RFC 6455, section 7.4.1
 
 
 def answered(exchange: Exchange) -> None:
-    """Assert that an answer came; one that is no ServerToAgent breaks another requirement."""
+    """Assert that an answer came; one that is not a ServerToAgent breaks another requirement."""
     if exchange.problem is not None:
         if exchange.is_answered:
             raise PreconditionFailedError(exchange.broken_by_no_message, exchange.problem)
@@ -21,7 +21,7 @@ def answered(exchange: Exchange) -> None:
 
 
 def answered_unless_too_large(exchange: Exchange) -> None:
-    """By HTTP's 413, or WebSocket's 1009; v0.18.0 defines no limits, and forbids none."""
+    """The server may refuse with 413 of HTTP, or 1009 of WebSocket; v0.18.0 defines no limits, and forbids none."""
     if exchange.status != _TOO_LARGE_STATUS and exchange.close_code != _TOO_LARGE_CODE:
         answered(exchange)
 
@@ -32,7 +32,7 @@ def reachable(exchange: Exchange) -> None:
 
 
 def is_server_to_agent(exchange: Exchange) -> None:
-    """Assert that the answer is a ServerToAgent; that an answer comes at all is another requirement."""
+    """Assert that the answer is a ServerToAgent. Another requirement is that an answer comes."""
     if exchange.problem is not None:
         if not exchange.is_answered:
             raise PreconditionFailedError("response.must-respond", exchange.problem)
@@ -53,7 +53,7 @@ def understood(exchange: Exchange) -> None:
 
 def bare_acknowledgement(exchange: Exchange) -> None:
     extra = sorted(fields_beyond_acknowledgement(processed(exchange)))
-    require(not extra, "only instance_uid, as there is nothing to say", f"also {', '.join(extra)}")
+    require(not extra, "only instance_uid, because there is nothing to send", f"also {', '.join(extra)}")
 
 
 def full_state_requested(exchange: Exchange) -> None:

@@ -17,7 +17,7 @@ def not_bad_request(exchange: Exchange) -> None:
 
 def not_unavailable(exchange: Exchange) -> None:
     kind = exchange.reply.error_response.type
-    require(kind != pb.ServerErrorResponseType_Unavailable, "an answer, as the server is idle", described(exchange))
+    require(kind != pb.ServerErrorResponseType_Unavailable, "an answer: the server is idle", described(exchange))
 
 
 def unavailable(exchange: Exchange) -> None:

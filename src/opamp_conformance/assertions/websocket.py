@@ -62,7 +62,7 @@ def answers_arrived(answers: float, least: int) -> None:
 
 
 def pong(problem: str | None) -> None:
-    """``problem`` says why no pong came, None if it did."""
+    """``problem`` is the reason why no pong came, None if one came."""
     require(problem is None, "a pong", problem or "")
 
 

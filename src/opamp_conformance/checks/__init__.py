@@ -1,1 +1,1 @@
-"""What every message must satisfy in every scenario: the messages of the target, and those of the suite."""
+"""The checks of every message in every scenario: of the messages of the target, and of those of the suite."""

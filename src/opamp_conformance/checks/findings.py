@@ -1,6 +1,6 @@
-"""Which requirements the messages of the target broke in a run, seen from the checks of every message.
+"""The requirements that messages of the target broke in a run, according to the checks of every message.
 
-A finding is a verdict of its own on its requirement. It does not fail the scenario that happened to see it.
+A finding is a verdict of its own on its requirement. It does not fail the scenario that saw it.
 """
 
 from collections.abc import Iterator
@@ -37,13 +37,13 @@ class Findings:
         return iter(self._findings.values())
 
     def inspect(self, exchange: Exchange) -> None:
-        """Check one reply; what is no ServerToAgent at all is for the scenario to judge."""
+        """Check one reply; the scenario judges a response that is not a ServerToAgent."""
         if exchange.message is None:
             return
         sent = exchange.request.message
         is_encoded = isinstance(exchange.request, HttpRequest) and "Content-Encoding" in exchange.request.headers
         if exchange.message.HasField("error_response") and is_encoded:
-            sent = None  # A server that cannot decompress a message cannot know whose it is.
+            sent = None  # A server that cannot decompress a message does not know its sender.
         for requirement, check in CHECKS.items():
             self._book(requirement, check(sent, exchange.message), exchange)
         self._announced |= exchange.message.capabilities

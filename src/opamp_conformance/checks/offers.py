@@ -1,4 +1,4 @@
-"""What every offer must keep to: checks of what a server wants an agent to have, by requirement."""
+"""The checks of every offer, by requirement."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ _REVERSE_FQDN: Final = re.compile(r"[a-z][a-z0-9-]*(\.[A-Za-z0-9_-]+)+(/[^/\s]+)
 
 
 def all_settings(offer: pb.ConnectionSettingsOffers) -> Iterator[tuple[str, Settings]]:
-    """Give each of the offered settings by its name."""
+    """Yield each of the offered settings by its name."""
     for name in ("opamp", "own_metrics", "own_traces", "own_logs"):
         if offer.HasField(name):
             yield name, getattr(offer, name)
@@ -31,7 +31,7 @@ def telemetry_settings(offer: pb.ConnectionSettingsOffers) -> Iterator[tuple[str
 
 
 def _needs(field: str, bit: "pb.AgentCapabilities", offered: str) -> Check:
-    """Make the check that an agent is offered only what its capabilities say it can take."""
+    """Make the check that an agent is offered only what it can accept, according to its capabilities."""
 
     def check(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
         if sent is None or sent.capabilities & bit or not _has(reply, field):

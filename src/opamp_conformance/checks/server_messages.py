@@ -1,4 +1,4 @@
-"""What every ServerToAgent must satisfy: one check per requirement, applied to each message that arrives."""
+"""The checks of every ServerToAgent: one check for each requirement, applied to each message that arrives."""
 
 from typing import Final
 
@@ -77,7 +77,7 @@ CHECKS: Final[dict[str, Check]] = {
     "command.alone": _command_alone,
     **OFFER_CHECKS,
 }
-"""The checks by requirement. Each gets the message that was sent, None if it was no message, and the reply."""
+"""The checks by requirement. Each gets the message that was sent, None if it was not a message, and the reply."""
 
 TRUTHFUL: Final = "capabilities.server.bits-truthful"
 """The one requirement whose check needs more than one reply: the capabilities that the server has announced."""

@@ -1,4 +1,4 @@
-"""What a shell can complete: names of requirements, profiles, deviations and load scenarios."""
+"""The names that a shell can complete: requirements, profiles, deviations and load scenarios."""
 
 from collections.abc import Iterable
 

@@ -122,7 +122,7 @@ def fleet_server_target(options: FleetServerOptions, tls: Tls) -> Target:
     url = checked_url(options.fleet_server_url, "--fleet-server-url").rstrip("/")
     if "@" in urlsplit(url).netloc:
         raise InconclusiveError(
-            "the URL of a Fleet Server must not hold credentials: the suite creates an enrollment key"
+            "the URL of a Fleet Server must not have credentials: the suite creates an enrollment key"
         )
     files = {"--elasticsearch-ca": options.elasticsearch_ca, "--ca": tls.ca, "--cert": tls.cert, "--key": tls.key}
     given = {option: path for option, path in files.items() if path is not None}

@@ -32,7 +32,7 @@ limit_options = combine_options(
 """The options; their parameters have the names of Limits."""
 
 _OTHER_FILES: Final = 256
-"""How many files a server opens besides its connections, at most."""
+"""The maximum number of files that a server opens in addition to its connections."""
 
 
 def allow_connections(limits: Limits) -> None:

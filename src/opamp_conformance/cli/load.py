@@ -38,7 +38,7 @@ _SECTIONS: Final = {
     epilog="Measures for --fail-if: " + ", ".join(conditions.MEASURES) + ".",
 )
 @click.argument("scenario", metavar="SCENARIO", shell_complete=completion.load_scenarios)
-@click.option("--url", metavar="URL", required=True, help="The server's endpoint, as http://HOST:PORT/v1/opamp.")
+@click.option("--url", metavar="URL", required=True, help="The server's endpoint: http://HOST:PORT/v1/opamp.")
 @click.option(
     "--duration",
     metavar="TIME",

@@ -18,7 +18,7 @@ from opamp_conformance.results.events import Listener
 output_options = combine_options(
     click.option("--html", type=FILE, help="Write the run as one page to this file."),
     click.option("--junit", type=FILE, help="Write JUnit XML to this file."),
-    click.option("--badge", type=FILE, help="Write the verdict to this file, as shields.io reads it."),
+    click.option("--badge", type=FILE, help="Write the verdict to this file, in the format of shields.io."),
 )
 """The options of every command that writes reports."""
 
@@ -27,7 +27,7 @@ output_options = combine_options(
 def open_outputs(
     html: Path | None, junit: Path | None, badge: Path | None, **others: Path | None
 ) -> Iterator[list[Listener]]:
-    """Open the files to write before anything is sent, so that a run's outcome is never lost to a path.
+    """Open the files to write before anything is sent, so that a wrong path never loses the outcome of a run.
 
     ``others`` are files that other code writes. Raises InconclusiveError.
     """

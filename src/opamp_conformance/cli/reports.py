@@ -49,7 +49,7 @@ def diff_command(old: Path, new: Path) -> ExitCode:
     """Show the differences between two runs, or two servers.
 
     OLD and NEW are files written by --jsonl. Exit code 1 if a verdict became worse; a scenario that ran in only one of
-    them is shown, and is no regression.
+    them is shown, but is not a regression.
 
     \b
     opamp-conformance diff yesterday.jsonl today.jsonl

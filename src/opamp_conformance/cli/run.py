@@ -89,13 +89,13 @@ _SECTIONS: Final = {
     metavar="PATTERN",
     multiple=True,
     shell_complete=completion.requirements,
-    help="Glob over what to leave out.",
+    help="Glob over the ids and keys to leave out.",
 )
 @click.option("--disruptive", is_flag=True, help="Also run what could hurt a shared server; always on for the mock.")
 @click.option("--strict", is_flag=True, help="A broken SHOULD is a failure, too.")
 @click.option("--timeout", type=click.FloatRange(0.01, 3600), default=10.0, help="Seconds for each exchange.")
 @click.option(
-    "--workers", type=click.IntRange(1, 64), help="Scenarios in parallel; default: by how slow the server is."
+    "--workers", type=click.IntRange(1, 64), help="Scenarios in parallel; default: 1, or more for a slow server."
 )
 @fleet_server_options
 @output_options

@@ -97,7 +97,7 @@ _SECTIONS: Final = {
     "--durability",
     type=click.Choice(["acknowledged", "queued"]),
     default="acknowledged",
-    help="queued: answer before Elasticsearch has stored it; a killed process loses its queue.",
+    help="queued: answer before Elasticsearch has stored the agent; a killed process loses its queue.",
 )
 @click.option(
     "--breaker-failures",

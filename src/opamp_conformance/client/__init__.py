@@ -1,1 +1,1 @@
-"""The tester's agents: what they send, and the client that sends it."""
+"""The agents of the suite: their messages, and the client that sends them."""

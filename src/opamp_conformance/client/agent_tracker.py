@@ -1,4 +1,4 @@
-"""Which agents this run created on the target, so that it can disconnect them at its end."""
+"""The agents that this run created on the target. It disconnects them at its end."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class AgentTracker:
         return self._connections.get(instance_uid, instance_uid)
 
     def record(self, exchange: Exchange) -> None:
-        """Take in what one exchange changes."""
+        """Process the changes of one exchange."""
         sent, reply = exchange.request.message, exchange.message
         if reply is None:
             return
@@ -51,14 +51,14 @@ class AgentTracker:
         self._connected[instance_uid] = exchange.connection_id
 
     def has_left(self, exchange: Exchange) -> bool:
-        """Tell whether an exchange disconnected the last agent of its WebSocket."""
+        """Return whether an exchange disconnected the last agent of its WebSocket."""
         sent, reply = exchange.request.message, exchange.message
         is_disconnect = sent is not None and sent.HasField("agent_disconnect")
         is_accepted = reply is not None and not reply.HasField("error_response")
         return is_disconnect and is_accepted and exchange.connection_id not in self._connected.values()
 
     def connection_closed(self, connection_id: bytes) -> None:
-        """Take in that a WebSocket is closed, which disconnects its agents."""
+        """Note that a WebSocket is closed, which disconnects its agents."""
         self._connected = {agent: own for agent, own in self._connected.items() if own != connection_id}
 
     def forget_connections(self) -> None:

@@ -42,7 +42,7 @@ def signed_certificate() -> pb.TLSCertificate:
 
 
 def is_for(certificate: bytes, request: bytes) -> bool:
-    """Tell whether a certificate has the key of a request. Both are PEM."""
+    """Return whether a certificate has the key of a request. Both are PEM."""
     try:
         issued = x509.load_pem_x509_certificate(certificate)
     except ValueError:
@@ -51,7 +51,7 @@ def is_for(certificate: bytes, request: bytes) -> bool:
 
 
 def is_issued_by(certificate: bytes, authority: bytes) -> bool:
-    """Tell whether an authority has signed a certificate. Both are PEM."""
+    """Return whether an authority has signed a certificate. Both are PEM."""
     try:
         issued = x509.load_pem_x509_certificate(certificate)
         issued.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))

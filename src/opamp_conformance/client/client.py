@@ -22,9 +22,9 @@ from opamp_proto import opamp_pb2 as pb
 
 T = TypeVar("T")
 
-# As many as a server takes at once without noticing.
+# A server can easily process this number at once.
 _DISCONNECTS_AT_ONCE: Final = 16
-# A server that asks for a retry means it; one that asks four times in a row is too busy to be judged.
+# The client retries if the server asks for it. A server that asks four times in a row is too busy to be judged.
 _MAX_ATTEMPTS: Final = 4
 # Without a bound, a target that is gone would cost a timeout for each request that is left.
 _MAX_SILENCES: Final = 12
@@ -55,7 +55,8 @@ class Client:
         """Prepare to connect. Raises InconclusiveError for unusable certificates.
 
         ``timeout`` bounds each exchange. Over WebSocket, the client sends a message only after a pause of ``quiet``
-        seconds in what the server sends: what arrives before a request is no answer to it. Both are in seconds.
+        seconds in the messages of the server: a message that arrives before a request is not an answer to it. Both are
+        in seconds.
         """
         self.endpoint = endpoint
         self.transport = transport
@@ -158,7 +159,7 @@ class Client:
         """Count the messages that arrive on a WebSocket within some seconds, while the agent sends nothing."""
         count, end = 0, time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and self._websocket.has(connection_id):
-            count += self.run(self._take_pending(connection_id, left))
+            count += len(self.run(self._take_pending(connection_id, left)))
         return count
 
     def count_answers(
@@ -182,7 +183,7 @@ class Client:
         return count, seconds
 
     def ping(self, connection_id: bytes) -> str | None:
-        """Send a WebSocket ping; returns why no pong came, None if it did."""
+        """Send a WebSocket ping; returns why no pong came, None if one came."""
         try:
             self.run(self._websocket.ping(connection_id))
         except NoResponseError as error:
@@ -260,20 +261,22 @@ class Client:
             raise PreconditionFailedError("response.must-respond", reason)
         if isinstance(request, HttpRequest):
             return await self._timed(request, self._http.send(request))
-        await self._take_pending(request.connection_id, self._quiet)
-        return await self._send_websocket(request)
+        earlier = await self._take_pending(request.connection_id, self._quiet)
+        exchange = await self._send_websocket(request)
+        return replace(exchange, unsolicited=tuple(one.message for one in earlier if one.message is not None))
 
     async def _send_websocket(self, request: WebSocketMessage) -> Exchange:
         self._last_sent[request.connection_id] = request
         return await self._timed(request, self._websocket.send(request))
 
-    async def _take_pending(self, connection_id: bytes, quiet: float) -> int:
-        """Record what arrived without a request: it answers no later message. Return the number of messages."""
+    async def _take_pending(self, connection_id: bytes, quiet: float) -> list[Exchange]:
+        """Record and return what arrived without a request: it answers no later message."""
         received = await self._websocket.pending(connection_id, quiet)
-        for message in received:
-            request, now = self._last_sent[connection_id], time.monotonic() - self._began
-            self._record(Exchange(request, now, 0, message, is_push=True))
-        return len(received)
+        now = time.monotonic() - self._began
+        return [
+            self._record(Exchange(self._last_sent[connection_id], now, 0, message, is_push=True))
+            for message in received
+        ]
 
     async def _timed(
         self,

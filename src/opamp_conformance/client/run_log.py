@@ -1,4 +1,4 @@
-"""What the clients of one process observe together."""
+"""The observations of all clients of one process."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ class RunLog:
     agents: AgentTracker = field(default_factory=AgentTracker)
 
     def record(self, exchange: Exchange) -> None:
-        """Take in one exchange; every message of the target passes here."""
+        """Record one exchange; every message of the target passes here."""
         self.exchanges.append(exchange)
         self.agents.record(exchange)
         self.findings.inspect(exchange)

@@ -15,7 +15,7 @@ _REPOSITORY = "https://github.com/open-telemetry/opamp-spec"
 
 
 class Contract(StrEnum):
-    """Whose requirements a server promises to meet: those of the specification, or also those of Fleet Server."""
+    """The requirements that a server promises to meet: those of the specification, or also those of Fleet Server."""
 
     OPAMP = "opamp"
     FLEET = "fleet"

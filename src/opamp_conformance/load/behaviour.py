@@ -10,7 +10,7 @@ from opamp_conformance.errors import InconclusiveError
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What agents do, and how often; shares are between 0 and 1.
+    """The actions of agents, and their shares, which are between 0 and 1.
 
     ``asks`` is the share of agents that ask for an instance_uid when they enroll; the others use their own. Without
     ``polls``, an agent is done once it is enrolled, and the test ends with the last agent.

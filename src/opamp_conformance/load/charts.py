@@ -34,7 +34,7 @@ _CHARTS: Final[Sequence[tuple[str, bool, Sequence[tuple[str, Value]]]]] = (
             ("longest", lambda second: second.latency.longest or None),
         ),
     ),
-    ("Time by which messages left late", True, (("p99", lambda second: second.lateness.percentile(99)),)),
+    ("Time by which messages were late", True, (("p99", lambda second: second.lateness.percentile(99)),)),
 )
 
 

@@ -61,7 +61,7 @@ class Condition:
         return cls(text.strip(), f"{measure}_percent" if is_percent else measure, comparison, bound)
 
     def holds(self, measures: Mapping[str, float | None]) -> bool | None:
-        """Tell whether the condition holds, None if its measure is missing."""
+        """Return whether the condition holds, None if its measure is missing."""
         value = measures[self.measure]
         if value is None and self.measure == "enrolled_in":
             value = float("inf")  # The whole fleet was never enrolled.

@@ -1,4 +1,4 @@
-"""The connections of a fleet, on gevent's sockets: the minimum that carries a message and its answer.
+"""The connections of a fleet, on gevent's sockets: the minimum for a message and its answer.
 
 Locust's own client takes five times as long as the rest of a message (docs/performance.md). httptools parses HTTP, and
 websockets parses WebSocket, as elsewhere in the kit.
@@ -38,7 +38,7 @@ class ConnectionBrokenError(ConformanceError):
 
 
 class Answer(NamedTuple):
-    """What came back. ``status`` is an HTTP status, also that of a refused WebSocket; None for a WebSocket message."""
+    """The response. ``status`` is an HTTP status, also that of a refused WebSocket; None for a WebSocket message."""
 
     status: int | None
     headers: list[tuple[bytes, bytes]]
@@ -133,7 +133,7 @@ class HttpConnection:
         try:
             return self._exchange(request)
         except _ClosedBeforeResponseError as closed:
-            # A server may close an idle connection, which is no failure; to close a new connection is one.
+            # If a server closes an idle connection, that is not a failure. If it closes a new connection, that is one.
             if not is_kept:
                 raise ConnectionBrokenError(str(closed)) from closed
         try:
@@ -344,5 +344,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, httptools.HttpParserError):
-        return "the response is no HTTP"
+        return "the response is not HTTP"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

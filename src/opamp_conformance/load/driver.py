@@ -31,7 +31,7 @@ _RETURN_AFTER: Final = 0.1
 
 
 class LoadContext:
-    """What the drivers of a process share: the fleet, its messages, their destination, and the counts."""
+    """The state that the drivers of a process share: the fleet, its messages, their destination, and the counts."""
 
     def __init__(
         self,
@@ -275,7 +275,7 @@ class AgentDriver:
             agent.connection = WebSocketConnection(self._context.destination)
         elif agent.watcher is not None:
             agent.watcher.stop()
-            self._receive_unsolicited(agent)  # A message from before its turn is no answer to what it sends now.
+            self._receive_unsolicited(agent)  # A message from before its turn is not an answer to its next message.
         return agent.connection if agent.connection is not None else self._websocket_of(agent)
 
     def _watch(self, agent: FleetAgent) -> None:
@@ -292,7 +292,7 @@ class AgentDriver:
         self._fleet.wake(agent)
 
     def _attend(self, agent: FleetAgent) -> None:
-        """Handle what the server sent to an agent out of turn."""
+        """Handle the messages that the server sent to an agent out of turn."""
         if not agent.is_busy:
             self._receive_unsolicited(agent)
             self._watch(agent)

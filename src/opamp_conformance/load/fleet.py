@@ -93,8 +93,8 @@ def compose(agent: FleetAgent, rest: bytes) -> bytes:
 class Fleet:
     """The part of a fleet that one process drives: each ``of``-th agent of ``agents``, beginning with the ``index``-th.
 
-    ``ramp`` and ``interval`` are in seconds. Its time begins with start(), as it takes a while to create. ``clock``
-    returns the time in seconds.
+    ``ramp`` and ``interval`` are in seconds. Its time begins with start(), because it takes a while to create.
+    ``clock`` returns the time in seconds.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class Fleet:
         waiting = {id(entry[2]) for entry in self._schedule}
         self._schedule.clear()
         for agent in self.agents:
-            is_silent = agent.is_enrolled and not agent.is_busy  # The server may have told it to send no heartbeats.
+            is_silent = agent.is_enrolled and not agent.is_busy  # The server may have asked it not to send heartbeats.
             if id(agent) in waiting or is_silent:
                 self.schedule(agent, now if agent.is_enrolled else agent.due)
         return sum(agent.owes_report for agent in self.agents)

@@ -78,7 +78,7 @@ class LoadSession:
             self._share = None
             runner.register_message(_SHARE, self._take_share)
             runner.send_message(_READY)
-            # The listeners of the end are called in reverse order: this one before the worker signs off.
+            # The listeners of the end are called in reverse order: this one before the worker ends.
             events.quitting.add_listener(lambda **_: self._send_last_report(runner))
             return
         if isinstance(runner, MasterRunner):
@@ -188,7 +188,7 @@ class LoadSession:
             worker.send_message("stats", data)
 
     def _await_workers(self, master: MasterRunner) -> None:
-        """Wait until the workers have signed off, which each does after its last report.
+        """Wait until the workers have ended; each worker ends after its last report.
 
         Locust waits for half a second only, and it stops listening if a worker was terminated before the master.
         """
@@ -241,13 +241,13 @@ class LoadSession:
                 return
 
     def _has_no_server(self, seconds: float) -> bool:
-        """Tell whether there is no OpAMP server: messages failed, and none was answered."""
+        """Return whether there is no OpAMP server: messages failed, and none was answered."""
         return seconds > _SECONDS_WITHOUT_REPLY and not self._counts.answered and bool(self._counts.failures)
 
     def _end(self) -> None:
         given: Any = self._environment.parsed_options
         if given.csv_prefix:
-            gevent.sleep(CSV_STATS_INTERVAL_SEC + _POLL_SECONDS)  # Locust writes its files only so often.
+            gevent.sleep(CSV_STATS_INTERVAL_SEC + _POLL_SECONDS)  # Locust writes its files only at intervals.
         if given.headless:
             self._runner.quit()
         else:

@@ -12,7 +12,7 @@ from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.locust_session import LoadSession
 
 _TURNS: int = 100
-"""How many turns make one task of Locust: only between tasks does it look whether the user has to stop."""
+"""How many turns make one task of Locust: it looks only between tasks whether the user has to stop."""
 _MAX_PAUSE_SECONDS = 0.1
 
 

@@ -22,7 +22,7 @@ PERMISSION: Final = "OPAMP_I_MAY_LOAD_THIS_HOST"
 """The environment variable that stands for ``--i-may-load-this-host``."""
 
 MODEST_RATE: Final = 20.0
-"""Messages per second that need no permission: a server barely notices them."""
+"""Messages per second that need no permission, because they have hardly any effect on a server."""
 
 
 OPTIONS: Final = (
@@ -41,7 +41,13 @@ OPTIONS: Final = (
     Option("--seed", "Repeat the same actions of the same agents.", None, "TEXT"),
     *ACCESS_OPTIONS,
     Option(
-        "--fail-if", "A condition that fails the test, as 'p99>500ms'; repeatable.", None, "CONDITION", (), True, False
+        "--fail-if",
+        "A condition that fails the test, such as 'p99>500ms'; repeatable.",
+        None,
+        "CONDITION",
+        (),
+        True,
+        False,
     ),
     Option("--summary-json", "Write the results to this file.", None, "FILE", (), False, False),
     Option("--summary-html", "Write the results as a page with charts.", None, "FILE", (), False, False),
@@ -134,7 +140,7 @@ class LoadOptions:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a name or an address is this machine; an unknown name is not."""
+    """Return whether a name or an address is this machine; an unknown name is not."""
     try:
         addresses = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):

@@ -1,4 +1,4 @@
-"""What a reply means for the agent that gets it, and which requirements it breaks, by the checks of the suite."""
+"""The meaning of a reply for its agent, and the requirements that it breaks according to the checks of the suite."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ ENROLLMENT: Final[Mapping[Contract, Mapping[str, Callable[[Exchange], None]]]] =
 
 
 class MessageStatus(Enum):
-    """What became of a message."""
+    """The result of a message."""
 
     ANSWERED = "answered"
     THROTTLED = "throttled"
@@ -53,9 +53,10 @@ class MessageStatus(Enum):
 
 @dataclass
 class ReplyOutcome:
-    """What a reply means. ``reason`` is why the message failed; ``violations`` are requirements with a sample as text.
+    """The meaning of a reply. ``reason`` is why the message failed.
 
-    ``interval`` is the heartbeat interval that the server sets, in seconds; 0 means no heartbeats.
+    ``violations`` are requirements, each with a sample as text. ``interval`` is the heartbeat interval that the server
+    sets, in seconds; 0 means no heartbeats.
     """
 
     status: MessageStatus = MessageStatus.ANSWERED
@@ -72,7 +73,7 @@ ACKNOWLEDGED: Final = ReplyOutcome()
 
 
 class ReplyInterpreter:
-    """Interprets replies. It describes ``samples`` violations of each requirement, as a description takes time."""
+    """Interprets replies. It describes ``samples`` violations of each requirement, because a description takes time."""
 
     def __init__(self, contract: Contract, headers: Mapping[str, str], samples: int = 1) -> None:
         self._contract = contract
@@ -159,7 +160,7 @@ class ReplyInterpreter:
             except ViolationError as error:
                 self._add(outcome, requirement, exchange, error.violation)
             except (PreconditionFailedError, ValueError):
-                pass  # The check of the length reports what is no UUID.
+                pass  # The check of the length reports an instance_uid that is not a UUID.
             if not outcome.new_instance_uid:
                 break
 
@@ -194,7 +195,7 @@ def is_fresh_uuid(announced: bytes, uid: bytes, now: float) -> bool:
 
 
 def _is_acknowledgement(body: bytes, uid: bytes) -> bool:
-    """Tell whether a ServerToAgent has only the right instance_uid: its tag, its length and its bytes."""
+    """Return whether a ServerToAgent has only the right instance_uid: its tag, its length and its bytes."""
     return len(body) == _ACKNOWLEDGEMENT_BYTES and body[:2] == b"\n\x10" and body[2:] == uid
 
 

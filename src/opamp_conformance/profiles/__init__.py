@@ -1,1 +1,1 @@
-"""What is known of a server beforehand: parts that it does not support, and known failures with their reasons."""
+"""Known properties of a server: parts that it does not support, and known failures with their reasons."""

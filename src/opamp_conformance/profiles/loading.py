@@ -26,7 +26,7 @@ def names() -> list[str]:
 def load_profile(name: str) -> Profile:
     """Read a built-in profile, or one in a file.
 
-    Raises InconclusiveError, also for an entry that matches nothing: otherwise nobody would notice that it is stale.
+    Raises InconclusiveError, also for an entry that matches nothing: otherwise an outdated entry would stay unnoticed.
     """
     path = _BUILT_IN / f"{name}.toml" if name in names() else Path(name)
     try:
@@ -86,7 +86,7 @@ def _require_match(exemption: Exemption, cases: list[Case]) -> None:
     for key in set(exemption.scenarios) - keys:
         raise ValueError(f"there is no scenario {key!r}{did_you_mean(key, keys)}")
     for pattern in exemption.requirements:
-        # A known failure is named by its id, not by a glob, so that the run can tell when it is gone.
+        # A known failure is named by its id, not by a glob, so that the run can report when it no longer occurs.
         is_glob = exemption.kind is Kind.UNSUPPORTED
         found = pattern in load_ledger() or (
             is_glob and any(matches([pattern], requirement) for requirement in load_ledger())

@@ -1,4 +1,4 @@
-"""What a profile says: which cases a server does not support, and which failures of it are known.
+"""The contents of a profile: the cases that a server does not support, and its known failures.
 
 A profile keeps a run useful on a server with known failures: a new failure fails the run, and so does a known failure
 that no longer occurs. docs/profiles.md explains how to write one.
@@ -21,7 +21,7 @@ from opamp_conformance.wire.transport import Transport
 
 
 class Kind(StrEnum):
-    """What an entry of a profile says of a case."""
+    """The meaning of an entry of a profile for a case."""
 
     UNSUPPORTED = "unsupported"
     """The case is not applicable, and does not run."""
@@ -51,13 +51,13 @@ class Exemption:
         )
 
     def names(self, case: Case) -> bool:
-        """Tell whether it has the key of a case."""
+        """Return whether it has the key of a case."""
         return case.key in self.scenarios or case.scenario.key in self.scenarios
 
 
 @dataclass(frozen=True)
 class CaseExemption:
-    """What a profile says of one case: its key and transport, and why.
+    """The part of a profile about one case: its key, its transport, and the reason.
 
     ``has_to_fail`` means that the profile names the case itself, so that it is outdated if the case passes.
     """
@@ -71,7 +71,7 @@ class CaseExemption:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a profile says, of all versions or of one; ``contracts`` is None if it chooses none."""
+    """The contents of a profile, for all versions or for one; ``contracts`` is None if it chooses none."""
 
     name: str
     """As the user gave it."""
@@ -80,13 +80,13 @@ class Profile:
     exemptions: tuple[Exemption, ...]
 
     def at(self, version: str | None) -> "Profile":
-        """Return what it says of one version of the server, by default the newest; raises InconclusiveError."""
+        """Return the contents for one version of the server, by default the newest; raises InconclusiveError."""
         at = self.newest if version is None else release(version)
         valid = (exemption for exemption in self.exemptions if exemption.versions.contains(at, prereleases=True))
         return replace(self, exemptions=tuple(valid))
 
     def exempt(self, cases: Iterable[Case]) -> Iterator[CaseExemption]:
-        """Return what it says of cases. A case that is unsupported cannot fail, so that comes first."""
+        """Return the entries about cases. A case that is unsupported cannot fail, so that comes first."""
         in_order = sorted(self.exemptions, key=lambda exemption: exemption.kind is not Kind.UNSUPPORTED)
         for case in cases:
             found = next((exemption for exemption in in_order if exemption.covers(case)), None)
@@ -115,5 +115,5 @@ def release(text: str) -> Version:
 
 
 def matches(patterns: Sequence[str], requirement: str) -> bool:
-    """Tell whether a requirement matches one of the globs."""
+    """Return whether a requirement matches one of the globs."""
     return any(fnmatchcase(requirement, pattern) for pattern in patterns)

@@ -21,7 +21,7 @@ _RANKS: Final = {
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """What is compared: a scenario over a transport, or a requirement that every message is checked for."""
+    """The subject of a comparison: a scenario over a transport, or a requirement that every message is checked for."""
 
     chapter: str
     key: str
@@ -47,7 +47,7 @@ class Change:
 
     @property
     def is_regression(self) -> bool:
-        """Whether it was better before. A scenario that ran in only one of the runs is no regression."""
+        """Whether it was better before. A scenario that ran in only one of the runs is not a regression."""
         before, after = self.before, self.after
         return before is not None and after is not None and _RANKS[after] > _RANKS[before]
 
@@ -67,7 +67,7 @@ def changes(before: RunRecord, after: RunRecord) -> list[Change]:
 
 
 def _verdict(key: Key, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
-    """Return a verdict, None if the scenario did not run. Without a finding, every message was right."""
+    """Return a verdict, None if the scenario did not run. Without a finding, every message was correct."""
     return verdicts.get(key, Verdict.PASSED if key.chapter == EVERY_MESSAGE else None)
 
 

@@ -1,4 +1,4 @@
-"""JUnit XML, as CI servers read it: one suite per chapter and transport, one case per scenario.
+"""JUnit XML for CI servers: one suite per chapter and transport, one case per scenario.
 
 The name of a case is its key, which is stable; its title is a property.
 """

@@ -59,7 +59,7 @@ class RunRecord:
 
     @property
     def verdict(self) -> str:
-        """Sum the run up in a word or two."""
+        """Return the verdict of the run, in one or two words."""
         return SUMMARIES[self.finished.exit_code]
 
 
@@ -78,7 +78,7 @@ def read_events(path: Path) -> list[Event]:
     except OSError as error:
         raise InconclusiveError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InconclusiveError(f"{path} is no file of events: it is not UTF-8") from error
+        raise InconclusiveError(f"{path} is not a file of events: it is not UTF-8") from error
     return list(_events(path, lines))
 
 
@@ -93,7 +93,7 @@ def run_record_of(events: Sequence[Event], path: Path) -> RunRecord:
         return RunRecord.of(events)
     except ValueError as error:
         raise InconclusiveError(
-            f"{path} does not hold one whole run: the run was killed, or the file is a mixture"
+            f"{path} does not contain one whole run: the run was killed, or the file is a mixture"
         ) from error
 
 
@@ -102,7 +102,7 @@ def read_whole(path: Path) -> RunRecord:
     record = read_run_record(path)
     if not record.is_whole:
         ran, planned = len(record.scenarios), record.started.scenarios
-        raise InconclusiveError(f"{path} holds a run that was interrupted: {ran} of {planned} scenarios ran")
+        raise InconclusiveError(f"{path} contains a run that was interrupted: {ran} of {planned} scenarios ran")
     return record
 
 

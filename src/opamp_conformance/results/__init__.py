@@ -1,1 +1,1 @@
-"""What a run says: verdicts, the stream of events, and exchanges as people read them."""
+"""The results of a run: verdicts, the stream of events, and exchanges in a form for people."""

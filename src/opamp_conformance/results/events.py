@@ -106,7 +106,7 @@ class FindingBooked:
 
     @property
     def because(self) -> str:
-        """What is broken, in a sentence."""
+        """The violation, in one sentence."""
         return _because(self.expected, self.actual)
 
 

@@ -1,4 +1,4 @@
-"""Exchanges as people read them: decoded messages and bytes, without secrets."""
+"""Exchanges in a form for people: decoded messages and bytes, without secrets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final

@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     WARNED = "warned"
     """A SHOULD is broken."""
     KNOWN = "known"
-    """It fails, as the target's profile says."""
+    """It fails, and the target's profile lists this failure."""
     NOT_APPLICABLE = "not applicable"
     """The scenario does not concern this target."""
     ERROR = "error"
@@ -57,7 +57,7 @@ def of_violation(is_binding: bool, *, strict: bool) -> Verdict:
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> ExitCode:
-    """Sum up a run. A run without any verdict says nothing."""
+    """Sum up a run. A run without any verdict says nothing about the target."""
     seen = set(verdicts)
     if not seen or Verdict.ERROR in seen:
         return ExitCode.COULD_NOT_TELL

@@ -1,4 +1,4 @@
-"""What passes between a run and the pytest sessions that carry it out: the plan in; events and a summary out.
+"""The data between a run and its pytest sessions: the plan goes in; events and a summary come out.
 
 Without workers, all of it stays in one process. With workers of pytest-xdist, it travels as JSON.
 """
@@ -25,7 +25,7 @@ _summary = pytest.StashKey["WorkerSummary"]()
 
 @dataclass(frozen=True)
 class WorkerSummary:
-    """What one process says at its end: its findings, and the agents that it created."""
+    """The summary of one process at its end: its findings, and the agents that it created."""
 
     findings: tuple[FindingBooked, ...]
     cleanup: CleanupReport
@@ -54,7 +54,7 @@ def send_plan(node: Any, plan: RunPlan) -> None:
 
 
 def received_plan(config: pytest.Config) -> RunPlan | None:
-    """Return the plan that this process got as a worker, None if it is none."""
+    """Return the plan that this process got as a worker, None if it is not a worker."""
     text = getattr(config, "workerinput", {}).get(_PLAN)
     return None if text is None else RunPlan.from_json(text)
 
@@ -63,7 +63,7 @@ def received_plan(config: pytest.Config) -> RunPlan | None:
 
 
 def tell(config: pytest.Config, report: pytest.TestReport, event: ScenarioFinished) -> None:
-    """Tell the run of an event: directly, or by the report that a worker sends."""
+    """Send an event to the run: directly, or by the report that a worker sends."""
     listener = config.stash.get(_listener, None)
     if listener is not None:
         listener(event)

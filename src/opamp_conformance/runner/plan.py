@@ -1,4 +1,4 @@
-"""What one process has to know to take part in a run."""
+"""The information that one process needs to take part in a run."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from opamp_conformance.wire.transport import Transport
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a process has to know to take part in a run; a worker gets it as JSON.
+    """The information that a process needs to take part in a run; a worker gets it as JSON.
 
     ``arguments`` are the options of ``run`` that choose the target again, ``contracts`` those it is graded by without
     other options. ``cases`` are keys and transports, None for all. ``exemptions`` are what the target's profile says of

@@ -20,22 +20,22 @@ from opamp_conformance.wire.transport import Transport
 # A proxy that is just starting may refuse the first requests.
 _ATTEMPTS: Final = 3
 _PAUSE_SECONDS: Final = 0.3
-# A failure that takes longer is no glitch, and would take as long again.
+# A failure that takes longer is not temporary, and would take as long again.
 _QUICK_SECONDS: Final = 1.0
-# HTTP says by these that a path, a method or a protocol is not supported.
+# These statuses of HTTP mean that a path, a method or a protocol is not supported.
 _NOT_SERVED: Final = (404, 405, 426, 501)
 _NO_ACCESS: Final = (401, 403)
 # How long the first reply over WebSocket is watched for more messages.
 _WATCH_SECONDS: Final = 0.12
 _QUIET_SECONDS: Final = 0.05
-# A server that answers quickly is not waited for as long as one that answers slowly.
+# The run waits less for a server that answers quickly than for one that answers slowly.
 _PATIENCE: Final = 20
 _LEAST_PATIENCE_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """What the first exchanges show: the transports that the target serves, and how it answers.
+    """The results of the first exchanges: the transports that the target serves, and how it answers.
 
     ``seconds`` is the time of the faster transport. ``patience`` is how long the run waits for a reply. ``quiet`` is
     the pause that the client needs before each message over WebSocket, 0 unless the server sends unsolicited messages.
@@ -52,8 +52,8 @@ class Preflight:
 def explore(endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timeout: float) -> Preflight:
     """Report as a new agent over each transport. Raises InconclusiveError if no reply is a ServerToAgent.
 
-    One transport that works is enough. A transport is not served only if the server says so; a failure of the server
-    is a matter for the scenarios.
+    One transport that works is enough. A transport counts as not served only if the server reports that; the
+    scenarios judge a failure of the server.
     """
     log = RunLog()
     firsts = {transport: _first_exchange(endpoint, transport, run_id, timeout, log) for transport in asked}
@@ -74,7 +74,7 @@ def explore(endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timeout
 
 
 class _First(NamedTuple):
-    """The first exchange over a transport; ``is_followed`` tells of unsolicited messages after the reply."""
+    """The first exchange over a transport; ``is_followed`` reports unsolicited messages after the reply."""
 
     exchange: Exchange
     is_followed: bool = False
@@ -85,7 +85,7 @@ def _is_working(exchange: Exchange) -> bool:
 
 
 def _is_absent(exchange: Exchange) -> bool:
-    """Tell whether the server says that it does not serve a transport: by a status, or by refusing the upgrade."""
+    """Return whether the server reports that it does not serve a transport: by a status, or by refusing the upgrade."""
     status = exchange.response.status if isinstance(exchange.response, HttpResponse) else None
     if status is None or status in _NO_ACCESS or _is_working(exchange):
         return False

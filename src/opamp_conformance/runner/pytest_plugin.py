@@ -82,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _register_markers(config: pytest.Config) -> None:
     """Register every tag of the features as a marker."""
-    config.addinivalue_line("markers", "opamp_scenario(entry): the entry of the catalogue that a test stands for")
+    config.addinivalue_line("markers", "opamp_scenario(entry): the entry of the catalogue that a test runs")
     for level in Level:
         config.addinivalue_line("markers", f"{level}: scenarios of this level")
     for contract in Contract:
@@ -106,7 +106,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the scenarios that were not asked for."""
+    """Leave out the scenarios that were not selected."""
     cases = [case_of(item) for item in items]
     if not any(cases):
         return
@@ -155,7 +155,7 @@ def opamp_worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
 
 @pytest.fixture
 def context(opamp_worker: Worker, transport: Transport, request: pytest.FixtureRequest) -> Iterator[ScenarioContext]:
-    """What a scenario can use on the target, over its transport."""
+    """The actions that a scenario can use on the target, over its transport."""
     case = case_of(request.node)
     if case is not None:
         opamp_worker.require_applicable(case)
@@ -279,7 +279,7 @@ def _target(config: pytest.Config) -> Target:
 
 
 def _summarize(worker: Worker) -> tuple[bool, list[str]]:
-    """Tell whether findings fail the session, and return the lines for its end."""
+    """Return whether findings fail the session, and the lines for its end."""
     findings, cleanup = worker.findings(), worker.log.agents.report()
     lines = [
         f"{finding.verdict}: {finding.requirement}, in {finding.count} messages: {finding.because} ({finding.link})"

@@ -45,7 +45,7 @@ def grade(
     version: str | None = None,
     listeners: Sequence[Listener] = (),
 ) -> ExitCode:
-    """Grade a target by the selected scenarios; raises InconclusiveError if that cannot even begin.
+    """Grade a target by the selected scenarios; raises InconclusiveError if that cannot begin.
 
     ``timeout`` bounds each exchange, in seconds; the run waits less for a target that answers quickly. ``workers`` is a
     number of processes; by default, it depends on how slow the target's first answers are. ``version`` is that of the
@@ -80,8 +80,8 @@ def grade(
             in_parallel = ["-p", "xdist.plugin", "-n", str(workers), "--max-worker-restart", "0"]
             try:
                 pytest.main([*arguments, *(in_parallel if workers > 1 else [])], plugins=[session])
-            except KeyboardInterrupt:  # Where pytest does not expect one: before its scenarios, and after them.
-                signals.ignore()  # A second one must not keep the run from its end.
+            except KeyboardInterrupt:  # Outside the scenarios, where pytest does not handle it.
+                signals.ignore()  # A second one must not prevent the end of the run.
                 session.interrupt()
         with signals.ignored():
             return session.finish()

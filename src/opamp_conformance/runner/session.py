@@ -39,7 +39,7 @@ _CLEANUP_SECONDS: Final = 20.0
 
 
 class RunSession:
-    """Counts verdicts and collects findings. It is a plugin of the pytest session that carries the run out."""
+    """Counts verdicts and collects findings. It is a plugin of the pytest session of the run."""
 
     def __init__(
         self, plan: RunPlan, listeners: Sequence[Listener], cleanup: CleanupReport, profile: str, *, is_whole: bool
@@ -96,7 +96,7 @@ class RunSession:
         for finding in self._findings.values():
             self._verdicts[finding.verdict] += 1
             self._emit(finding)
-        # An incomplete run says nothing about the target, whatever it has found so far.
+        # An incomplete run says nothing about the target, even if it has found failures.
         code = ExitCode.COULD_NOT_TELL if self._problem else exit_code(self._verdicts)
         self._emit(
             RunFinished(
@@ -169,7 +169,7 @@ class RunSession:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         channel.send_plan(node, self._plan)
-        # xdist does not tell the process ids of its workers.
+        # xdist does not report the process ids of its workers.
         asked = node.gateway.remote_exec("import os; channel.send(os.getpid())")
         self._pids.append(asked.receive())
         asked.waitclose()

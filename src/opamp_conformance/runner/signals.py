@@ -1,6 +1,6 @@
 """SIGINT and SIGTERM: each interrupts the work in progress, and none is lost.
 
-A CI that gives up sends SIGTERM. Then a run disconnects its agents, as it does after Ctrl-C.
+A CI server that cancels a job sends SIGTERM. Then a run disconnects its agents, as it does after Ctrl-C.
 """
 
 import signal
@@ -31,7 +31,7 @@ def raise_if_interrupted() -> None:
 
 
 def defer() -> None:
-    """From now on, only note signals: ``is_pending`` tells of them, and its callers end their work themselves."""
+    """From now on, only note signals: ``is_pending`` reports them, and its callers end their work themselves."""
     for number in _SIGNALS:
         signal.signal(number, _note)
     if _CAN_BLOCK:
@@ -39,7 +39,7 @@ def defer() -> None:
 
 
 def is_pending() -> bool:
-    """Tell whether a signal was noted."""
+    """Return whether a signal was noted."""
     return _is_pending
 
 

@@ -1,4 +1,4 @@
-"""One process of a run: what its scenarios share, and the verdicts on them."""
+"""One process of a run: the state that its scenarios share, and the verdicts on them."""
 
 import shlex
 from collections.abc import Iterator, Sequence

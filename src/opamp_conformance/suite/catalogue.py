@@ -28,7 +28,7 @@ _OTHER_TAGS: Final = {
 _NOT_IN_KEYS: Final = re.compile(r"[^A-Za-z0-9]+")
 
 REACHABILITY: Final = ("transport.server-accepts-http", "transport.server-accepts-ws")
-"""The requirements that a server breaks by not serving a transport; then nothing else is asked of it there."""
+"""The requirements that a server breaks by not serving a transport; then nothing else is checked over it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Scenario:
 
     @property
     def is_about_reachability(self) -> bool:
-        """Whether it asks if the server serves a transport at all."""
+        """Whether it checks that the server serves a transport at all."""
         return any(requirement.id in REACHABILITY for requirement in self.requirements)
 
     def case(self, values: Mapping[str, str], transport: Transport) -> "Case":
@@ -148,7 +148,7 @@ def read_features(folder: Path, ledger: Ledger) -> Catalogue:
 
 @dataclass(frozen=True)
 class Tags:
-    """The tags of a scenario, taken apart. ``requirements`` are ids by tag: a tag may add a slug to an id."""
+    """The parsed tags of a scenario. ``requirements`` are ids by tag: a tag may add a slug to an id."""
 
     everything: frozenset[str]
     levels: frozenset[str]
@@ -192,7 +192,7 @@ def _problems(template: ScenarioTemplate, tags: Tags, ledger: Ledger) -> list[st
         if ledger[requirement].level not in tags.levels:
             problems.append(f"{title!r}: {requirement} is of level {ledger[requirement].level}")
     if not any(step.type == "then" for step in template.steps):
-        problems.append(f"{title!r}: asserts nothing, as it has no Then")
+        problems.append(f"{title!r}: asserts nothing, because it has no Then")
     return problems
 
 

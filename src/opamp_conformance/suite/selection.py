@@ -1,4 +1,4 @@
-"""Which scenarios a run consists of."""
+"""The selection of scenarios for a run."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

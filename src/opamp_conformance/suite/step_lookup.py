@@ -1,7 +1,7 @@
 """Looks up the definition of each step once, not for each scenario that uses it.
 
 pytest-bdd searches every fixture of the session for every step of every scenario, which takes a third of a
-run's time. All scenarios of the suite have the same definitions, so the first result stays right. Scenarios
+run's time. All scenarios of the suite have the same definitions, so the first result stays valid. Scenarios
 of other people in the same session are not affected.
 """
 

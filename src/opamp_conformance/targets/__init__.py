@@ -50,7 +50,7 @@ class Endpoint:
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """What must not be shown: headers, and the credentials for Elasticsearch."""
+        """The values that must not be shown: headers, and the credentials for Elasticsearch."""
         behind = {} if self.fleet_agents is None else self.fleet_agents.access.secrets
         return {**behind, **self.headers}
 

@@ -38,7 +38,7 @@ class ElasticsearchAccess:
         return {name: secret for name, secret in found.items() if secret}
 
     def client(self, *, timeout: float = 10) -> "Elasticsearch":
-        """Return a client. It says that it is a product of Elastic, because only those may use the indices of Fleet.
+        """Return a client. It identifies itself as a product of Elastic: only those may use the indices of Fleet.
 
         Raises InconclusiveError for an invalid URL.
         """

@@ -60,7 +60,7 @@ class Access:
     def of(cls, given: Mapping[str, Any]) -> "Access":
         """Read the values of ACCESS_OPTIONS by their parameters; raises InconclusiveError.
 
-        No message repeats a header's value, as it may be a secret.
+        No message repeats a header's value, because it may be a secret.
         """
         headers = merged(parse_headers(given["header"] or ()), headers_from_environment(given["header_env"] or ()))
         files = (Path(given[name]) if given[name] else None for name in ("ca", "cert", "key"))

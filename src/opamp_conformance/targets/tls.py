@@ -14,7 +14,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca)
     except (OSError, ssl.SSLError) as error:
-        raise InconclusiveError(f"cannot use {tls.ca} as certificate authority: it is no readable PEM file") from error
+        raise InconclusiveError(f"cannot use {tls.ca} as certificate authority: not a readable PEM file") from error
     if tls.cert is not None:
         try:
             context.load_cert_chain(tls.cert, tls.key, password=_no_password)

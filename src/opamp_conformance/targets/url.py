@@ -52,7 +52,7 @@ def _with_path(url: str, default_path: str) -> str:
     checked_url(url, f"{url!r}", f"http://HOST:PORT{default_path}, or https://…")
     parts = urlsplit(url)
     if parts.username or parts.password:
-        raise InconclusiveError("a URL must not hold credentials: give them with --header-env 'Authorization=VARIABLE'")
+        raise InconclusiveError("a URL must not have credentials: give them with --header-env 'Authorization=VARIABLE'")
     return parts.geturl() if parts.path else parts._replace(path=default_path).geturl()
 
 

@@ -1,1 +1,1 @@
-"""How messages travel: over plain HTTP or WebSocket, and the exchange of a request and its response."""
+"""The transports of messages, plain HTTP and WebSocket, and the exchange of a request and its response."""

@@ -21,8 +21,9 @@ _ACKNOWLEDGEMENT: Final = ("instance_uid", "capabilities", "flags")
 class Exchange:
     """A request, and either the response or ``failure``, which says why none came. Times are in seconds of the run.
 
-    An unsolicited message is recorded with the last request of its agent, and ``is_push`` set. ``close_code`` is that
-    of a Close frame that came instead of an answer.
+    An unsolicited message is recorded with the last request of its agent, and ``is_push`` set. ``unsolicited`` are the
+    messages that arrived since the exchange before. ``close_code`` is that of a Close frame that came instead of an
+    answer.
     """
 
     request: HttpRequest | WebSocketMessage
@@ -31,6 +32,7 @@ class Exchange:
     response: HttpResponse | ReceivedMessage | None = None
     failure: str | None = None
     is_push: bool = False
+    unsolicited: tuple[pb.ServerToAgent, ...] = ()
     close_code: int | None = None
 
     @property
@@ -40,7 +42,7 @@ class Exchange:
 
     @property
     def problem(self) -> Violation | None:
-        """What came instead of a ServerToAgent, None if one came."""
+        """The description of a response that is not a ServerToAgent, None if one came."""
         return self._decoded[1]
 
     @cached_property
@@ -65,7 +67,7 @@ class Exchange:
 
     @property
     def is_acknowledgement(self) -> bool:
-        """Whether the reply says nothing but that the message arrived."""
+        """Whether the reply only acknowledges the message."""
         return self.message is not None and not fields_beyond_acknowledgement(self.message)
 
     @property
@@ -75,7 +77,7 @@ class Exchange:
 
     @property
     def is_refused_opening(self) -> bool:
-        """Whether an HTTP response came instead of a WebSocket, whatever is in it."""
+        """Whether an HTTP response came instead of a WebSocket, with any content."""
         return isinstance(self.request, WebSocketMessage) and isinstance(self.response, HttpResponse)
 
     @property
@@ -89,7 +91,7 @@ class Exchange:
 
     @property
     def is_silent(self) -> bool:
-        """Whether an answer came that is empty, and no refusal."""
+        """Whether an answer came that is empty and is not a refusal."""
         return self.response is not None and not self.is_answered and (self.status or 200) < 400
 
     @property
@@ -99,6 +101,14 @@ class Exchange:
         if message is None:
             raise PreconditionFailedError(self.broken_by_no_message, problem or "no reply")
         return message
+
+    @property
+    def everything(self) -> pb.ServerToAgent:
+        """The fields of the reply, and of the unsolicited messages before it; raises PreconditionFailedError."""
+        merged = pb.ServerToAgent()
+        for message in (*self.unsolicited, self.reply):
+            merged.MergeFrom(message)
+        return merged
 
     @property
     def broken_by_no_message(self) -> str:
@@ -143,7 +153,7 @@ class Exchange:
 
     @property
     def instance_uid(self) -> bytes:
-        """The instance_uid of the sender, empty if the request was no message."""
+        """The instance_uid of the sender, empty if the request was not a message."""
         return self.request.message.instance_uid if self.request.message else b""
 
 

@@ -1,6 +1,6 @@
 """The plain HTTP transport, on the library aiohttp: one deadline per request, bounded bodies, no redirects.
 
-Nothing is added to what is sent.
+The transport adds nothing to a message.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class HttpRequest:
         return HttpRequest(self.body, self.message, self.method, kept, with_credentials)
 
     def malformed(self, body: bytes, headers: Mapping[str, str] | None = None) -> "HttpRequest":
-        """Return a request whose body is no message at all."""
+        """Return a request whose body is not a message."""
         return HttpRequest(body, None, self.method, {**self.headers, **(headers or {})}, self.with_credentials)
 
 
@@ -180,7 +180,7 @@ def _note_kept_connections() -> aiohttp.TraceConfig:
 
 
 def _readable(value: str) -> str:
-    """Write bytes that are no text as escapes: a header may hold any."""
+    """Write bytes that are not text as escapes: a header may contain any bytes."""
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -195,14 +195,14 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-def _explain(error: Exception) -> str:  # noqa: PLR0911 - one line a kind of failure
+def _explain(error: Exception) -> str:  # noqa: PLR0911 - one line for each kind of failure
     match error:
         case aiohttp.ClientConnectorDNSError():
             return f"the host name {error.host} is not known"
         case aiohttp.ClientConnectorCertificateError():
             return f"the server's certificate is not trusted: {error.certificate_error} (--ca names an authority)"
         case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
-            return f"TLS failed: {error} (a plain port is spoken to with http://)"
+            return f"TLS failed: {error} (use http:// for a port without TLS)"
         case aiohttp.ClientConnectorError():
             return f"cannot connect: {error.os_error.strerror or error.os_error}"
         case aiohttp.ServerDisconnectedError():
@@ -210,7 +210,7 @@ def _explain(error: Exception) -> str:  # noqa: PLR0911 - one line a kind of fai
         case aiohttp.ClientPayloadError():
             return "the server closed the connection in the middle of the body"
         case aiohttp.ClientResponseError():
-            return f"not HTTP: {str(error.message).splitlines()[0]} (a TLS port is spoken to with https://)"
+            return f"not HTTP: {str(error.message).splitlines()[0]} (use https:// for a TLS port)"
         case aiohttp.InvalidURL():
             return f"not a URL: {error.url}"
         case _:

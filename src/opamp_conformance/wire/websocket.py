@@ -1,6 +1,6 @@
 """The WebSocket transport, on the library websockets: one connection per agent, one deadline per answer.
 
-Nothing is added to what is sent.
+The transport adds nothing to a message.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from opamp_conformance.wire.http import MAX_RESPONSE_BYTES, HttpResponse
 from opamp_conformance.wire.transport import NoResponseError, without_credentials
 from opamp_proto import opamp_pb2 as pb
 
-# Of a server that sends messages all the time, a few are enough.
+# If a server sends messages all the time, a few of them are enough.
 _MAX_PENDING: Final = 3
 
 HEADER: Final = b"\0"
@@ -37,8 +37,8 @@ class WebSocketMessage:
     """One WebSocket message to the server: bytes, several bytes as fragments, or a text.
 
     ``message`` is what it encodes, None if it encodes none on purpose. ``connection_id`` names its connection. The
-    first message opens the connection, with ``headers`` besides the ordinary ones; without credentials, the target's
-    Authorization header is left out.
+    first message opens the connection, with ``headers`` in addition to the ordinary ones; without credentials, the
+    target's Authorization header is left out.
     """
 
     payload: bytes | tuple[bytes, ...] | str
@@ -134,7 +134,7 @@ class WebSocketTransport:
         except (OSError, WebSocketException) as error:
             raise self._lost(message.connection_id, error) from error
         except TimeoutError:
-            raise NoResponseError(f"the server takes no message within {self._timeout:g} seconds") from None
+            raise NoResponseError(f"the server accepts no message within {self._timeout:g} seconds") from None
         return None
 
     async def pending(self, connection_id: bytes, seconds: float) -> list[ReceivedMessage]:

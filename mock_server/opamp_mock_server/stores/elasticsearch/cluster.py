@@ -77,7 +77,7 @@ async def delete_all(client: elasticsearch.AsyncElasticsearch, index: str) -> No
 
 
 def _exists(client: elasticsearch.Elasticsearch, index: str) -> bool:
-    """Tell whether an index exists; this needs only the privilege to read it."""
+    """Return whether an index exists; this needs only the privilege to read it."""
     try:
         client.get(index=index, id="-", source=False)
     except elasticsearch.NotFoundError as error:

@@ -67,7 +67,7 @@ class ElasticsearchDesiredStates:
             raise unavailable(error) from error
 
     async def watch(self, on_change: Callable[[bytes], Awaitable[None]]) -> None:
-        """Report forever whose desired state has changed: the changes of an index have increasing numbers."""
+        """Report continuously which desired states have changed: the changes of an index have increasing numbers."""
         last = await self._newest()
         while True:
             await asyncio.sleep(_WATCH_SECONDS)

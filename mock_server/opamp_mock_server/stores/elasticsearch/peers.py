@@ -35,7 +35,7 @@ class ElasticsearchPeers:
                     await self._client.index(index=self._index, id=self.name, document={"at": timestamp()})
 
     async def is_alive(self, name: str) -> bool:
-        """Tell whether an instance renews its document now; an instance that has ended or hangs does not."""
+        """Return whether an instance renews its document now; an instance that has ended or hangs does not."""
         end = time.monotonic() + _PATIENCE_SECONDS
         first = await self._beats(name)
         while time.monotonic() < end:

@@ -10,7 +10,7 @@ BREAKER_FAILURES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ElasticsearchSettings:
-    """An Elasticsearch that keeps the agents. The URL may hold a user and a password.
+    """An Elasticsearch that keeps the agents. The URL may have a user and a password.
 
     The URL, ``api_key`` and ``service_token`` are secrets. The default index is not the one of Fleet Server: in a
     distribution of Elasticsearch, only Fleet Server may use that. If ``is_queued``, the server acknowledges a message
@@ -28,7 +28,7 @@ class ElasticsearchSettings:
 
     @property
     def desired_state_index(self) -> str:
-        """The index of what the operator wants."""
+        """The index of desired states."""
         return f"{self.index}-desired-state"
 
     @property

@@ -1,6 +1,6 @@
-"""Elasticsearch and Fleet Server in containers on a network of their own, gone when the run is.
+"""Elasticsearch and Fleet Server in containers on a network of their own. They are removed at the end of the run.
 
-A reaper container removes what a killed run leaves behind; where its image cannot be had, the next start does.
+A reaper container removes the containers of a killed run. If its image is not available, the next start removes them.
 """
 
 import os
@@ -222,7 +222,7 @@ def status(url: str, tls: Tls = Tls(), enrollment_key: str | None = None) -> dic
 
 
 def is_healthy(url: str, tls: Tls = Tls()) -> bool:
-    """Tell whether a Fleet Server is healthy."""
+    """Return whether a Fleet Server is healthy."""
     try:
         return status(url, tls).get("status") == "HEALTHY"
     except (requests.exceptions.RequestException, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What a Fleet Server needs in Elasticsearch before agents can enroll: a token, an enrollment key, and a policy."""
+"""The objects in Elasticsearch that a Fleet Server needs for enrollments: a token, an enrollment key, and a policy."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ KEYS: Final = ".fleet-enrollment-api-keys"
 POLICIES: Final = ".fleet-policies"
 
 _ERRORS: Final = (elasticsearch.ApiError, elastic_transport.TransportError)
-# As Fleet makes them: a key that may do nothing but be known.
+# As Fleet makes them: a key without any privileges.
 _ROLE: Final = {
     "fleet-apikey-enroll": {
         "cluster": [],
@@ -30,9 +30,9 @@ _ROLE: Final = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was made: ``fleet`` is Elasticsearch as Fleet Server sees it, ``api_key`` the enrollment key's secret part.
+    """The objects that were made: ``fleet`` is Elasticsearch for Fleet Server, and agents use ``enrollment_key``.
 
-    ``enrollment_key`` is what agents show. All but the policy's id are secrets.
+    ``api_key`` is the secret part of the enrollment key. All fields are secrets, except the id of the policy.
     """
 
     fleet: ElasticsearchAccess
@@ -43,11 +43,11 @@ class Prepared:
 
 @contextmanager
 def prepared(admin: ElasticsearchAccess, run: str, *, keep: bool = False) -> Iterator[Prepared]:
-    """Prepare an Elasticsearch for a run, and remove at its end what was made, unless it is to be kept.
+    """Prepare an Elasticsearch for a run, and at its end remove everything that was made, unless ``keep``.
 
     Raises InconclusiveError.
 
-    Fleet's indices are written as Fleet Server: a distribution lets nobody else do that.
+    Fleet's indices are written as Fleet Server: in a distribution, only Fleet Server may do that.
     """
     name = f"opamp-conformance-{run}"
     with admin.client() as elastic:
