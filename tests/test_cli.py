@@ -24,9 +24,14 @@ def test_the_mock_server_conforms(cli: Cli) -> None:
     assert result.returncode == 0
     assert result.stderr == ""
     assert len(re.findall("^passed ", result.stdout, re.MULTILINE)) == result.stdout.count("passed  ")
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = without_numbers((Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"))
     for line in result.stdout.splitlines()[-3:]:
-        assert line.partition(" in ")[0] in readme
+        assert without_numbers(line) in readme
+
+
+def without_numbers(text: str) -> str:
+    """Replace the numbers, which change with each new requirement and with each run."""
+    return re.sub(r"\d+(\.\d+)?", "N", text)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +196,8 @@ def plain_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[s
 
 def test_the_suite_under_plain_pytest(cli: Cli, tmp_path: Path) -> None:
     suite = ("--pyargs", "opamp_conformance", "-q", "-rs")
-    assert "451 passed" in plain_pytest(tmp_path, *suite).stdout
+    without_documents = [case for case in load_catalogue().cases() if case.scenario.chapter != "fleet_documents"]
+    assert f"{len(without_documents)} passed" in plain_pytest(tmp_path, *suite).stdout
     with cli.serve(
         "--deviation", "error.excludes-other-fields", "--deviation", "response.ack-only-instance-uid"
     ) as url:

@@ -33,8 +33,8 @@ def documented(heading: str) -> set[tuple[str, str, str]]:
     return {(name, transport, verdict) for name, over, verdict in rows[1:] for transport in over.split(", ")}
 
 
-def graded(url: str, heading: str) -> tuple[ExitCode, int]:
-    """Grade a server and compare the result with its table; return the exit code and the number of passed scenarios."""
+def graded(url: str, heading: str) -> ExitCode:
+    """Grade a server and compare the result with its table; return the exit code."""
     record = RunRecord()
     selection = Selection([Contract.OPAMP], disruptive=False)
     code = grade_target(UrlTarget(url), selection, timeout=1, workers=1, listeners=[record])
@@ -47,18 +47,18 @@ def graded(url: str, heading: str) -> tuple[ExitCode, int]:
         event for event in record.scenarios if event.verdict is not Verdict.PASSED and event not in not_applicable
     ]
     assert {(event.key, event.transport, str(event.verdict)) for event in in_table} == documented(heading)
-    assert f"\n{len(not_applicable)} more verdicts are" in section(heading)
     assert record.findings == []
-    return code, len(record.ended(Verdict.PASSED))
+    assert record.ended(Verdict.PASSED)
+    return code
 
 
 @pytest.mark.node
 def test_elastic_mockopampserver() -> None:
     with serving(["node", node_programs() / "server.js"]) as url:
-        assert graded(url, "@elastic/mockopampserver 0.5.0") == (ExitCode.CONFORMANT, 47)
+        assert graded(url, "@elastic/mockopampserver 0.5.0") is ExitCode.CONFORMANT
 
 
 @pytest.mark.go
 def test_opamp_go_server_package() -> None:
     with serving([go_programs() / "server"]) as url:
-        assert graded(url, "opamp-go 0.23.0, server package") == (ExitCode.NOT_CONFORMANT, 84)
+        assert graded(url, "opamp-go 0.23.0, server package") is ExitCode.NOT_CONFORMANT

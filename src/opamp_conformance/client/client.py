@@ -70,6 +70,7 @@ class Client:
         self._silences = 0
         self._quiet = quiet
         self._last_sent: dict[bytes, WebSocketMessage] = {}
+        self._last_message_sent: set[bytes] = set()
 
     def __enter__(self) -> "Client":
         self.run(self._connect())
@@ -129,14 +130,10 @@ class Client:
         return self.deliver(WebSocketMessage(HEADER + data, message, message.instance_uid if message else b""))
 
     def deliver(self, request: HttpRequest | WebSocketMessage) -> Exchange:
-        """Deliver any request, until the server is not too busy for it; raises ThrottledError.
-
-        agent_disconnect is the last message of a WebSocket (AgentDisconnect), so the connection is closed after it.
-        """
+        """Deliver any request, until the server is not too busy for it; raises ThrottledError."""
         exchange = self._record(self.run(self._exchange(request)))
-        connection_id = exchange.connection_id
-        if connection_id is not None and self.log.agents.has_left(exchange) and self._websocket.has(connection_id):
-            self.run(self._websocket.close(connection_id))
+        if exchange.connection_id is not None and self.log.agents.has_left(exchange):
+            self._last_message_sent.add(exchange.connection_id)
         return exchange
 
     def deliver_at_once(self, requests: Sequence[HttpRequest | WebSocketMessage]) -> list[Exchange]:
@@ -261,6 +258,10 @@ class Client:
             raise PreconditionFailedError("response.must-respond", reason)
         if isinstance(request, HttpRequest):
             return await self._timed(request, self._http.send(request))
+        if request.connection_id in self._last_message_sent:
+            # agent_disconnect is the last message on a connection (AgentDisconnect): what follows needs a new one.
+            self._last_message_sent.discard(request.connection_id)
+            await self._websocket.close(request.connection_id)
         earlier = await self._take_pending(request.connection_id, self._quiet)
         exchange = await self._send_websocket(request)
         return replace(exchange, unsolicited=tuple(one.message for one in earlier if one.message is not None))
@@ -339,6 +340,7 @@ class Client:
     async def _close_websockets(self) -> None:
         await asyncio.gather(*(self._close_politely(each) for each in self._websocket.connection_ids()))
         self._last_sent.clear()
+        self._last_message_sent.clear()
         self.log.agents.forget_connections()
 
     async def _close_politely(self, connection_id: bytes) -> None:

@@ -53,7 +53,7 @@ class RunSession:
         self._findings: dict[str, FindingBooked] = {}
         self._verdicts: Counter[Verdict] = Counter()
         self._in_development: Counter[Verdict] = Counter()
-        self._failed: set[str] = set()
+        self._failed = False
         self._known: set[str] = set()
         self._blocked: dict[str, list[ScenarioFinished]] = {}
         self._unwritten: list[str] = []
@@ -92,7 +92,8 @@ class RunSession:
             self._problem = f"only {ran} of {planned} scenarios were completed"
         if self._is_whole and not self._problem:
             self._findings |= self._stale_findings()
-        self._findings = self._causes_of_blocking() | self._findings
+        if not self._failed:  # A run that is not conformant has to say what the target breaks.
+            self._findings = self._causes_of_blocking() | self._findings
         for finding in self._findings.values():
             self._verdicts[finding.verdict] += 1
             self._emit(finding)
@@ -119,7 +120,7 @@ class RunSession:
         self._problem = self._problem or "interrupted"
 
     def _causes_of_blocking(self) -> dict[str, FindingBooked]:
-        """Make a failed finding of each requirement that blocked scenarios, unless a scenario of its own failed."""
+        """Make a failed finding of each requirement that blocked scenarios."""
         ledger = load_ledger()
         return {
             requirement: FindingBooked(
@@ -133,7 +134,6 @@ class RunSession:
                 transcript=blocked[0].transcript,
             )
             for requirement, blocked in self._blocked.items()
-            if requirement not in self._failed
         }
 
     def _stale_findings(self) -> dict[str, FindingBooked]:
@@ -227,8 +227,7 @@ class RunSession:
         if isinstance(event, ScenarioFinished):
             self._verdicts[event.verdict] += 1
             self._in_development[event.verdict] += event.is_in_development
-            if event.verdict is Verdict.FAILED:
-                self._failed.update(event.requirements)
+            self._failed |= event.verdict is Verdict.FAILED
             if event.verdict is Verdict.KNOWN:
                 self._known.update(event.requirements)
             if event.blocked_by:
