@@ -20,7 +20,9 @@ from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_mock_server import DEVIATIONS, DeviationError, MockServer, Settings
 from opamp_mock_server.control import agent as agent_control
 from opamp_mock_server.control import server as server_control
+from opamp_mock_server.instances import Instances
 from opamp_mock_server.service.message_log import MessageLog
+from opamp_mock_server.stores.fleet_documents import FleetDocuments
 from opamp_proto import opamp_pb2 as pb
 from support.control_plane import ControlError, ask, send, status_of
 
@@ -265,7 +267,10 @@ def test_every_deviation_can_be_activated_while_agents_are_connected(
                     websocket.recv(timeout=0.5)
 
             send_report()
-            with suppress(DeviationError):
+            if issubclass(deviation.change, (Instances, FleetDocuments)):
+                with pytest.raises(DeviationError):
+                    server.deviate([deviation])
+            else:
                 server.deviate([deviation])
             send_report()
         with suppress(OSError, HTTPException):

@@ -48,7 +48,8 @@ def is_refused(url: str, key: str) -> bool:
     try:
         send(url, key, Agent("run").full_status())
     except urllib.error.HTTPError as error:
-        return error.code == 401
+        assert error.code == 401
+        return True
     return False
 
 

@@ -22,15 +22,21 @@ def main() -> NoReturn:
         code = run_command_line()
         signals.ignore()
     except KeyboardInterrupt:
-        signals.ignore()
-        _print_error("interrupted")
-        # Not sys.exit: CPython may have noted the interrupt during an import, and would then end by the signal.
-        os._exit(_flushed(code))
+        _end_interrupted(code)
     except OSError as error:
         _print_error(f"cannot write the output: {error.strerror or error}")
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps one that comes while a class is made.
+            _end_interrupted(code)
         _print_error(f"a defect of the suite: {type(error).__name__}: {error}")
     sys.exit(_flushed(code))
+
+
+def _end_interrupted(code: int) -> NoReturn:
+    signals.ignore()
+    _print_error("interrupted")
+    # Not sys.exit: CPython may have noted the interrupt during an import, and would then end by the signal.
+    os._exit(_flushed(code))
 
 
 def _flushed(code: int) -> int:
