@@ -15,7 +15,7 @@ import pytest
 from opamp_mock_server import Delays, MockServer, Settings
 from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.command_line import Cli, interruptible, one_line
-from support.control_plane import metric
+from support.http_requests import metric
 
 # ---- options, variables and files
 

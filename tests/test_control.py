@@ -24,7 +24,7 @@ from opamp_mock_server.instances import Instances
 from opamp_mock_server.service.message_log import MessageLog
 from opamp_mock_server.stores.fleet_documents import FleetDocuments
 from opamp_proto import opamp_pb2 as pb
-from support.control_plane import ControlError, ask, send, status_of
+from support.http_requests import ControlError, ask, send, status_of
 
 KEY = "c2VjcmV0LWtleQ"
 UNKNOWN = "00" * 16
@@ -109,7 +109,7 @@ def test_status_codes(method: str, path: str, body: bytes, status: int) -> None:
 def test_agents_are_listed_in_pages(server: MockServer) -> None:
     fleet = sorted((Agent("control") for _ in range(3)), key=lambda agent: agent.instance_uid)
     for agent in reversed(fleet):
-        send(server, agent.full_status())
+        send(server.url, agent.full_status())
     uids = [agent.instance_uid.hex() for agent in fleet]
     first = ask(server, "GET", "/agents?limit=2")
     assert [agent["instance_uid"] for agent in first["agents"]] == uids[:2]
@@ -121,8 +121,8 @@ def test_agents_are_listed_in_pages(server: MockServer) -> None:
 
 def test_messages_are_listed_with_their_replies(server: MockServer) -> None:
     agent = Agent("control")
-    send(server, agent.full_status(flags=REQUEST_INSTANCE_UID))
-    send(server, b"\xff")
+    send(server.url, agent.full_status(flags=REQUEST_INSTANCE_UID))
+    send(server.url, b"\xff")
     listed = ask(server, "GET", "/messages")
     assert (listed["oldest"], listed["newest"]) == (1, 2)
     first, second = listed["messages"]
@@ -142,7 +142,7 @@ def test_a_response_has_a_maximum_size(server: MockServer) -> None:
     for _ in range(3):
         message = agent.full_status()
         message.effective_config.config_map.config_map[""].body = b"x" * 700_000
-        send(server, message)
+        send(server.url, message)
     first = ask(server, "GET", "/messages")["messages"]
     assert [kept["number"] for kept in first] == [1]
     assert [kept["number"] for kept in ask(server, "GET", "/messages?after=1")["messages"]] == [2]
@@ -160,7 +160,7 @@ def test_the_number_of_waiting_requests_is_limited(server: MockServer, monkeypat
                 continue
             status = status_of(server, "GET", "/messages")
         assert status == 503
-        send(server, Agent("control").full_status())
+        send(server.url, Agent("control").full_status())
         assert [len(one.result()["messages"]) for one in waiting] == [1, 1]
     assert ask(server, "GET", "/messages?after=1")["messages"] == []
 
@@ -168,8 +168,8 @@ def test_the_number_of_waiting_requests_is_limited(server: MockServer, monkeypat
 def test_messages_are_filtered_by_agent_and_by_fields(server: MockServer) -> None:
     one, other = Agent("control"), Agent("control")
     for agent in (one, other):
-        send(server, agent.full_status())
-        send(server, agent.check_in())
+        send(server.url, agent.full_status())
+        send(server.url, agent.check_in())
     uid = one.instance_uid.hex()
     assert [kept["number"] for kept in ask(server, "GET", f"/messages?agent={uid}")["messages"]] == [1, 2]
     assert [kept["number"] for kept in ask(server, "GET", "/messages?has=health")["messages"]] == [1, 3]
@@ -182,7 +182,7 @@ def test_a_request_waits_for_a_message(server: MockServer) -> None:
     assert ask(server, "GET", "/messages?within=0.3")["messages"] == []
     assert time.monotonic() - began >= 0.3
     agent = Agent("control")
-    timer = threading.Timer(0.3, lambda: send(server, agent.full_status()))
+    timer = threading.Timer(0.3, lambda: send(server.url, agent.full_status()))
     timer.start()
     [kept] = ask(server, "GET", "/messages?within=9&has=health")["messages"]
     assert kept["instance_uid"] == agent.instance_uid.hex()
@@ -231,7 +231,7 @@ def test_the_message_log_has_a_maximum_size() -> None:
 
 def echoes(server: MockServer) -> bool:
     agent = Agent("control")
-    return send(server, agent.full_status(flags=REQUEST_INSTANCE_UID)).instance_uid == agent.instance_uid
+    return send(server.url, agent.full_status(flags=REQUEST_INSTANCE_UID)).instance_uid == agent.instance_uid
 
 
 def test_deviations_are_activated_and_reset() -> None:
@@ -244,11 +244,11 @@ def test_deviations_are_activated_and_reset() -> None:
         ask(server, "PUT", "/deviations", {"active": ["fleet.request-uid.echo"]})
         assert ask(server, "GET", "/deviations")["active"] == ["fleet.request-uid.echo"]
         assert not echoes(server)
-        assert send(server, Agent("control").full_status()).capabilities & 0x80 == 0
+        assert send(server.url, Agent("control").full_status()).capabilities & 0x80 == 0
         ask(server, "POST", "/reset")
         assert ask(server, "GET", "/deviations")["active"] == [initial.id]
         assert echoes(server)
-        assert send(server, Agent("control").full_status()).capabilities & 0x80
+        assert send(server.url, Agent("control").full_status()).capabilities & 0x80
         ask(server, "PUT", "/deviations", {"active": []})
         assert ask(server, "GET", "/deviations")["active"] == []
 
@@ -274,7 +274,7 @@ def test_every_deviation_can_be_activated_while_agents_are_connected(
                 server.deviate([deviation])
             send_report()
         with suppress(OSError, HTTPException):
-            send(server, agent.check_in())
+            send(server.url, agent.check_in())
         server.deviate([])
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []
     assert echoes(server)
@@ -330,12 +330,12 @@ def test_connections_are_dropped_from_python(server: MockServer) -> None:
 
 def test_reset_restores_the_initial_state(server: MockServer) -> None:
     agent = Agent("control", capabilities=0xFFFF)
-    send(server, agent.full_status())
+    send(server.url, agent.full_status())
     ask(server, "POST", f"/agents/{agent.instance_uid.hex()}/commands", {})
     ask(server, "POST", "/reset")
     assert ask(server, "GET", "/agents") == {"agents": [], "total": 0}
     assert ask(server, "GET", "/messages") == {"messages": [], "oldest": 2, "newest": 1}
-    assert not send(server, agent.full_status()).HasField("command")
+    assert not send(server.url, agent.full_status()).HasField("command")
     assert ask(server, "GET", "/messages?after=1")["messages"][0]["number"] == 2
 
 
@@ -360,7 +360,7 @@ def test_openapi_describes_exactly_the_existing_resources(server: MockServer) ->
 def test_responses_match_the_openapi_description(server: MockServer, tmp_path: Path) -> None:
     """schemathesis generates valid and invalid requests from the description."""
     pytest.importorskip("schemathesis", reason="schemathesis is not installed")
-    send(server, Agent("control").full_status())
+    send(server.url, Agent("control").full_status())
     assert server.control_url is not None
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.control_url}/openapi.json"),

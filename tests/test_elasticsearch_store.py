@@ -28,12 +28,11 @@ from opamp_mock_server.stores.elasticsearch import queued_store
 from opamp_mock_server.stores.elasticsearch.backend import ElasticsearchBackend
 from opamp_mock_server.stores.fleet_documents import FleetDocuments
 from opamp_mock_server.stores.store import ConflictError, StoreUnavailableError
-from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 from support.command_line import Cli, one_line
-from support.control_plane import metric
 from support.deviation_matrix import elasticsearch, grade, index
 from support.fault_injection import Fault, Instance, Proxy, free_port
+from support.http_requests import metric, send
 from support.peers import need, running
 
 T = TypeVar("T")
@@ -45,12 +44,6 @@ pytestmark = pytest.mark.skipif(elasticsearch() is None, reason="needs an Elasti
 def store() -> Iterator[ElasticsearchSettings]:
     with index() as store:
         yield store
-
-
-def send(url: str, message: pb.AgentToServer, timeout: float = 10) -> pb.ServerToAgent:
-    request = urllib.request.Request(url, message.SerializeToString(), {"Content-Type": CONTENT_TYPE})
-    with urllib.request.urlopen(request, timeout=timeout) as response:
-        return pb.ServerToAgent.FromString(response.read())
 
 
 def documents(store: ElasticsearchSettings) -> list[dict[str, Any]]:
@@ -387,11 +380,7 @@ def test_no_secret_is_in_the_log(store: ElasticsearchSettings) -> None:
     at = process.stdout.readline().strip().rpartition(" ")[2]
     with ElasticsearchAccess(store.url).client() as client:
         client.indices.put_settings(index=store.index, settings={"index.blocks.write": True})
-    request = urllib.request.Request(at, Agent("run").full_status().SerializeToString())
-    request.add_header("Content-Type", CONTENT_TYPE)
-    request.add_header("Authorization", "ApiKey key-to-keep")
-    with urllib.request.urlopen(request, timeout=10) as response:
-        response.read()
+    send(at, Agent("run").full_status(), key="key-to-keep")
     process.terminate()
     log = "".join(process.communicate(timeout=20))
     assert "cluster_block_exception" in log

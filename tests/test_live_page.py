@@ -9,7 +9,7 @@ import pytest
 from opamp_conformance.client.agent import Agent
 from opamp_mock_server import MockServer, Settings
 from support.browser import accessibility_problems, browsing, complaints
-from support.control_plane import ask, send, status_of
+from support.http_requests import ask, send, status_of
 
 KEY = "c2VjcmV0LWtleQ"
 
@@ -55,8 +55,8 @@ def test_the_live_page_shows_deviations_agents_and_messages(chromium: Any) -> No
         wait_for_text(chromium, "state", lambda text: text == "serving")
         wait_for_text(chromium, "deviations", lambda text: text.startswith("none"))
         agent = Agent("control")
-        send(server, agent.full_status())
-        send(server, b"\xff")
+        send(server.url, agent.full_status())
+        send(server.url, b"\xff")
         wait_for_text(chromium, "messages", lambda text: text.count("\n") >= 1 and "BadRequest: " in text)
         uid = agent.instance_uid.hex()
         assert uid in wait_for_text(chromium, "agents", lambda text: uid in text and "healthy" in text)

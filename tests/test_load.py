@@ -22,8 +22,8 @@ from opamp_conformance import resources
 from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings
 from support.bad_server import BadServer
 from support.command_line import Cli, interruptible, one_line
-from support.control_plane import metric
 from support.fault_injection import free_port
+from support.http_requests import metric
 from support.peers import running
 
 # Do not import locust here: it patches the standard library of its process.

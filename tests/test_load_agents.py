@@ -1,6 +1,5 @@
 """The agents of a load test, and how their replies are interpreted. These tests do not need Locust."""
 
-import json
 import math
 import random
 import socket
@@ -9,11 +8,8 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -36,6 +32,7 @@ from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings, Tls
 from opamp_proto import opamp_pb2 as pb
 from support.bad_server import BadServer, read_request, respond
 from support.fault_injection import free_port
+from support.http_requests import ControlError, ask
 from support.load_harness import LoadHarness
 
 BOTH = pytest.mark.parametrize("transport", list(Transport))
@@ -50,19 +47,14 @@ def _harnesses_are_closed() -> Iterator[None]:
 
 def record_of(server: MockServer, agent: FleetAgent) -> dict[str, Any] | None:
     """Return the record of an agent in the mock server, None if there is none."""
-    parts = urlsplit(server.url)
-    with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
-        connection.request("GET", f"/control/agents/{agent.uid.hex()}")
-        response = connection.getresponse()
-        body = response.read()
-        return json.loads(body) if response.status == 200 else None
+    try:
+        return ask(server, "GET", f"/agents/{agent.uid.hex()}")  # type: ignore[no-any-return]
+    except ControlError:
+        return None
 
 
 def operate(server: MockServer, agent: FleetAgent, method: str, what: str, body: object) -> None:
-    parts = urlsplit(server.url)
-    with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=5)) as connection:
-        connection.request(method, f"/control/agents/{agent.uid.hex()}/{what}", json.dumps(body))
-        assert connection.getresponse().status == 204
+    ask(server, method, f"/agents/{agent.uid.hex()}/{what}", body)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from opamp_mock_server.service.service import Delays
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 from support.command_line import Cli
-from support.control_plane import metric
+from support.http_requests import metric
 
 UNAVAILABLE = pb.ServerErrorResponseType_Unavailable
 

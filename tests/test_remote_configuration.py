@@ -2,7 +2,6 @@
 
 import base64
 import json
-import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from opentelemetry._opamp.client import OpAMPClient
 from opentelemetry._opamp.proto import opamp_pb2
 
 from opamp_mock_server import MockServer
+from support.http_requests import ask
 from support.message_lines import AUTHORIZATION, Messages, listening, mock_server
 from support.peers import go_programs, running
 
@@ -21,15 +21,7 @@ OFFERS = ("receivers: {}", "receivers: {otlp: {}}")
 
 
 def operate(server: MockServer, method: str, path: str, body: object = None) -> Any:
-    request = urllib.request.Request(
-        f"{server.control_url}/agents/{path}",
-        json.dumps(body).encode() if body is not None else None,
-        {"Authorization": AUTHORIZATION},
-        method=method,
-    )
-    with urllib.request.urlopen(request, timeout=5) as response:
-        text = response.read()
-    return json.loads(text) if text else None
+    return ask(server, method, f"/agents/{path}", body, {"Authorization": AUTHORIZATION})
 
 
 def offer_all(server: MockServer, messages: Messages) -> None:

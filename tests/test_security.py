@@ -20,6 +20,7 @@ from opamp_mock_server.stores import redaction
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 from support.command_line import Cli, one_line
+from support.http_requests import send
 
 BAD_REQUEST = pb.ServerErrorResponseType_BadRequest
 
@@ -37,16 +38,9 @@ def server(keys: Path) -> Iterator[MockServer]:
         yield server
 
 
-def send(url: str, key: str, message: pb.AgentToServer) -> pb.ServerToAgent:
-    headers = {"Content-Type": CONTENT_TYPE, "Authorization": f"ApiKey {key}"}
-    request = urllib.request.Request(url, message.SerializeToString(), headers)
-    with urllib.request.urlopen(request, timeout=10) as response:
-        return pb.ServerToAgent.FromString(response.read())
-
-
 def is_refused(url: str, key: str) -> bool:
     try:
-        send(url, key, Agent("run").full_status())
+        send(url, Agent("run").full_status(), key=key)
     except urllib.error.HTTPError as error:
         if error.code != 401:
             raise
@@ -111,19 +105,19 @@ def test_a_key_of_another_policy_cannot_use_an_agent(
     server: MockServer, compose: Callable[[Agent], pb.AgentToServer]
 ) -> None:
     agent = Agent("run")
-    assert not send(server.url, "key-a", agent.full_status()).HasField("error_response")
-    assert send(server.url, "key-b", compose(agent.clone())).error_response.type == BAD_REQUEST
-    assert not send(server.url, "key-a", compose(agent)).HasField("error_response")
+    assert not send(server.url, agent.full_status(), key="key-a").HasField("error_response")
+    assert send(server.url, compose(agent.clone()), key="key-b").error_response.type == BAD_REQUEST
+    assert not send(server.url, compose(agent), key="key-a").HasField("error_response")
 
 
 def test_a_request_with_a_key_of_another_policy_enrolls_under_that_policy(server: MockServer) -> None:
     agent = Agent("run")
-    send(server.url, "key-a", agent.full_status())
-    reply = send(server.url, "key-b", agent.clone().full_status(flags=REQUEST_INSTANCE_UID))
+    send(server.url, agent.full_status(), key="key-a")
+    reply = send(server.url, agent.clone().full_status(flags=REQUEST_INSTANCE_UID), key="key-b")
     successor = Agent("run", reply.agent_identification.new_instance_uid)
-    assert send(server.url, "key-a", successor.check_in()).error_response.type == BAD_REQUEST
-    assert not send(server.url, "key-b", successor.check_in()).HasField("error_response")
-    assert not send(server.url, "key-a", agent.check_in()).HasField("error_response")
+    assert send(server.url, successor.check_in(), key="key-a").error_response.type == BAD_REQUEST
+    assert not send(server.url, successor.check_in(), key="key-b").HasField("error_response")
+    assert not send(server.url, agent.check_in(), key="key-a").HasField("error_response")
 
 
 @pytest.mark.parametrize(("policy_id", "is_marked"), [("policy-a", True), ("policy-b", False)])

@@ -44,10 +44,12 @@ def status_of(*request: Any) -> int:
     return refused.value.status
 
 
-def send(server: MockServer, message: pb.AgentToServer | bytes) -> pb.ServerToAgent:
+def send(url: str, message: pb.AgentToServer | bytes, *, key: str = "", timeout: float = 10) -> pb.ServerToAgent:
+    """Send an OpAMP message, with an enrollment key if one is given; return the reply."""
     data = message if isinstance(message, bytes) else message.SerializeToString()
-    request = urllib.request.Request(server.url, data, {"Content-Type": CONTENT_TYPE})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    headers = {"Content-Type": CONTENT_TYPE} | ({"Authorization": f"ApiKey {key}"} if key else {})
+    request = urllib.request.Request(url, data, headers)
+    with urllib.request.urlopen(request, timeout=timeout) as response:
         return pb.ServerToAgent.FromString(response.read())
 
 
