@@ -100,7 +100,9 @@ def test_a_gzip_response_may_have_several_members(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", gzip.compress(b"x")[:-4], gzip.compress(b"x") + b"garbage", gzip.compress(b"x") + b"\x1f\x8b"]
+    "body",
+    [b"", gzip.compress(b"x")[:-4], gzip.compress(b"x") + b"garbage", gzip.compress(b"x") + b"\x1f\x8b"],
+    ids=["empty", "incomplete", "garbage", "second member incomplete"],
 )
 def test_a_broken_gzip_body_is_an_error_for_client_and_server(body: bytes) -> None:
     with pytest.raises(ValueError, match="gzip"):
