@@ -44,7 +44,7 @@ class PreconditionFailedError(ConformanceError):
     """
 
     def __init__(self, requirement: str, problem: Violation | str) -> None:
-        """``requirement`` is the id of the requirement in the way."""
+        """``requirement`` is the id of the requirement that the target breaks."""
         super().__init__(str(problem))
         self.requirement = requirement
 

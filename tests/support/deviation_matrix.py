@@ -24,7 +24,7 @@ CONTROLS = 10
 """How many scenarios run that a deviation should not break."""
 # Long enough for a busy machine; only messages without an answer wait for so long.
 TIMEOUT = 3.0
-_RUNS_PER_PROCESSOR = 4
+_RUNS_PER_PROCESSOR = 2
 
 
 @dataclass

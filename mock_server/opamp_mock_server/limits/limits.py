@@ -1,4 +1,4 @@
-"""The limits of a server, and the error that tells an agent to wait (Throttling)."""
+"""The limits of a server, and the error that asks an agent to wait (Throttling)."""
 
 import random
 from dataclasses import dataclass

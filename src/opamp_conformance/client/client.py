@@ -259,7 +259,7 @@ class Client:
         if isinstance(request, HttpRequest):
             return await self._timed(request, self._http.send(request))
         if request.connection_id in self._last_message_sent:
-            # agent_disconnect is the last message on a connection (AgentDisconnect): what follows needs a new one.
+            # agent_disconnect is the last message on a connection (AgentDisconnect): a later message needs a new one.
             self._last_message_sent.discard(request.connection_id)
             await self._websocket.close(request.connection_id)
         earlier = await self._take_pending(request.connection_id, self._quiet)

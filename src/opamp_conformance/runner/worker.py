@@ -44,7 +44,7 @@ def open_worker(plan: RunPlan) -> Iterator["Worker"]:
 
 @dataclass
 class Worker:
-    """Scenarios use its ``contexts``; the pytest plugin tells it how they ended."""
+    """Scenarios use its ``contexts``; the pytest plugin reports to it how they ended."""
 
     plan: RunPlan
     clients: dict[Transport, Client]
