@@ -140,7 +140,7 @@ def test_no_agent_is_lost(site: Site, chosen: str) -> None:
     figures.write()
     assert lost == []
     assert wrong == []
-    assert fleet.enroll_under_new_instance_uid == []
+    assert fleet.changed == []
     assert fleet.recovered == {f"agent-{number}" for number in range(AGENTS)}
     # A killed instance cannot acknowledge what it has just written. This concerns at most one agent per connection.
     assert len(enrolled_twice) <= (CONNECTIONS if KILLS_AN_INSTANCE in faults else 0)

@@ -199,7 +199,7 @@ class Fleet:
         self._is_over = False
         self.acknowledged: dict[str, bytes] = {}
         """The instance_uid under which each agent is enrolled, by service.instance.id."""
-        self.enroll_under_new_instance_uid: list[str] = []
+        self.changed: list[str] = []
         """Agents that got another instance_uid after they were enrolled."""
         self.messages = self.failures = 0
         self.longest_outage = 0.0
@@ -236,14 +236,14 @@ class Fleet:
         flags = REQUEST_INSTANCE_UID if number % 2 else 0
         reply = await self._insist(agent, flags=flags)
         agent.instance_uid = reply.agent_identification.new_instance_uid or agent.instance_uid
-        self.acknowledged[agent.run] = agent.instance_uid
+        self.acknowledged[agent.run_id] = agent.instance_uid
         while not self._is_over:
             await asyncio.sleep(random.uniform(1, 3))
             reply = await self._insist(agent)
             if reply.HasField("agent_identification"):
-                self.enroll_under_new_instance_uid.append(agent.run)
+                self.changed.append(agent.run_id)
         await self._insist(agent)
-        self.recovered.add(agent.run)
+        self.recovered.add(agent.run_id)
 
     async def _insist(self, agent: Agent, flags: int = 0) -> pb.ServerToAgent:
         """Report until the server accepts it, with shorter waits than the protocol requires."""
