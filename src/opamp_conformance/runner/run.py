@@ -75,14 +75,14 @@ def grade(
         name = "" if profile is NO_PROFILE else profile.name
         session = RunSession(plan, listeners, found.cleanup, name, is_whole=is_whole)
         session.start(target, selection, workers)
-        with _isolated() as arguments:
-            # A worker that crashed is not replaced: an incomplete run says nothing.
-            in_parallel = ["-p", "xdist.plugin", "-n", str(workers), "--max-worker-restart", "0"]
-            try:
+        # A worker that crashed is not replaced: an incomplete run says nothing.
+        in_parallel = ["-p", "xdist.plugin", "-n", str(workers), "--max-worker-restart", "0"]
+        try:
+            with _isolated() as arguments:
                 pytest.main([*arguments, *(in_parallel if workers > 1 else [])], plugins=[session])
-            except KeyboardInterrupt:  # Outside the scenarios, where pytest does not handle it.
-                signals.ignore()  # A second one must not prevent the end of the run.
-                session.interrupt()
+        except KeyboardInterrupt:  # Where pytest does not expect one: before its scenarios, and after them.
+            signals.ignore()  # A second one must not keep the run from its end.
+            session.interrupt()
         with signals.ignored():
             return session.finish()
 

@@ -200,6 +200,7 @@ class RunSession:
         self._problem = f"the suite failed: {excrepr}"
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        signals.ignore()  # A second one must not keep the run from its end.
         is_exit = isinstance(excinfo.value, pytest.exit.Exception)
         self._problem = str(excinfo.value) if is_exit else "interrupted"
         workers = None if self._plugins is None else self._plugins.getplugin("dsession")
