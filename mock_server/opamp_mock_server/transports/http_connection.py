@@ -22,10 +22,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from opamp_mock_server.limits.limits import Limits, retry_after
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.transports.eager_start import start_eagerly
+from opamp_mock_server.transports.http_encoding import CLOSE_HEADER, encoded
 from opamp_mock_server.transports.http_messages import (
     CONTROL_PATH,
     ENDPOINT_PATH,
-    PROTOBUF_TYPE,
     Request,
     RequestRefusedError,
     Responder,
@@ -36,15 +36,8 @@ from opamp_mock_server.transports.http_messages import (
 _log = logging.getLogger("opamp_mock_server.http")
 
 _PATH: Final = ENDPOINT_PATH.encode()
-_CONTENT_TYPE: Final = b"\r\ncontent-type: "
-_CONTENT_LENGTH: Final = b"\r\ncontent-length: "
 _CONNECT: Final = "CONNECT"
 _OF_UPGRADES: Final = (b"upgrade", b"http2-settings")
-_CLOSE: Final = (b"connection", b"close")
-_STATUS: Final = {status.value: b"HTTP/1.1 %d %s" % (status, status.phrase.encode()) for status in HTTPStatus}
-_OK: Final = 200
-_NO_CONTENT: Final = 204
-_ORDINARY: Final = b"".join((_STATUS[_OK], _CONTENT_TYPE, PROTOBUF_TYPE, _CONTENT_LENGTH))
 _MOST_PIPELINED: Final = 16
 _DRAINED: Final = 0.9
 """The share of the drain time after which connections are aborted, so that the server ends in time."""
@@ -333,9 +326,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._metrics.responded(response.status)
         if self.transport.is_closing():
             return  # The client has gone.
-        self._has_ended = exchange.is_last or _CLOSE in response.headers or (self._is_ending and not self._waiting)
-        encoded = _encoded(response, is_last=self._has_ended, takes_body=exchange.takes_body)
-        self._turn.send(self, encoded, is_last=self._has_ended)
+        self._has_ended = (
+            exchange.is_last or CLOSE_HEADER in response.headers or (self._is_ending and not self._waiting)
+        )
+        data = encoded(response, is_last=self._has_ended, takes_body=exchange.takes_body)
+        self._turn.send(self, data, is_last=self._has_ended)
         self._idle_since = self.loop.time()
         if self._idle is None:
             self._idle = self.loop.call_later(self._limits.idle_seconds, self._end_if_idle)
@@ -372,7 +367,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, *headers: tuple[bytes, bytes]) -> None:
         """End the connection with an error response, after the responses that are still due."""
         self._disarm()
-        refused = RequestRefusedError(status, HTTPStatus(status).phrase, *headers, _CLOSE)
+        refused = RequestRefusedError(status, HTTPStatus(status).phrase, *headers, CLOSE_HEADER)
         exchange = _PendingRequest(refused.answer, b"", takes_body=True, is_last=True)
         self._answer = None
         if self._is_busy:
@@ -380,7 +375,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         self._metrics.responded(status)
-        self.transport.write(_encoded(refused.response, is_last=True, takes_body=True))
+        self.transport.write(encoded(refused.response, is_last=True, takes_body=True))
         self.transport.close()
 
 
@@ -391,21 +386,4 @@ def _parsed(url: bytes) -> tuple[str, bytes]:
 
 def _failed() -> Response:
     _log.exception("a request could not be answered")
-    return Response(500, b"Internal Server Error", (_CLOSE,), b"text/plain; charset=utf-8")
-
-
-def _encoded(response: Response, *, is_last: bool, takes_body: bool) -> bytes:
-    body = response.body
-    if response.content_type is PROTOBUF_TYPE and not (is_last or response.headers or response.status != _OK):
-        return b"%b%d\r\n\r\n%b" % (_ORDINARY, len(body), body)
-    parts = [_STATUS[response.status]]
-    if response.status != _NO_CONTENT:
-        parts += (_CONTENT_TYPE, response.content_type, _CONTENT_LENGTH, b"%d" % len(body))
-    for name, value in response.headers:
-        parts += (b"\r\n", name, b": ", value)
-    if is_last and _CLOSE not in response.headers:
-        parts.append(b"\r\nconnection: close")
-    parts.append(b"\r\n\r\n")
-    if takes_body:
-        parts.append(body)
-    return b"".join(parts)
+    return Response(500, b"Internal Server Error", (CLOSE_HEADER,), b"text/plain; charset=utf-8")

@@ -36,6 +36,7 @@ from opamp_proto import SPECIFICATION_VERSION
 
 # How long an interrupted run waits for its workers to disconnect their agents.
 _CLEANUP_SECONDS: Final = 20.0
+_STALE: Final = "it is no longer broken: remove it from the profile"
 
 
 class RunSession:
@@ -121,16 +122,10 @@ class RunSession:
 
     def _causes_of_blocking(self) -> dict[str, FindingBooked]:
         """Make a failed finding of each requirement that blocked scenarios."""
-        ledger = load_ledger()
         return {
-            requirement: FindingBooked(
-                requirement,
-                ledger[requirement].level,
-                ledger[requirement].link,
-                Verdict.FAILED,
+            requirement: replace(
+                _failed(requirement, load_ledger()[requirement].statement, blocked[0].actual),
                 count=len(blocked),
-                expected=ledger[requirement].statement,
-                actual=blocked[0].actual,
                 transcript=blocked[0].transcript,
             )
             for requirement, blocked in self._blocked.items()
@@ -138,18 +133,8 @@ class RunSession:
 
     def _stale_findings(self) -> dict[str, FindingBooked]:
         """Make a failed finding of each known requirement that neither a message nor a scenario breaks any more."""
-        ledger = load_ledger()
         return {
-            requirement: FindingBooked(
-                requirement,
-                ledger[requirement].level,
-                ledger[requirement].link,
-                Verdict.FAILED,
-                count=0,
-                expected=f"a known failure: {because}",
-                actual="it is no longer broken: remove it from the profile",
-                transcript=(),
-            )
+            requirement: _failed(requirement, f"a known failure: {because}", _STALE)
             for requirement, because in self._plan.known_findings.items()
             if requirement not in self._findings and requirement not in self._known
         }
@@ -257,3 +242,8 @@ class RunSession:
             except (OSError, ValueError) as error:
                 self._listeners.remove(listener)
                 self._unwritten.append(str(error) or type(error).__name__)
+
+
+def _failed(requirement: str, expected: str, actual: str) -> FindingBooked:
+    entry = load_ledger()[requirement]
+    return FindingBooked(requirement, entry.level, entry.link, Verdict.FAILED, 0, expected, actual, ())
