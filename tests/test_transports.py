@@ -1,6 +1,7 @@
 """The client on servers that close connections, or send messages that no one requested."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import struct
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from opamp_conformance.client.agent import Agent
@@ -18,6 +20,7 @@ from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.targets import Endpoint
 from opamp_conformance.wire.http import HttpRequest, HttpResponse, HttpTransport
 from opamp_conformance.wire.transport import NoResponseError, Transport
+from opamp_conformance.wire.websocket import WebSocketMessage
 from opamp_proto import opamp_pb2 as pb
 from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.in_memory import TYPED, InMemory
@@ -111,3 +114,19 @@ def test_a_broken_gzip_body_is_an_error_for_client_and_server(body: bytes) -> No
         answer = server.request(body, headers={**TYPED, "content-encoding": "x-gzip"})
     reply = pb.ServerToAgent.FromString(answer.body)
     assert reply.error_response.type == pb.ServerErrorResponseType_BadRequest
+
+
+def test_a_server_that_never_stops_sending_does_not_hold_the_client() -> None:
+    def flood(connection: ServerConnection) -> None:
+        uid = pb.AgentToServer.FromString(connection.recv()[1:]).instance_uid  # type: ignore[arg-type]
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(20_000):
+                connection.send(reply(uid))
+                time.sleep(0.001)
+
+    agent = Agent("test")
+    with websocket_server(flood) as url, Client(Endpoint(url), 1, Transport.WEBSOCKET) as client:
+        messages = [WebSocketMessage.of(agent.check_in()) for _ in range(5)]
+        count, _ = client.count_answers(messages, lambda count, seconds: count >= 5)
+        assert client.count_unsolicited(agent.instance_uid, 0.2) > 0
+    assert count >= 5

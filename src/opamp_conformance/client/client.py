@@ -155,8 +155,11 @@ class Client:
     def count_unsolicited(self, connection_id: bytes, seconds: float) -> int:
         """Count the messages that arrive on a WebSocket within some seconds, while the agent sends nothing."""
         count, end = 0, time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and self._websocket.has(connection_id):
-            count += len(self.run(self._take_pending(connection_id, left)))
+        while (left := end - time.monotonic()) > 0:
+            received = self.run(self._take_pending(connection_id, left))
+            if not received:
+                break
+            count += len(received)
         return count
 
     def count_answers(
@@ -175,8 +178,9 @@ class Client:
             if exchange.response is None:
                 break
             count += 1
-        while self.run(self._take_pending(connection_id, _PAUSE_SECONDS)):
-            pass  # Unread messages would delay the end of the connection.
+        for _ in messages:  # Unread answers would delay the end of the connection; a server may also never stop.
+            if not self.run(self._take_pending(connection_id, _PAUSE_SECONDS)):
+                break
         return count, seconds
 
     def ping(self, connection_id: bytes) -> str | None:
@@ -308,6 +312,7 @@ class Client:
     async def _send_in_a_row(self, messages: Sequence[WebSocketMessage]) -> list[Exchange]:
         answers: list[Exchange] = []
         await self._take_pending(messages[0].connection_id, self._quiet)
+        self._last_sent[messages[0].connection_id] = messages[0]
         try:
             for message in messages[:-1]:
                 await self._websocket.post(message)
