@@ -16,6 +16,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.client import Client
+from opamp_conformance.client.timing import Timing
 from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.targets import Endpoint
 from opamp_conformance.wire.http import HttpRequest, HttpResponse, HttpTransport
@@ -77,23 +78,59 @@ def test_a_message_behind_a_reply_does_not_answer_the_next_message(delay: float)
             connection.send(reply(uid, flags=1))
 
     agent = Agent("test")
-    with websocket_server(answer_and_push) as url, Client(Endpoint(url), 2, Transport.WEBSOCKET, quiet=0.05) as client:
+    with (
+        websocket_server(answer_and_push) as url,
+        Client(Endpoint(url), Timing(2, quiet=0.05), Transport.WEBSOCKET) as client,
+    ):
         answers = [client.send(agent.check_in()).reply for _ in range(4)]
         client.close_websockets()
     assert [answer.capabilities for answer in answers] == [1, 2, 3, 4]
 
 
-def test_after_many_requests_without_an_answer_nothing_more_is_sent() -> None:
+def test_a_server_that_is_lost_gets_no_more_messages() -> None:
     received = []
     agent = Agent("test")
     behaviour = BadServer(lambda connection: received.append(read_request(connection)))
-    with behaviour as server, Client(Endpoint(server.url), 2) as client:
-        silent = [client.send(agent.check_in()) for _ in range(12)]
+    with behaviour as server, Client(Endpoint(server.url), Timing(2)) as client:
+        assert client.send(agent.check_in()).response is None
+        assert not client.look()
         with pytest.raises(PreconditionFailedError, match="not sent") as blocked:
             client.send(agent.check_in())
-    assert all(exchange.response is None for exchange in silent)
     assert blocked.value.requirement == "response.must-respond"
-    assert len(received) == 12
+    assert len(received) == 2
+
+
+def test_a_silence_is_waited_out_once_and_then_only_while_another_agent_gets_its_answer() -> None:
+    def ignore_check_ins(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            if b"service.name" not in request:
+                time.sleep(3)
+                return
+            respond(connection, acknowledgement(request))
+
+    agent = Agent("test")
+    with BadServer(ignore_check_ins) as server, Client(Endpoint(server.url), Timing(2.5)) as client:
+        silent = [client.send(agent.check_in()) for _ in range(2)]
+    assert [exchange.response for exchange in silent] == [None, None]
+    assert "within 2.5 seconds" in (silent[0].failure or "")
+    assert "another agent got one" in (silent[1].failure or "")
+
+
+def test_a_server_that_pauses_is_not_silent() -> None:
+    """While nobody gets an answer, the client waits until the limit."""
+    pause = threading.Event()
+
+    def answer_after_the_pause(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            pause.wait(10)
+            respond(connection, acknowledgement(request))
+
+    timing = Timing(10, silences=1)
+    with BadServer(answer_after_the_pause) as server, Client(Endpoint(server.url), timing) as client:
+        threading.Timer(1.5, pause.set).start()
+        assert client.send(Agent("test").check_in()).response is not None
+    assert timing.silences == 1
+    assert timing.slowest > 1
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip"])
@@ -125,7 +162,7 @@ def test_a_server_that_never_stops_sending_does_not_hold_the_client() -> None:
                 time.sleep(0.001)
 
     agent = Agent("test")
-    with websocket_server(flood) as url, Client(Endpoint(url), 1, Transport.WEBSOCKET) as client:
+    with websocket_server(flood) as url, Client(Endpoint(url), Timing(1), Transport.WEBSOCKET) as client:
         messages = [WebSocketMessage.of(agent.check_in()) for _ in range(5)]
         count, _ = client.count_answers(messages, lambda count, seconds: count >= 5)
         assert client.count_unsolicited(agent.instance_uid, 0.2) > 0

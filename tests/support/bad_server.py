@@ -20,9 +20,10 @@ class BadServer:
 
     behaviour: Behaviour
     tls: ssl.SSLContext | None = None
+    port: int = 0
 
     def __enter__(self) -> "BadServer":
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", self.port))
         self._listener.settimeout(0.1)
         self._ended = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from opamp_conformance.client.timing import Timing
 from opamp_conformance.ledger.ledger import Contract
-from opamp_conformance.results.events import Event, FindingBooked, ScenarioFinished
+from opamp_conformance.results.events import Event, FindingBooked, ScenarioFinished, TargetLost
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.runner.run import grade as grade_target
 from opamp_conformance.suite.catalogue import Scenario, load_catalogue
@@ -33,9 +34,12 @@ class RunRecord:
 
     scenarios: list[ScenarioFinished] = field(default_factory=list)
     findings: list[FindingBooked] = field(default_factory=list)
+    losses: list[TargetLost] = field(default_factory=list)
 
     def handle(self, event: Event) -> None:
         match event:
+            case TargetLost():
+                self.losses.append(event)
             case ScenarioFinished():
                 self.scenarios.append(event)
             case FindingBooked():
@@ -109,7 +113,7 @@ def grade(
     record = RunRecord()
     target = MockTarget(Settings(deviations=tuple(DEVIATIONS[deviation] for deviation in deviations), store=store))
     selection = Selection(tuple(Contract), only=[scenario.key for scenario in scenarios])
-    code = grade_target(target, selection, timeout=TIMEOUT, workers=1, listeners=[record])
+    code = grade_target(target, selection, timing=Timing(TIMEOUT), workers=1, listeners=[record])
     return Graded(code, record)
 
 

@@ -1,7 +1,9 @@
 """``opamp-conformance run``."""
 
 import math
+import shlex
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,8 @@ from opamp_conformance.cli.files import FILE, writable
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
 from opamp_conformance.cli.help import CommandWithSections, click_option, combine_options
 from opamp_conformance.cli.output_options import on_github, open_outputs, output_options
+from opamp_conformance.cli.rates import Rate
+from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.profiles.loading import load_profile
@@ -40,7 +44,7 @@ _SECTIONS: Final = {
     "Access to the server": tuple(option.name for option in ACCESS_OPTIONS),
     "What to check": ("--contract", "--transport", "--only", "--skip", "--disruptive", "--strict"),
     "What to write": ("--html", "--junit", "--badge", "--jsonl"),
-    "How long to wait": ("--timeout", "--workers"),
+    "How long to wait": ("--timeout", "--rate", "--deadline", "--workers"),
     "With --target fleet-server": (
         *("--stack-version", "--elasticsearch-image", "--elastic-agent-image", "--reaper-image", "--keep"),
         *("--fleet-server-url", "--elasticsearch-url", "--elasticsearch-ca"),
@@ -93,7 +97,19 @@ _SECTIONS: Final = {
 )
 @click.option("--disruptive", is_flag=True, help="Also run what could hurt a shared server; always on for the mock.")
 @click.option("--strict", is_flag=True, help="A broken SHOULD is a failure, too.")
-@click.option("--timeout", type=click.FloatRange(0.01, 3600), default=10.0, help="Seconds for each exchange.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.01, 3600),
+    default=DEFAULT_LIMIT_SECONDS,
+    help="Seconds for each exchange, at most: the run waits less for a server that answers others quickly.",
+)
+@click.option("--rate", type=Rate(), metavar="RATE", help="The most messages to send, such as 5/s or 300/min.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(1, 86400),
+    default=600.0,
+    help="Seconds for the whole run, also for waiting as a busy server asks; then it could not tell.",
+)
 @click.option(
     "--workers", type=click.IntRange(1, 64), help="Scenarios in parallel; default: 1, or more for a slow server."
 )
@@ -113,6 +129,8 @@ def run_command(
     disruptive: bool,
     strict: bool,
     timeout: float,
+    rate: float | None,
+    deadline: float,
     workers: int | None,
     html: Path | None,
     junit: Path | None,
@@ -130,8 +148,8 @@ def run_command(
     opamp-conformance run --url http://127.0.0.1:4320 --contract fleet --only 'fleet.request-uid.*'
     opamp-conformance run --target fleet-server
     """
-    if math.isnan(timeout):
-        raise InconclusiveError("--timeout is a number of seconds")
+    if math.isnan(timeout) or math.isnan(deadline):
+        raise InconclusiveError("--timeout and --deadline are numbers of seconds")
     given = {option.dest: others.pop(option.dest) for option in ACCESS_OPTIONS}
     access, again = Access.of(given), _access_again(given)
     chosen = _target(target, url, access, again, control, FleetServerOptions(**others))
@@ -149,7 +167,7 @@ def run_command(
                 transports,
                 disruptive or not chosen.is_shared,
             ),
-            timeout=timeout,
+            timing=Timing(timeout, interval=1 / rate if rate else 0.0, deadline=time.time() + deadline),
             strict=strict,
             workers=workers,
             profile=known,
@@ -161,9 +179,9 @@ def run_command(
 def _access_again(given: dict[str, Any]) -> list[str]:
     """Return the access options that choose the same again, without secrets."""
     names = [option.partition(":")[0].strip() for option in given["header"]]
-    again = [f"--header '{name}: {REDACTED}'" for name in names]
-    again += [f"--header-env {option}" for option in given["header_env"]]
-    return again + [f"--{name} {given[name]}" for name in ("ca", "cert", "key") if given[name]]
+    again = [f"--header {shlex.quote(f'{name}: {REDACTED}')}" for name in names]
+    again += [f"--header-env {shlex.quote(option)}" for option in given["header_env"]]
+    return again + [f"--{name} {shlex.quote(str(given[name]))}" for name in ("ca", "cert", "key") if given[name]]
 
 
 def _target(

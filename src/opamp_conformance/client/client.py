@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from opamp_conformance.checks.agent_messages import require_valid_message
+from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.client.run_log import RunLog
+from opamp_conformance.client.timing import Timing
 from opamp_conformance.errors import PreconditionFailedError, ThrottledError, Violation, ViolationError
 from opamp_conformance.targets import Endpoint, Tls
 from opamp_conformance.targets.tls import tls_context
@@ -21,13 +23,13 @@ from opamp_conformance.wire.websocket import HEADER, ReceivedMessage, WebSocketM
 from opamp_proto import opamp_pb2 as pb
 
 T = TypeVar("T")
+Answer = Coroutine[Any, Any, HttpResponse | ReceivedMessage]
 
 # A server can easily process this number at once.
 _DISCONNECTS_AT_ONCE: Final = 16
-# The client retries if the server asks for it. A server that asks four times in a row is too busy to be judged.
+# The client retries if the server asks for it. A server that asks so often in a row is too busy to be judged.
 _MAX_ATTEMPTS: Final = 4
-# Without a bound, a target that is gone would cost a timeout for each request that is left.
-_MAX_SILENCES: Final = 12
+_MAX_ATTEMPTS_IF_TOLD_WHEN: Final = 10
 # A server that pushes does so at once; one that does not push is asked, so a long wait gains nothing.
 _PUSH_SECONDS: Final = 0.5
 _CLOSING_SECONDS: Final = 1.0
@@ -47,28 +49,26 @@ class Client:
     def __init__(
         self,
         endpoint: Endpoint,
-        timeout: float,
+        timing: Timing,
         transport: Transport = Transport.HTTP,
         log: RunLog | None = None,
-        quiet: float = 0.0,
+        run_id: str = "",
     ) -> None:
-        """Prepare to connect. Raises InconclusiveError for unusable certificates.
-
-        ``timeout`` bounds each exchange. Over WebSocket, the client sends a message only after a pause of ``quiet``
-        seconds in the messages of the server: a message that arrives before a request is not an answer to it. Both are
-        in seconds.
-        """
+        """Prepare to connect. Raises InconclusiveError for unusable certificates."""
         self.endpoint = endpoint
         self.transport = transport
-        self.timeout = timeout
+        self.timing = timing
         self.log = log or RunLog()
         # To read the authorities of the system takes longer than a scenario, so only https does it.
         is_tls = endpoint.url.startswith("https:") or endpoint.tls != Tls()
         self.tls = tls_context(endpoint.tls) if is_tls else None
         self._runner = asyncio.Runner()
         self._began = time.monotonic()
-        self._silences = 0
-        self._quiet = quiet
+        # It only looks whether the server answers at all.
+        self._lookout = Agent(run_id)
+        self._looking = asyncio.Lock()
+        self._is_lost = False
+        self.was_answered = False
         self._last_sent: dict[bytes, WebSocketMessage] = {}
         self._last_message_sent: set[bytes] = set()
 
@@ -82,6 +82,11 @@ class Client:
         self.run(self._websocket.__aexit__(None, None, None))
         self.run(self._http.__aexit__(None, None, None))
         self._runner.close()
+
+    @property
+    def timeout(self) -> float:
+        """The limit of each exchange, in seconds."""
+        return self.timing.limit
 
     @property
     def has_credentials(self) -> bool:
@@ -172,9 +177,9 @@ class Client:
         connection_id, began = messages[0].connection_id, time.monotonic()
         count = sum(exchange.response is not None for exchange in self.deliver_in_a_row(messages[:1]))
         for message in messages[1:]:
-            self.run(self._websocket.post(message))
+            self.run(self._post(message))
         while not is_enough(count, seconds := time.monotonic() - began) and seconds < self.timeout:
-            exchange = self._record(self.run(self._receive(connection_id, self.timeout - seconds, counts=False)))
+            exchange = self._record(self.run(self._receive(connection_id, self.timeout - seconds)))
             if exchange.response is None:
                 break
             count += 1
@@ -182,6 +187,10 @@ class Client:
             if not self.run(self._take_pending(connection_id, _PAUSE_SECONDS)):
                 break
         return count, seconds
+
+    def has_websocket(self, connection_id: bytes) -> bool:
+        """Return whether a WebSocket is open."""
+        return self._websocket.has(connection_id)
 
     def ping(self, connection_id: bytes) -> str | None:
         """Send a WebSocket ping; returns why no pong came, None if one came."""
@@ -195,6 +204,14 @@ class Client:
         """Close a WebSocket; returns the code of the server's Close frame, None if it sent none."""
         self.log.agents.connection_closed(connection_id)
         return self.run(self._websocket.close(connection_id))
+
+    # ---- whether the server is there
+
+    def look(self) -> bool:
+        """Return whether the server answers a new agent, on a connection of its own."""
+        self._is_lost = False
+        self._is_lost = not self.run(self._answers_another())
+        return not self._is_lost
 
     # ---- the end
 
@@ -236,6 +253,7 @@ class Client:
 
     def _record(self, exchange: Exchange) -> Exchange:
         self.log.record(exchange)
+        self.was_answered |= exchange.message is not None
         if exchange.connection_id is not None and not self._websocket.has(exchange.connection_id):
             self.log.agents.connection_closed(exchange.connection_id)
         return exchange
@@ -246,33 +264,44 @@ class Client:
         return list(await asyncio.gather(*(self._exchange(request) for request in requests)))
 
     async def _exchange(self, request: HttpRequest | WebSocketMessage) -> Exchange:
-        for _ in range(_MAX_ATTEMPTS):
+        attempts = 0
+        while True:
             exchange = await self._attempt(request)
             if not exchange.is_busy:
                 return exchange
-            wait = DEFAULT_RETRY_SECONDS if exchange.retry_after is None else exchange.retry_after
-            if wait > self.timeout:
-                raise ThrottledError(f"the server asks to retry in {wait:g} seconds; try again when it is less busy")
+            attempts += 1
+            told = exchange.retry_after
+            if attempts >= (_MAX_ATTEMPTS if told is None else _MAX_ATTEMPTS_IF_TOLD_WHEN):
+                raise ThrottledError(
+                    f"the server was too busy {attempts} times in a row; try again when it is less busy"
+                )
+            wait = DEFAULT_RETRY_SECONDS if told is None else told
+            if self.timing.is_over(wait):
+                raise ThrottledError(f"the server asks to retry in {wait:g} seconds, after the --deadline of the run")
             await asyncio.sleep(wait)
-        raise ThrottledError(f"the server was too busy {_MAX_ATTEMPTS} times in a row; try again when it is less busy")
 
     async def _attempt(self, request: HttpRequest | WebSocketMessage) -> Exchange:
-        if self._silences >= _MAX_SILENCES:
-            reason = f"not sent, because {_MAX_SILENCES} requests in a row got no response"
-            raise PreconditionFailedError("response.must-respond", reason)
+        if self._is_lost:
+            raise PreconditionFailedError("response.must-respond", "not sent, because the server no longer answers")
         if isinstance(request, HttpRequest):
-            return await self._timed(request, self._http.send(request))
+            await asyncio.sleep(self.timing.next_turn())
+            return await self._timed(request, self._patiently(request, self._http.send(request)))
         if request.connection_id in self._last_message_sent:
             # agent_disconnect is the last message on a connection (AgentDisconnect): a later message needs a new one.
             self._last_message_sent.discard(request.connection_id)
             await self._websocket.close(request.connection_id)
-        earlier = await self._take_pending(request.connection_id, self._quiet)
+        await asyncio.sleep(self.timing.next_turn())
+        earlier = await self._take_pending(request.connection_id, self.timing.quiet)
         exchange = await self._send_websocket(request)
         return replace(exchange, unsolicited=tuple(one.message for one in earlier if one.message is not None))
 
     async def _send_websocket(self, request: WebSocketMessage) -> Exchange:
         self._last_sent[request.connection_id] = request
-        return await self._timed(request, self._websocket.send(request))
+        return await self._timed(request, self._patiently(request, self._websocket.send(request)))
+
+    async def _post(self, message: WebSocketMessage) -> None:
+        await asyncio.sleep(self.timing.next_turn())
+        await self._websocket.post(message)
 
     async def _take_pending(self, connection_id: bytes, quiet: float) -> list[Exchange]:
         """Record and return what arrived without a request: it answers no later message."""
@@ -283,22 +312,61 @@ class Client:
             for message in received
         ]
 
-    async def _timed(
-        self,
-        request: HttpRequest | WebSocketMessage,
-        answer: Coroutine[Any, Any, HttpResponse | ReceivedMessage],
-        *,
-        counts: bool = True,
-    ) -> Exchange:
-        """Wait for an answer; ``counts`` says whether silence is counted as a sign that the target is gone."""
+    async def _patiently(
+        self, request: HttpRequest | WebSocketMessage, answer: Answer
+    ) -> HttpResponse | ReceivedMessage:
+        """Wait for the answer to a request; raises NoResponseError.
+
+        A message is unanswered if another agent gets its answer meanwhile. If no other agent does, the server may only
+        pause, so the client waits until the limit of the exchange.
+        """
+        waiting, began = asyncio.ensure_future(answer), time.monotonic()
+        patience = self.timing.patience(len(request.body))
+        await asyncio.wait({waiting}, timeout=patience)
+        is_late = not waiting.done()
+        if is_late and patience < self.timing.limit:
+            self._is_lost = not await self._answers_another()
+            if not self._is_lost:
+                await asyncio.wait({waiting}, timeout=patience)
+                if not waiting.done():
+                    waiting.cancel()
+                    self.timing.silences += 1
+                    raise NoResponseError(f"no answer within {2 * patience:g} seconds, while another agent got one")
+        try:
+            response = await waiting
+        except NoResponseError as error:
+            self.timing.silences += error.close_code is None
+            raise
+        self._is_lost = False
+        if is_late:
+            self.timing.slowest = max(self.timing.slowest, time.monotonic() - began)
+        return response
+
+    async def _answers_another(self) -> bool:
+        """Let another agent report on a connection of its own; return whether the server answers it."""
+        async with self._looking:
+            if self._is_lost:
+                return False
+            request, sent_at = self._request(self._lookout.full_status()), time.monotonic()
+            try:
+                if isinstance(request, HttpRequest):
+                    response: HttpResponse | ReceivedMessage = await self._http.send(request)
+                else:
+                    response = await self._websocket.send(request)
+            except NoResponseError:
+                return False
+            exchange = Exchange(request, sent_at - self._began, time.monotonic() - sent_at, response)
+            self.log.agents.record(exchange)
+            return not exchange.is_lost
+
+    async def _timed(self, request: HttpRequest | WebSocketMessage, answer: Answer) -> Exchange:
+        """Make the exchange of a request and what comes next."""
         sent_at = time.monotonic()
         response, failure, close_code = None, None, None
         try:
             response = await answer
-            self._silences = 0
         except NoResponseError as error:
             failure, close_code = str(error), error.close_code
-            self._silences += counts and close_code is None
         seconds = time.monotonic() - sent_at
         return Exchange(request, sent_at - self._began, seconds, response, failure, close_code=close_code)
 
@@ -311,11 +379,11 @@ class Client:
 
     async def _send_in_a_row(self, messages: Sequence[WebSocketMessage]) -> list[Exchange]:
         answers: list[Exchange] = []
-        await self._take_pending(messages[0].connection_id, self._quiet)
+        await self._take_pending(messages[0].connection_id, self.timing.quiet)
         self._last_sent[messages[0].connection_id] = messages[0]
         try:
             for message in messages[:-1]:
-                await self._websocket.post(message)
+                await self._post(message)
         except NoResponseError as error:
             sent_at = time.monotonic() - self._began
             answers = [Exchange(messages[0], sent_at, 0, None, str(error), close_code=error.close_code)]
@@ -323,8 +391,7 @@ class Client:
             answers = [await self._send_websocket(messages[-1])]
         while len(answers) < len(messages):  # After a silence, the answers that are missing are not waited for.
             is_silent = answers[-1].response is None
-            connection_id = messages[0].connection_id
-            answers.append(answers[-1] if is_silent else await self._receive(connection_id, self.timeout))
+            answers.append(answers[-1] if is_silent else await self._receive_answer(messages[0]))
         return [
             replace(answer, request=message, is_push=False) for message, answer in zip(messages, answers, strict=True)
         ]
@@ -333,14 +400,18 @@ class Client:
         if not self._websocket.has(connection_id):
             return None
         seconds = min(_PUSH_SECONDS, self.timeout)
-        exchange = self.run(self._receive(connection_id, seconds, counts=False))
+        exchange = self.run(self._receive(connection_id, seconds))
         has_come = exchange.response is not None or exchange.close_code is not None
         return self._record(exchange) if has_come else None
 
-    async def _receive(self, connection_id: bytes, seconds: float, *, counts: bool = True) -> Exchange:
+    async def _receive(self, connection_id: bytes, seconds: float) -> Exchange:
+        """Wait for a message that need not come."""
         answer = self._websocket.receive(connection_id, seconds)
-        exchange = await self._timed(self._last_sent[connection_id], answer, counts=counts)
-        return replace(exchange, is_push=True)
+        return replace(await self._timed(self._last_sent[connection_id], answer), is_push=True)
+
+    async def _receive_answer(self, message: WebSocketMessage) -> Exchange:
+        answer = self._websocket.receive(message.connection_id, self.timeout)
+        return await self._timed(message, self._patiently(message, answer))
 
     async def _close_websockets(self) -> None:
         await asyncio.gather(*(self._close_politely(each) for each in self._websocket.connection_ids()))
@@ -352,7 +423,7 @@ class Client:
         """Send agent_disconnect for each agent of a WebSocket, then close it."""
         try:
             for message in self.log.agents.disconnects(connection_id):
-                await self._websocket.post(replace(WebSocketMessage.of(message), connection_id=connection_id))
+                await self._post(replace(WebSocketMessage.of(message), connection_id=connection_id))
         except NoResponseError:
             return
         finally:

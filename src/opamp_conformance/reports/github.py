@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from opamp_conformance.reports.run_record import RunRecord
-from opamp_conformance.results.events import Event, FindingBooked, RunFinished, ScenarioFinished
+from opamp_conformance.results.events import Event, FindingBooked, RunFinished, ScenarioFinished, TargetLost
 from opamp_conformance.results.verdicts import Verdict
 
 _KINDS: Final = {
@@ -33,6 +33,8 @@ class GitHub:
         match event:
             case ScenarioFinished() | FindingBooked() if event.verdict in _KINDS:
                 self._annotate(event)
+            case TargetLost():
+                self._say(f"::error title=The server stopped answering::{_data(event.because)}")
             case RunFinished() if self._summary is not None:
                 with self._summary.open("a", encoding="utf-8") as file:
                     file.write(_markdown(RunRecord.of(self._events)))
@@ -56,6 +58,8 @@ def _markdown(record: RunRecord) -> str:
     started = record.started
     lines = [f"## OpAMP {started.specification}: {record.verdict}", ""]
     lines += [f"{_cell(started.target)}, contracts {', '.join(started.contracts)}", ""]
+    for loss in record.losses:
+        lines += [f"**{_cell(loss.because)}**", ""]
     shown = [verdict for verdict in Verdict if record.finished.verdicts.get(verdict)]
     lines += [f"| chapter | {' | '.join(shown)} |", f"|---|{'---|' * len(shown)}"]
     for chapter, counts in record.counts("chapter").items():

@@ -49,6 +49,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals["verdicts"] = list(Verdict)
     environment.filters["title"] = titled
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["slug"] = lambda text: text.replace(" ", "-")
     return environment
 

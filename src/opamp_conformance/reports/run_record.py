@@ -15,6 +15,7 @@ from opamp_conformance.results.events import (
     RunFinished,
     RunStarted,
     ScenarioFinished,
+    TargetLost,
     event_of,
 )
 from opamp_conformance.results.verdicts import ExitCode, Verdict
@@ -27,6 +28,7 @@ class RunRecord:
     started: RunStarted
     scenarios: Sequence[ScenarioFinished]
     findings: Sequence[FindingBooked]
+    losses: Sequence[TargetLost]
     finished: RunFinished
 
     @classmethod
@@ -36,8 +38,9 @@ class RunRecord:
             case [RunStarted() as started, *others, RunFinished() as finished]:
                 scenarios = [event for event in others if isinstance(event, ScenarioFinished)]
                 findings = [event for event in others if isinstance(event, FindingBooked)]
-                if len(scenarios) + len(findings) == len(others):
-                    return cls(started, scenarios, findings, finished)
+                losses = [event for event in others if isinstance(event, TargetLost)]
+                if len(scenarios) + len(findings) + len(losses) == len(others):
+                    return cls(started, scenarios, findings, losses, finished)
         raise ValueError("not the events of one whole run")
 
     @property

@@ -13,6 +13,7 @@ from opamp_conformance.results.events import (
     RunFinished,
     RunStarted,
     ScenarioFinished,
+    TargetLost,
     TranscriptEntry,
 )
 from opamp_conformance.results.verdicts import ExitCode, Verdict
@@ -42,6 +43,7 @@ class Terminal:
         self._is_terminal = is_terminal
         self._scenarios = 0
         self._finished = 0
+        self._losses: list[TargetLost] = []
 
     def handle(self, event: Event) -> None:
         """Print one event."""
@@ -57,6 +59,8 @@ class Terminal:
                 )
             case ScenarioFinished():
                 self._scenario(event)
+            case TargetLost():
+                self._lost(event)
             case FindingBooked():
                 self._finding(event)
             case RunFinished():
@@ -78,6 +82,12 @@ class Terminal:
         if self._is_terminal:
             click.echo(f"[{self._finished}/{self._scenarios}] {event.key}"[:79], nl=False)
 
+    def _lost(self, event: TargetLost) -> None:
+        self._clear_progress()
+        self._losses.append(event)
+        click.echo(f"{click.style(event.because, fg='red', bold=True)}; the first message without an answer:")
+        click.echo(_indented(event.message.splitlines()))
+
     def _finding(self, event: FindingBooked) -> None:
         self._clear_progress()
         click.echo(f"{_coloured(event.verdict)}  {event.level:<10}  in {event.count} messages: {event.requirement}")
@@ -89,6 +99,10 @@ class Terminal:
 
     def _finish(self, event: RunFinished) -> None:
         self._clear_progress()
+        if self._losses:
+            click.echo()
+        for loss in self._losses:
+            click.secho(loss.because, fg="red", bold=True)
         counts = _counted(event.verdicts)
         word, colour = SUMMARIES[event.exit_code], _SUMMARY_COLOURS[event.exit_code]
         click.echo(f"\n{click.style(word, fg=colour, bold=True)}: {counts or 'nothing ran'} in {event.seconds:.1f} s")

@@ -91,6 +91,26 @@ class ScenarioFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetLost:
+    """The target stopped answering in the scenario ``key``; ``message`` is the first one without any answer.
+
+    ``seconds`` is how long the run waited for its return, and ``has_returned`` tells whether it came back.
+    """
+
+    key: str
+    transport: str
+    message: str
+    seconds: float
+    has_returned: bool
+
+    @property
+    def because(self) -> str:
+        """The loss, in a sentence."""
+        ending = f"was back after {self.seconds:.1f} seconds" if self.has_returned else "did not come back"
+        return f"the server stopped answering over {self.transport} in {self.key}, and {ending}"
+
+
+@dataclass(frozen=True, slots=True)
 class FindingBooked:
     """Messages of the target broke a requirement that every message is checked for: one event per requirement."""
 
@@ -125,7 +145,7 @@ class RunFinished:
     seconds: float
 
 
-Event = RunStarted | ScenarioFinished | FindingBooked | RunFinished
+Event = RunStarted | ScenarioFinished | TargetLost | FindingBooked | RunFinished
 
 
 def as_json(event: Event) -> str:
@@ -141,7 +161,7 @@ def event_of(fields: Mapping[str, Any]) -> Event:
 
 
 _KINDS: Final[Mapping[str, type[Event]]] = {
-    kind.__name__: kind for kind in (RunStarted, ScenarioFinished, FindingBooked, RunFinished)
+    kind.__name__: kind for kind in (RunStarted, ScenarioFinished, TargetLost, FindingBooked, RunFinished)
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from opamp_conformance.client.agent_tracker import CleanupReport
-from opamp_conformance.results.events import Event, FindingBooked, ScenarioFinished, as_json, event_of
+from opamp_conformance.results.events import Event, FindingBooked, as_json, event_of
 from opamp_conformance.runner.plan import RunPlan
 
 _PLAN: Final = "opamp_plan"
@@ -62,7 +62,7 @@ def received_plan(config: pytest.Config) -> RunPlan | None:
 # ---- events
 
 
-def tell(config: pytest.Config, report: pytest.TestReport, event: ScenarioFinished) -> None:
+def tell(config: pytest.Config, report: pytest.TestReport, event: Event) -> None:
     """Send an event to the run: directly, or by the report that a worker sends."""
     listener = config.stash.get(_listener, None)
     if listener is not None:

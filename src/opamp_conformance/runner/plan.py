@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from opamp_conformance.client.timing import Timing
 from opamp_conformance.profiles.profile import CaseExemption, Kind
 from opamp_conformance.targets import Endpoint, FleetAgents, Tls
 from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
@@ -18,15 +19,13 @@ class RunPlan:
 
     ``arguments`` are the options of ``run`` that choose the target again, ``contracts`` those it is graded by without
     other options. ``cases`` are keys and transports, None for all. ``exemptions`` are what the target's profile says of
-    cases, ``known_findings`` the requirements that every message may break, with reasons. ``timeout`` and
-    ``quiet`` (see Client) are in seconds.
+    cases, ``known_findings`` the requirements that every message may break, with reasons.
     """
 
     endpoint: Endpoint
     run_id: str
-    timeout: float
+    timing: Timing
     served: tuple[Transport, ...]
-    quiet: float
     contracts: tuple[str, ...]
     arguments: tuple[str, ...] = ()
     strict: bool = False
@@ -50,7 +49,10 @@ class RunPlan:
         exemptions = tuple(
             CaseExemption(**{**exemption, "kind": Kind(exemption["kind"])}) for exemption in fields.pop("exemptions")
         )
-        return cls(Endpoint(**endpoint, tls=tls), served=served, cases=cases, exemptions=exemptions, **fields)
+        timing = Timing(**fields.pop("timing"))
+        return cls(
+            Endpoint(**endpoint, tls=tls), timing=timing, served=served, cases=cases, exemptions=exemptions, **fields
+        )
 
 
 def _fleet_agents(fields: Mapping[str, Any]) -> FleetAgents:

@@ -9,6 +9,7 @@ from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.client.client import Client
 from opamp_conformance.client.run_log import RunLog
+from opamp_conformance.client.timing import Timing
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.targets import Endpoint
@@ -28,56 +29,55 @@ _NO_ACCESS: Final = (401, 403)
 # How long the first reply over WebSocket is watched for more messages.
 _WATCH_SECONDS: Final = 0.12
 _QUIET_SECONDS: Final = 0.05
-# The run waits less for a server that answers quickly than for one that answers slowly.
-_PATIENCE: Final = 20
-_LEAST_PATIENCE_SECONDS: Final = 3.0
+# A server with such an answer, except to the very first message, is slow.
+_SLOW_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """The results of the first exchanges: the transports that the target serves, and how it answers.
+    """The results of the first exchanges: the transports that the target serves, and whether it answers slowly.
 
-    ``seconds`` is the time of the faster transport. ``patience`` is how long the run waits for a reply. ``quiet`` is
-    the pause that the client needs before each message over WebSocket, 0 unless the server sends unsolicited messages.
-    All of these are in seconds. ``cleanup`` is about the agents of these exchanges.
+    ``cleanup`` is about the agents of these exchanges.
     """
 
     served: tuple[Transport, ...]
-    seconds: float
-    patience: float
-    quiet: float
+    is_slow: bool
     cleanup: CleanupReport
 
 
-def explore(endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timeout: float) -> Preflight:
-    """Report as a new agent over each transport. Raises InconclusiveError if no reply is a ServerToAgent.
+def explore(endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timing: Timing) -> Preflight:
+    """Let two agents report over each transport, and note in ``timing`` how the server answers.
 
-    One transport that works is enough. A transport counts as not served only if the server reports that; the
-    scenarios judge a failure of the server.
+    Raises InconclusiveError if no reply is a ServerToAgent. One transport that works is enough, or a WebSocket that
+    opens. A transport counts as not served only if the server reports that; the scenarios judge a failure of the
+    server.
     """
     log = RunLog()
-    firsts = {transport: _first_exchange(endpoint, transport, run_id, timeout, log) for transport in asked}
-    working = [first.exchange.seconds for first in firsts.values() if _is_working(first.exchange)]
-    if not working:
+    firsts = {transport: _first_exchange(endpoint, transport, run_id, timing, log) for transport in asked}
+    working = [transport for transport, first in firsts.items() if _is_working(first.exchange)]
+    if not working and not any(first.is_open for first in firsts.values()):
         exchange = firsts[asked[0]].exchange
         raise _no_server(endpoint, exchange, "" if asked[0] is Transport.HTTP else " over WebSocket")
     served = tuple(transport for transport, first in firsts.items() if not _is_absent(first.exchange))
     if Transport.HTTP in served:  # Scenarios about other instances use plain HTTP only.
-        _require_others(endpoint, run_id, timeout, log)
-    return Preflight(
-        served,
-        min(working),
-        min(timeout, max(_LEAST_PATIENCE_SECONDS, _PATIENCE * max(working))),
-        _QUIET_SECONDS if any(first.is_followed for first in firsts.values()) else 0.0,
-        log.agents.report(),
-    )
+        _require_others(endpoint, run_id, timing, log)
+    if any(first.is_followed for first in firsts.values()):
+        timing.quiet = _QUIET_SECONDS
+    times = [seconds for transport in working for seconds in _times(endpoint, transport, run_id, timing, log)]
+    timing.slowest = max([*times, *(firsts[transport].exchange.seconds for transport in working)], default=0.0)
+    is_slow = timing.silences > 0 or max(times, default=0.0) > _SLOW_SECONDS
+    return Preflight(served, is_slow, log.agents.report())
 
 
 class _First(NamedTuple):
-    """The first exchange over a transport; ``is_followed`` reports unsolicited messages after the reply."""
+    """The first exchange over a transport.
+
+    ``is_followed`` reports unsolicited messages after the reply, ``is_open`` a WebSocket without any message.
+    """
 
     exchange: Exchange
     is_followed: bool = False
+    is_open: bool = False
 
 
 def _is_working(exchange: Exchange) -> bool:
@@ -92,10 +92,10 @@ def _is_absent(exchange: Exchange) -> bool:
     return status in _NOT_SERVED or (exchange.is_refused_opening and status < 500 and not exchange.is_throttled)
 
 
-def _require_others(endpoint: Endpoint, run_id: str, timeout: float, log: RunLog) -> None:
+def _require_others(endpoint: Endpoint, run_id: str, timing: Timing, log: RunLog) -> None:
     for url in endpoint.others:
         other = replace(endpoint, url=url, others=())
-        exchange = _first_exchange(other, Transport.HTTP, run_id, timeout, log).exchange
+        exchange = _first_exchange(other, Transport.HTTP, run_id, timing, log).exchange
         if not _is_working(exchange):
             raise _no_server(other, exchange, "")
 
@@ -105,19 +105,29 @@ def _no_server(endpoint: Endpoint, exchange: Exchange, over: str) -> Inconclusiv
     return InconclusiveError(f"{endpoint.url} does not answer as an OpAMP server{over}: {problem}")
 
 
-def _first_exchange(endpoint: Endpoint, transport: Transport, run_id: str, timeout: float, log: RunLog) -> _First:
+def _first_exchange(endpoint: Endpoint, transport: Transport, run_id: str, timing: Timing, log: RunLog) -> _First:
     for attempt in range(1, _ATTEMPTS + 1):
-        with Client(endpoint, timeout, transport, log) as client:
+        with Client(endpoint, timing, transport, log, run_id) as client:
             agent = Agent(run_id)
             exchange = client.send(agent.full_status())
             is_followed = client.count_unsolicited(agent.instance_uid, _WATCH_SECONDS) > 0
+            is_open = exchange.response is None and client.has_websocket(agent.instance_uid)
             client.close_websockets()
             client.disconnect_agents()
         is_final = _is_working(exchange) or _is_absent(exchange) or exchange.seconds > _QUICK_SECONDS
         if is_final or attempt == _ATTEMPTS:
             break
         time.sleep(_PAUSE_SECONDS)
-    return _First(exchange, is_followed)
+    return _First(exchange, is_followed, is_open)
+
+
+def _times(endpoint: Endpoint, transport: Transport, run_id: str, timing: Timing, log: RunLog) -> list[float]:
+    """Return the seconds of the ordinary exchanges of an agent: a report, a check-in and agent_disconnect."""
+    agent = Agent(run_id)
+    with Client(endpoint, timing, transport, log, run_id) as client:
+        exchanges = [client.send_once(compose()) for compose in (agent.full_status, agent.check_in, agent.disconnect)]
+        client.close_websockets()
+    return [exchange.seconds for exchange in exchanges if exchange.response is not None]
 
 
 def _explain(exchange: Exchange) -> str:

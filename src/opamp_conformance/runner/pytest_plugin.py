@@ -16,6 +16,7 @@ from pytest_bdd.parser import Scenario as BoundScenario
 from pytest_bdd.parser import Step
 
 from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger.ledger import Contract, Level, load_ledger
 from opamp_conformance.results.events import ScenarioFinished
@@ -67,7 +68,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--opamp-transport", choices=[*Transport, "all"], default="all", help="the transport")
     group.addoption("--opamp-control", metavar="URL", help="its control plane")
     group.addoption("--opamp-disruptive", action="store_true", help="also run what could hurt a shared server")
-    group.addoption("--opamp-timeout", type=_seconds, default=10.0, metavar="SECONDS", help="limit of each exchange")
+    group.addoption(
+        "--opamp-timeout",
+        type=_seconds,
+        default=DEFAULT_LIMIT_SECONDS,
+        metavar="SECONDS",
+        help="limit of each exchange",
+    )
     group.addoption("--opamp-strict", action="store_true", help="a broken SHOULD fails its scenario")
 
 
@@ -188,10 +195,13 @@ def pytest_runtest_makereport(
     progress = item.stash.get(_progress, _Progress(0, time.monotonic()))
     exchanges = worker.log.exchanges[progress.first_exchange :]
     seconds, steps = time.monotonic() - progress.began, progress.steps or case.scenario.steps
-    event = worker.judge_scenario(case, error, progress.step, exchanges, seconds, steps)
+    loss = worker.find_loss(case, exchanges)
+    event = worker.judge_scenario(case, error, progress.step, exchanges, seconds, steps, loss)
     worker.log.exchanges.clear()
     if channel.plan_of(item.config) is not None:
         channel.tell(item.config, report, event)
+        if loss is not None:
+            channel.tell(item.config, report, loss)
         report.longrepr = None
     else:
         _apply_to_report(event, item, report)
@@ -242,18 +252,17 @@ def case_of(item: pytest.Item) -> Case | None:
 def _own_plan(config: pytest.Config, stack: ExitStack) -> RunPlan:
     """Start the target of the options, and look which transports it serves; raises InconclusiveError."""
     target, run_id = _target(config), uuid6.uuid7().hex
-    endpoint, timeout = stack.enter_context(target.start()), config.getoption("opamp_timeout")
+    endpoint, timing = stack.enter_context(target.start()), Timing(config.getoption("opamp_timeout"))
     transport = config.getoption("opamp_transport")
     asked = tuple(Transport) if transport == "all" else (Transport(transport),)
-    found = explore(endpoint, asked, run_id, timeout)
+    found = explore(endpoint, asked, run_id, timing)
     return RunPlan(
-        endpoint,
-        run_id,
-        found.patience,
-        found.served,
-        found.quiet,
-        tuple(target.contracts),
-        tuple(target.arguments),
+        endpoint=endpoint,
+        run_id=run_id,
+        timing=timing,
+        served=found.served,
+        contracts=tuple(target.contracts),
+        arguments=tuple(target.arguments),
         strict=config.getoption("opamp_strict"),
     )
 

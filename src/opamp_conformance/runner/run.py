@@ -5,6 +5,7 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ import pytest
 import uuid6
 
 import opamp_conformance.suite
+from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
 from opamp_conformance.profiles.profile import NO_PROFILE, Profile
 from opamp_conformance.results.events import Listener
 from opamp_conformance.results.verdicts import ExitCode
@@ -28,8 +30,6 @@ _DISABLED_PLUGINS: Final = (
     "unraisableexception",
 )
 """Plugins of pytest that print, write files or listen to signals."""
-# A server whose first reply takes longer is graded by several workers.
-_SLOW_SECONDS: Final = 0.2
 _WORKERS_FOR_A_SLOW_SERVER: Final = 16
 """Scenarios of a slow server run in parallel: they wait more than they work."""
 
@@ -38,7 +38,7 @@ def grade(
     target: Target,
     selection: Selection,
     *,
-    timeout: float,
+    timing: Timing,
     strict: bool = False,
     workers: int | None = None,
     profile: Profile = NO_PROFILE,
@@ -47,33 +47,32 @@ def grade(
 ) -> ExitCode:
     """Grade a target by the selected scenarios; raises InconclusiveError if that cannot begin.
 
-    ``timeout`` bounds each exchange, in seconds; the run waits less for a target that answers quickly. ``workers`` is a
-    number of processes; by default, it depends on how slow the target's first answers are. ``version`` is that of the
-    server, for a profile that differs by version; some targets know their version. An interrupted run still disconnects
-    its agents.
+    ``workers`` is a number of processes; by default, it depends on how slow the target's first answers are. ``version``
+    is that of the server, for a profile that differs by version; some targets know their version. An interrupted run
+    still disconnects its agents.
     """
     run_id = uuid6.uuid7().hex
     with target.start() as endpoint:
-        found = explore(endpoint, selection.transports, run_id, timeout)
+        found = explore(endpoint, selection.transports, run_id, timing)
         cases = selection.choose(load_catalogue().cases(), found.served)
+        if workers is None:  # Workers would only wait for each other's turns.
+            workers = _WORKERS_FOR_A_SLOW_SERVER if found.is_slow and not timing.interval else 1
+        workers = min(len(cases), workers)
         known = profile.at(version or endpoint.version)
         plan = RunPlan(
-            endpoint,
-            run_id,
-            found.patience,
-            found.served,
-            found.quiet,
-            tuple(target.contracts),
-            (*target.arguments, *_profile_arguments(profile, version)),
-            strict,
-            tuple((case.key, str(case.transport)) for case in cases),
-            tuple(known.exempt(cases)),
-            known.known_findings(),
+            endpoint=endpoint,
+            run_id=run_id,
+            timing=replace(timing, interval=timing.interval * workers),
+            served=found.served,
+            contracts=tuple(target.contracts),
+            arguments=(*target.arguments, *_profile_arguments(profile, version), *_timing_arguments(timing)),
+            strict=strict,
+            cases=tuple((case.key, str(case.transport)) for case in cases),
+            exemptions=tuple(known.exempt(cases)),
+            known_findings=known.known_findings(),
         )
-        workers = min(len(cases), workers or (_WORKERS_FOR_A_SLOW_SERVER if found.seconds > _SLOW_SECONDS else 1))
         is_whole = not selection.only and not selection.skip
-        name = "" if profile is NO_PROFILE else profile.name
-        session = RunSession(plan, listeners, found.cleanup, name, is_whole=is_whole)
+        session = RunSession(plan, listeners, found.cleanup, profile.name, is_whole=is_whole)
         session.start(target, selection, workers)
         # A worker that crashed is not replaced: an incomplete run says nothing.
         in_parallel = ["-p", "xdist.plugin", "-n", str(workers), "--max-worker-restart", "0"]
@@ -93,6 +92,14 @@ def _profile_arguments(profile: Profile, version: str | None) -> Iterator[str]:
         yield f"--profile {shlex.quote(profile.name)}"
     if version is not None:
         yield f"--server-version {shlex.quote(version)}"
+
+
+def _timing_arguments(timing: Timing) -> Iterator[str]:
+    """Yield the options that set the same times again; the deadline does not matter for one scenario."""
+    if timing.limit != DEFAULT_LIMIT_SECONDS:
+        yield f"--timeout {timing.limit:g}"
+    if timing.interval:
+        yield f"--rate {1 / timing.interval:g}"
 
 
 @contextmanager

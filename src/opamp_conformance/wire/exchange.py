@@ -14,6 +14,8 @@ from opamp_conformance.wire.websocket import HEADER, ReceivedMessage, WebSocketM
 from opamp_proto import opamp_pb2 as pb
 
 _TOO_BUSY: Final = (429, 503)
+# A proxy answers with these if the server behind it does not.
+_BAD_GATEWAY: Final = (502, 504)
 _ACKNOWLEDGEMENT: Final = ("instance_uid", "capabilities", "flags")
 
 
@@ -121,6 +123,13 @@ class Exchange:
     def is_error(self) -> bool:
         """Whether a ServerToAgent with an error_response came."""
         return self.message is not None and self.message.HasField("error_response")
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the exchange shows no sign of the server: no answer, no Close frame, or the error of a proxy."""
+        if self.response is None:
+            return self.close_code is None and not self.is_push
+        return self.status in _BAD_GATEWAY
 
     @property
     def is_throttled(self) -> bool:

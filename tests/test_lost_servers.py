@@ -1,0 +1,183 @@
+"""Servers that die, hang or fall silent in the middle of a run: the run notices, tells it, and is not conformant."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from websockets.sync.server import ServerConnection, serve
+
+from opamp_conformance.client.timing import Timing
+from opamp_conformance.ledger.ledger import Contract
+from opamp_conformance.results.events import ScenarioFinished
+from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.runner.run import grade
+from opamp_conformance.suite.selection import Selection
+from opamp_conformance.targets.url import UrlTarget
+from opamp_conformance.wire.transport import Transport
+from opamp_proto import opamp_pb2 as pb
+from support.bad_server import BadServer, acknowledgement, read_request, respond
+from support.command_line import Cli
+from support.deviation_matrix import RunRecord
+
+ANSWER = "response.must-respond"
+CHECK_INS = "response.must-respond.check-ins"
+TIMEOUT = 2.0
+# The messages of the preflight over plain HTTP: a report of one agent, and its disconnect; three of another.
+FIRST_MESSAGES = 5
+
+
+@contextmanager
+def that_ends_at(message: int, how: Callable[[BadServer, socket.socket], None]) -> Iterator[BadServer]:
+    """Run a server that answers all messages over plain HTTP, except that it ends in some way at one of them."""
+    count, server = 0, BadServer(lambda connection: None)
+
+    def answer(connection: socket.socket) -> None:
+        nonlocal count
+        while request := read_request(connection):
+            if not request.startswith(b"POST"):
+                respond(connection, b"", "404 Not Found")
+                continue
+            count += 1
+            if count == message:
+                how(server, connection)
+            if count >= message:
+                return
+            respond(connection, acknowledgement(request))
+
+    server.behaviour = answer
+    with server:
+        yield server
+
+
+def die(server: BadServer, connection: socket.socket) -> None:
+    server.__exit__()
+
+
+def hang(server: BadServer, connection: socket.socket) -> None:
+    server.behaviour = lambda connection: time.sleep(5)
+    time.sleep(5)
+
+
+def graded(server: BadServer, *only: str) -> tuple[ExitCode, RunRecord]:
+    record = RunRecord()
+    selection = Selection([Contract.OPAMP], only=only)
+    code = grade(UrlTarget(server.url), selection, timing=Timing(TIMEOUT), workers=1, listeners=[record])
+    return code, record
+
+
+@pytest.mark.parametrize("how", [die, hang])
+def test_a_server_that_ends_in_a_scenario(how: Callable[[BadServer, socket.socket], None]) -> None:
+    with that_ends_at(FIRST_MESSAGES + 4, how) as server:
+        code, record = graded(server, "response.*", "sequence.*")
+    assert code is ExitCode.NOT_CONFORMANT
+    (failed,) = [event for event in record.scenarios if event.verdict is Verdict.FAILED]
+    (loss,) = record.losses
+    assert (loss.key, loss.transport, loss.has_returned) == (failed.key, Transport.HTTP, False)
+    assert "instance_uid" in loss.message
+    assert ANSWER in failed.expected
+    assert loss.because == failed.actual
+    left = record.scenarios[record.scenarios.index(failed) + 1 :]
+    assert left
+    assert {(event.verdict, event.blocked_by) for event in left} == {(Verdict.BLOCKED, ANSWER)}
+    assert all(failed.key in event.actual for event in left)
+
+
+def test_a_server_that_a_supervisor_restarts() -> None:
+    restarted: list[BadServer] = []
+
+    def restart(server: BadServer, connection: socket.socket) -> None:
+        server.__exit__()
+        other = BadServer(acknowledge, port=server.port)
+        threading.Timer(0.5, lambda: restarted.append(other.__enter__())).start()
+
+    with that_ends_at(FIRST_MESSAGES + 4, restart) as server:
+        code, record = graded(server, "response.*")
+    restarted[0].__exit__()
+    assert code is ExitCode.NOT_CONFORMANT
+    assert [event.verdict for event in record.scenarios].count(Verdict.FAILED) == 1
+    assert Verdict.BLOCKED not in {event.verdict for event in record.scenarios}
+    (loss,) = record.losses
+    assert loss.has_returned
+    assert loss.seconds < TIMEOUT
+
+
+def acknowledge(connection: socket.socket) -> None:
+    while request := read_request(connection):
+        respond(connection, acknowledgement(request))
+
+
+def test_a_server_that_dies_after_its_last_answer() -> None:
+    def answer_then_die(server: BadServer, connection: socket.socket) -> None:
+        respond(connection, pb.ServerToAgent(capabilities=1).SerializeToString())
+        server.__exit__()
+
+    # The scenario is about the second of its two messages, and does not look at more.
+    with that_ends_at(FIRST_MESSAGES + 1, answer_then_die) as server:
+        code, record = graded(server, "capabilities.server.first-message")
+    assert [event.verdict for event in record.scenarios] == [Verdict.PASSED]
+    assert [(finding.requirement, finding.verdict) for finding in record.findings if finding.level == "MUST"][-1:] == [
+        (ANSWER, Verdict.FAILED)
+    ]
+    assert code is ExitCode.NOT_CONFORMANT
+
+
+def test_the_terminal_tells_which_message_ended_the_server(cli: Cli) -> None:
+    with that_ends_at(FIRST_MESSAGES + 2, die) as server:
+        result = cli("run", "--url", server.url, "--timeout", 1, "--only", CHECK_INS)
+    assert result.returncode == 1
+    headline = f"the server stopped answering over http in {CHECK_INS}, and did not come back"
+    assert f"{headline}; the first message without an answer:\n    instance_uid: " in result.stdout
+    assert f"\n{headline}\n\nnot conformant: " in result.stdout
+
+
+# ---- servers that are silent to some messages
+
+
+@contextmanager
+def websocket_server(behaviour: Callable[[ServerConnection], None]) -> Iterator[str]:
+    with serve(behaviour, "127.0.0.1", 0, compression=None) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}/v1/opamp"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_websocket_that_opens_and_never_answers_is_a_failure() -> None:
+    def never_answer(connection: ServerConnection) -> None:
+        with contextlib.suppress(Exception):
+            for _ in connection:
+                pass
+
+    record = RunRecord()
+    selection = Selection([Contract.OPAMP], only=["response.*"], transports=[Transport.WEBSOCKET])
+    with websocket_server(never_answer) as url:
+        code = grade(UrlTarget(url), selection, timing=Timing(0.5), workers=1, listeners=[record])
+    assert code is ExitCode.NOT_CONFORMANT
+    verdicts = [event.verdict for event in record.scenarios]
+    assert verdicts.count(Verdict.FAILED) == 1
+    assert set(verdicts) <= {Verdict.FAILED, Verdict.BLOCKED, Verdict.NOT_APPLICABLE}
+
+
+def test_a_server_that_is_silent_to_check_ins_is_there() -> None:
+    """A silence is a failure, but others get their answers: the server is not lost, and the run goes on."""
+
+    def answer_reports(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            if request.startswith(b"POST") and b"service.name" not in request:
+                time.sleep(TIMEOUT + 1)
+                return
+            is_report = request.startswith(b"POST")
+            respond(connection, acknowledgement(request) if is_report else b"", "200 OK" if is_report else "404 No")
+
+    with BadServer(answer_reports) as server:
+        code, record = graded(server, CHECK_INS, "capabilities.server.*")
+    assert code is ExitCode.NOT_CONFORMANT
+    assert not record.losses
+    by_key: dict[str, ScenarioFinished] = {event.key: event for event in record.scenarios}
+    assert by_key[CHECK_INS].verdict in (Verdict.FAILED, Verdict.BLOCKED)
+    assert by_key["capabilities.server.first-message"].verdict is Verdict.PASSED
