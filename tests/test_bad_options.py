@@ -101,7 +101,7 @@ def test_an_interrupted_run_disconnects_its_agents_and_has_no_verdict(cli: Cli, 
     files = [word for kind in kinds for word in (f"--{kind}", str(tmp_path / f"run.{kind}"))]
     with BadServer(slow) as server:
         process = subprocess.Popen(
-            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--timeout", "2", *files],
+            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--timeout", "2", "--workers", "1", *files],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -112,7 +112,7 @@ def test_an_interrupted_run_disconnects_its_agents_and_has_no_verdict(cli: Cli, 
             pass
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "Traceback" not in out + err
     assert re.search(r"created \d+ agents", out)
@@ -132,7 +132,7 @@ def test_a_closed_pipe(cli: Cli) -> None:
     process = subprocess.Popen(
         f"{sys.executable} -m opamp_conformance list | head -1", shell=True, stderr=subprocess.PIPE, text=True
     )
-    assert "Traceback" not in process.communicate(timeout=30)[1]
+    assert "Traceback" not in process.communicate(timeout=60)[1]
 
 
 # ---- output that cannot be written, and interrupts
@@ -173,7 +173,7 @@ def test_a_run_is_interrupted_at_any_moment(number: signal.Signals, after: float
     wait_until(lambda: handles_signals(process))
     time.sleep(after)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert "Traceback" not in out + err
     assert process.returncode == 2
     assert "interrupted" in err
@@ -217,7 +217,7 @@ def test_a_run_that_is_interrupted_twice_still_writes_its_reports(tmp_path: Path
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         time.sleep(pause)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "Traceback" not in out + err
     assert '"event": "RunFinished", "exit_code": 2' in stream.read_text()

@@ -181,3 +181,21 @@ def test_a_server_that_is_silent_to_check_ins_is_there() -> None:
     by_key: dict[str, ScenarioFinished] = {event.key: event for event in record.scenarios}
     assert by_key[CHECK_INS].verdict in (Verdict.FAILED, Verdict.BLOCKED)
     assert by_key["capabilities.server.first-message"].verdict is Verdict.PASSED
+
+
+def test_an_http_request_without_any_response_is_a_finding() -> None:
+    """The specification only advises to answer malformed messages with BadRequest, but HTTP demands a response."""
+
+    def ignore_malformed(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            if b"\xff\xff\xff" in request:
+                return
+            is_report = request.startswith(b"POST")
+            respond(connection, acknowledgement(request) if is_report else b"", "200 OK" if is_report else "404 No")
+
+    with BadServer(ignore_malformed) as server:
+        code, record = graded(server, "bad-request.respond.not-protobuf")
+    assert code is ExitCode.NOT_CONFORMANT
+    assert [event.verdict for event in record.scenarios] == [Verdict.WARNED]
+    finding = next(finding for finding in record.findings if finding.requirement == "http.respond-each")
+    assert (finding.verdict, finding.count) == (Verdict.FAILED, 1)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from opamp_conformance.client.timing import Timing
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.runner.run import grade as grade_target
@@ -37,7 +38,7 @@ def graded(url: str, heading: str) -> ExitCode:
     """Grade a server and compare the result with its table; return the exit code."""
     record = RunRecord()
     selection = Selection([Contract.OPAMP], disruptive=False)
-    code = grade_target(UrlTarget(url), selection, timeout=1, workers=1, listeners=[record])
+    code = grade_target(UrlTarget(url), selection, timing=Timing(1), workers=1, listeners=[record])
     not_applicable = [
         event
         for event in record.ended(Verdict.NOT_APPLICABLE)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from opamp_conformance.client.timing import Timing
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.runner.run import grade as grade_target
@@ -25,7 +26,7 @@ DOCUMENTS = "fleet_documents"
 def graded(settings: Settings, *only: str, workers: int = 1) -> Graded:
     record = RunRecord()
     selection = Selection(tuple(Contract), only=only)
-    code = grade_target(MockTarget(settings), selection, timeout=10, workers=workers, listeners=[record])
+    code = grade_target(MockTarget(settings), selection, timing=Timing(10), workers=workers, listeners=[record])
     return Graded(code, record)
 
 

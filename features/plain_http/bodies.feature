@@ -35,11 +35,17 @@ Feature: Bodies of requests and responses
     When the agent reports its full status and accepts compressed responses
     Then the response is compressed with gzip
 
-  @implied @http.respond-each
+  @implied @http.respond-each.several
   Scenario: Each of several requests is answered
     Given an agent that has reported its full status
     When the agent checks in 3 times
     Then the server answers each message
+
+  @implied @http.respond-each.disconnect
+  Scenario: The last message of an agent is answered, too
+    Given an agent that has reported its full status
+    When the agent disconnects
+    Then the server answers with a ServerToAgent
 
   @MUST @http.support-identity-request
   Scenario: An agent that sent a compressed report may send the next one uncompressed

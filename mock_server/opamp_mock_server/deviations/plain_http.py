@@ -3,6 +3,7 @@
 import zlib
 
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
+from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_messages import Request, RequestHeaders, RequestRefusedError, Response
@@ -92,6 +93,14 @@ class EverySecondCheckInUnanswered(HttpEndpoint):
         is_second = is_check_in and body[:18] == self._last
         self._last = body[:18] if is_check_in and not is_second else b""
         return response._replace(body=b"") if is_second else response
+
+
+@breaks("http.respond-each:disconnect")
+class DisconnectUnanswered(Core):
+    """The reply to an accepted agent_disconnect has an empty body."""
+
+    def disconnect(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        return super().disconnect(known, message)._replace(reply=pb.ServerToAgent())
 
 
 @breaks("http.server-waits-for-poll", also=["remote-config.offer-field", "retry.server-one-message"])

@@ -15,6 +15,10 @@ from opamp_conformance.wire.http import HttpRequest
 MAX_SAMPLES: Final = 3
 """How many exchanges a finding keeps, so that a run with many violations stays small."""
 
+_UNANSWERED: Final = "http.respond-each"
+# A server may refuse a larger request before it has arrived, and the client may not see the refusal.
+_MAX_REQUEST_BYTES: Final = 16 * 1024
+
 
 @dataclass
 class Finding:
@@ -37,8 +41,9 @@ class Findings:
         return iter(self._findings.values())
 
     def inspect(self, exchange: Exchange) -> None:
-        """Check one reply; the scenario judges a response that is not a ServerToAgent."""
+        """Check one exchange; the scenario judges a response that is not a ServerToAgent."""
         if exchange.message is None:
+            self._book(_UNANSWERED, _unanswered(exchange), exchange)
             return
         sent = exchange.request.message
         is_encoded = isinstance(exchange.request, HttpRequest) and "Content-Encoding" in exchange.request.headers
@@ -57,3 +62,13 @@ class Findings:
         finding.count += 1
         if finding.count <= MAX_SAMPLES:
             finding.samples.append(exchange)
+
+
+def _unanswered(exchange: Exchange) -> Violation | None:
+    """Return the violation of a server that leaves an HTTP request without any response, whatever its body is."""
+    request = exchange.request
+    if not isinstance(request, HttpRequest) or exchange.response is not None:
+        return None
+    if request.method != "POST" or len(request.body) > _MAX_REQUEST_BYTES:
+        return None
+    return Violation("an HTTP response to each request", exchange.failure or "none")

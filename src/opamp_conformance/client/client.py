@@ -67,8 +67,10 @@ class Client:
         # It only looks whether the server answers at all.
         self._lookout = Agent(run_id)
         self._looking = asyncio.Lock()
-        self._is_lost = False
+        self.is_lost = False
+        """Whether the server answered nobody when the client last looked. Then no more messages are sent."""
         self.was_answered = False
+        """Whether a ServerToAgent has arrived."""
         self._last_sent: dict[bytes, WebSocketMessage] = {}
         self._last_message_sent: set[bytes] = set()
 
@@ -209,9 +211,9 @@ class Client:
 
     def look(self) -> bool:
         """Return whether the server answers a new agent, on a connection of its own."""
-        self._is_lost = False
-        self._is_lost = not self.run(self._answers_another())
-        return not self._is_lost
+        self.is_lost = False
+        self.is_lost = not self.run(self._answers_another())
+        return not self.is_lost
 
     # ---- the end
 
@@ -230,7 +232,7 @@ class Client:
             except (PreconditionFailedError, ThrottledError):
                 break  # The report counts those that are left.
             for exchange in exchanges:
-                agents.record(exchange)
+                self._record(exchange)
             if all(exchange.response is None for exchange in exchanges):
                 break  # The target is gone; the others would only wait for it.
         return agents.report()
@@ -281,7 +283,7 @@ class Client:
             await asyncio.sleep(wait)
 
     async def _attempt(self, request: HttpRequest | WebSocketMessage) -> Exchange:
-        if self._is_lost:
+        if self.is_lost:
             raise PreconditionFailedError("response.must-respond", "not sent, because the server no longer answers")
         if isinstance(request, HttpRequest):
             await asyncio.sleep(self.timing.next_turn())
@@ -325,8 +327,8 @@ class Client:
         await asyncio.wait({waiting}, timeout=patience)
         is_late = not waiting.done()
         if is_late and patience < self.timing.limit:
-            self._is_lost = not await self._answers_another()
-            if not self._is_lost:
+            self.is_lost = not await self._answers_another()
+            if not self.is_lost:
                 await asyncio.wait({waiting}, timeout=patience)
                 if not waiting.done():
                     waiting.cancel()
@@ -337,7 +339,7 @@ class Client:
         except NoResponseError as error:
             self.timing.silences += error.close_code is None
             raise
-        self._is_lost = False
+        self.is_lost = False
         if is_late:
             self.timing.slowest = max(self.timing.slowest, time.monotonic() - began)
         return response
@@ -345,7 +347,7 @@ class Client:
     async def _answers_another(self) -> bool:
         """Let another agent report on a connection of its own; return whether the server answers it."""
         async with self._looking:
-            if self._is_lost:
+            if self.is_lost:
                 return False
             request, sent_at = self._request(self._lookout.full_status()), time.monotonic()
             try:

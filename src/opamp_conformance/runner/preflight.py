@@ -65,7 +65,7 @@ def explore(endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timing:
         timing.quiet = _QUIET_SECONDS
     times = [seconds for transport in working for seconds in _times(endpoint, transport, run_id, timing, log)]
     timing.slowest = max([*times, *(firsts[transport].exchange.seconds for transport in working)], default=0.0)
-    is_slow = timing.silences > 0 or max(times, default=0.0) > _SLOW_SECONDS
+    is_slow = bool(working) and (timing.silences > 0 or max(times, default=0.0) > _SLOW_SECONDS)
     return Preflight(served, is_slow, log.agents.report())
 
 

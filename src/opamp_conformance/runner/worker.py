@@ -93,11 +93,11 @@ class Worker:
             return None
         client = self.clients[case.transport]
         client.close_websockets()
-        if client.look():
-            return None
-        began, has_returned = time.monotonic(), False
+        began = time.monotonic()
         # A server that has never answered over this transport is not about to return.
-        most = min(_RETURN_SECONDS, client.timeout) if client.was_answered else 0.0
+        if not (client.is_lost and not client.was_answered) and client.look():
+            return None
+        has_returned, most = False, min(_RETURN_SECONDS, client.timeout) if client.was_answered else 0.0
         while not has_returned and time.monotonic() - began < most:
             time.sleep(_LOOK_EVERY_SECONDS)
             has_returned = client.look()
