@@ -101,7 +101,19 @@ def test_an_interrupted_run_disconnects_its_agents_and_has_no_verdict(cli: Cli, 
     files = [word for kind in kinds for word in (f"--{kind}", str(tmp_path / f"run.{kind}"))]
     with BadServer(slow) as server:
         process = subprocess.Popen(
-            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--timeout", "2", "--workers", "1", *files],
+            [
+                sys.executable,
+                "-m",
+                "opamp_conformance",
+                "run",
+                "--url",
+                server.url,
+                "--timeout",
+                "2",
+                "--workers",
+                "1",
+                *files,
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -323,26 +323,31 @@ class Client:
         pause, so the client waits until the limit of the exchange.
         """
         waiting, began = asyncio.ensure_future(answer), time.monotonic()
-        patience = self.timing.patience(len(request.body))
-        await asyncio.wait({waiting}, timeout=patience)
-        is_late = not waiting.done()
-        if is_late and patience < self.timing.limit:
-            self.is_lost = not await self._answers_another()
-            if not self.is_lost:
-                await asyncio.wait({waiting}, timeout=patience)
-                if not waiting.done():
-                    waiting.cancel()
-                    self.timing.silences += 1
-                    raise NoResponseError(f"no answer within {2 * patience:g} seconds, while another agent got one")
+        waiting.add_done_callback(_retrieve)
         try:
+            is_in_time = await self._comes_in_time(waiting, self.timing.patience(len(request.body)))
             response = await waiting
         except NoResponseError as error:
             self.timing.silences += error.close_code is None
             raise
+        finally:
+            waiting.cancel()
         self.is_lost = False
-        if is_late:
+        if not is_in_time:
             self.timing.slowest = max(self.timing.slowest, time.monotonic() - began)
         return response
+
+    async def _comes_in_time(self, waiting: asyncio.Future[Any], patience: float) -> bool:
+        """Return whether an answer comes in time; raises NoResponseError if only another agent gets one."""
+        await asyncio.wait({waiting}, timeout=patience)
+        if waiting.done() or patience >= self.timing.limit:
+            return waiting.done()
+        self.is_lost = not await self._answers_another()
+        if not self.is_lost:
+            await asyncio.wait({waiting}, timeout=patience)
+            if not waiting.done():
+                raise NoResponseError(f"no answer within {2 * patience:g} seconds, while another agent got one")
+        return False
 
     async def _answers_another(self) -> bool:
         """Let another agent report on a connection of its own; return whether the server answers it."""
@@ -443,3 +448,9 @@ def _separated(
         return request
     same = sum(isinstance(other, WebSocketMessage) and other.connection_id == request.connection_id for other in before)
     return replace(request, connection_id=request.connection_id + bytes([same])) if same else request
+
+
+def _retrieve(waiting: asyncio.Future[Any]) -> None:
+    """Take the error of an answer that nobody awaits any more, so that asyncio does not report it."""
+    if not waiting.cancelled():
+        waiting.exception()
