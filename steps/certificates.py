@@ -86,8 +86,13 @@ def _(exchange: Exchange) -> None:
 
 
 @then("only settings for OpAMP are offered")
-def _(exchange: Exchange) -> None:
-    assert_connection_settings.only_opamp_offered(exchange)
+def _(context: ScenarioContext, exchange: Exchange) -> None:
+    assert_connection_settings.nothing_more_offered(exchange, context.standing_offers, "opamp")
+
+
+@then("no settings are offered in return")
+def _(context: ScenarioContext, exchange: Exchange) -> None:
+    assert_connection_settings.nothing_more_offered(exchange, context.standing_offers)
 
 
 @then("the refusal is a BadRequest")

@@ -1,6 +1,6 @@
 """Steps about peers with fewer capabilities, or more."""
 
-from pytest_bdd import given, then, when
+from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import interoperability as assert_interoperability
@@ -13,6 +13,12 @@ from opamp_conformance.wire.exchange import Exchange
 def _(context: ScenarioContext, agent: Agent) -> None:
     agent.capabilities &= ~capability("AcceptsRemoteConfig")
     context.agents.report(agent)
+
+
+@when(parsers.parse("the agent withdraws the capability {name}"), target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, name: str) -> Exchange:
+    agent.capabilities &= ~capability(name)
+    return context.client.send(agent.full_status())
 
 
 @when("the operator offers the agent everything")

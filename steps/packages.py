@@ -69,6 +69,11 @@ def _(exchange: Exchange) -> None:
     assert_packages.offered(exchange)
 
 
+@then("the package is offered again")
+def _(exchange: Exchange, exchange_before: Exchange) -> None:
+    assert_packages.offered_again(exchange, exchange_before)
+
+
 @then("no packages are offered")
 def _(exchange: Exchange) -> None:
     assert_packages.none_offered(exchange)

@@ -65,4 +65,4 @@ Feature: Client certificates on request
     Scenario: An empty request is answered without settings
       When the agent sends an empty request for connection settings
       Then the server answers without an error
-      And no connection settings are offered
+      And no settings are offered in return

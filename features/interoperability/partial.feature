@@ -23,7 +23,7 @@ Feature: Peers with fewer capabilities
     And the agent checks in
     Then the agent is offered nothing
 
-  @MUST @capabilities.server-respects-change
+  @MUST @capabilities.server-respects-change.before-offer
   Scenario: An agent that has withdrawn a capability receives no offer for it
     Given a server that offers remote configuration
     And an agent with every capability
@@ -32,6 +32,33 @@ Feature: Peers with fewer capabilities
     When the operator offers the agent a configuration
     And the agent checks in
     Then no configuration is offered
+
+  @MUST @capabilities.server-respects-change.configuration
+  Scenario: An agent that withdraws AcceptsRemoteConfig is not offered its configuration again
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has received a configuration
+    When the agent withdraws the capability AcceptsRemoteConfig
+    Then no configuration is offered
+
+  @MUST @capabilities.server-respects-change.packages
+  Scenario: An agent that withdraws AcceptsPackages is not offered its packages again
+    Given a server that offers packages
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has received a package
+    When the agent withdraws the capability AcceptsPackages
+    Then no packages are offered
+
+  @MUST @capabilities.server-respects-change.own-metrics
+  Scenario: An agent that withdraws ReportsOwnMetrics is not offered settings for them again
+    Given a server that offers connection settings
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has received settings for own metrics
+    When the agent withdraws the capability ReportsOwnMetrics
+    Then no settings for own metrics are offered
 
   @implied @capabilities.server.bits-truthful
   Scenario: The server uses only capabilities that it has announced

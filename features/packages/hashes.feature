@@ -11,12 +11,12 @@ Feature: The hash of packages
   @SHOULD @package-status.server-offers-on-mismatch
   Scenario: An agent with other packages is offered the right ones
     When the agent reports that it has other packages
-    Then the package is offered
+    Then the package is offered again
 
   @SHOULD @package-status.server-compares-hash
   Scenario: An agent that has lost its packages is offered them again
     When the agent reports that it has no packages
-    Then the package is offered
+    Then the package is offered again
 
   @implied @packages.all-hash-aggregate
   Scenario: Packages with another content have another hash

@@ -37,6 +37,14 @@ Feature: Offers of packages
     Scenario: The hashes of packages are long enough
       Then the hashes of the packages have 16 bytes or more
 
+  Rule: The agent receives what the operator has defined
+
+    Background:
+      Given a server with a control plane
+      And an agent with every capability
+      And the agent has reported its full status
+      And the agent has received a package
+
     @implied @packages.type
     Scenario: A package has the type that the operator gave it
       Then the package is a top-level package

@@ -53,6 +53,17 @@ Feature: Offers of a remote configuration
     Scenario: The names of configuration files are unique
       Then no two configuration files have the same name
 
+    @implied @config-files.content-type-mime
+    Scenario: The content type of a configuration file is a MIME type
+      Then the content type of the configuration file is a MIME type
+
+  Rule: The agent receives what the operator has defined
+
+    Background:
+      Given a server with a control plane
+      And an agent with every capability
+      And the agent has received a configuration
+
     @implied @config-files.keys-are-names
     Scenario: A configuration file has the name that the operator gave it
       Then the configuration file has the name that the operator gave it
@@ -60,7 +71,3 @@ Feature: Offers of a remote configuration
     @SHOULD @config-files.single-entry
     Scenario: A configuration of one file has one entry
       Then the configuration has one file
-
-    @implied @config-files.content-type-mime
-    Scenario: The content type of a configuration file is a MIME type
-      Then the content type of the configuration file is a MIME type

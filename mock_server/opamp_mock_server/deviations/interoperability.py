@@ -77,7 +77,14 @@ def _has_unknown_fields(message: Message) -> bool:
     return len(UnknownFieldSet(message)) > 0
 
 
-@breaks("capabilities.server-respects-change", also=["remote-config.not-offered-if-unsupported"])
+@breaks(
+    "capabilities.server-respects-change",
+    also=[
+        "remote-config.not-offered-if-unsupported",
+        "packages.not-offered-if-unsupported",
+        "connection-settings.capability.own-metrics",
+    ],
+)
 class CapabilitiesNeverRemoved(StatusReporting):
     """An agent keeps a capability that it no longer reports."""
 

@@ -96,7 +96,7 @@ class NumbersAsFileNames(RemoteConfig):
         return pb.AgentRemoteConfig(config=numbered, config_hash=self.config_hash(files))
 
 
-@breaks("config-files.single-entry", also=["retry.server-one-message"])
+@breaks("config-files.single-entry")
 class EmptyFileAdded(RemoteConfig):
     """A configuration contains an additional empty file."""
 

@@ -13,6 +13,7 @@ from opamp_conformance.actions.instances import OtherInstance
 from opamp_conformance.actions.offers import OfferFlow
 from opamp_conformance.actions.plain_http import PlainHttpActions
 from opamp_conformance.actions.server_capabilities import ServerCapabilities
+from opamp_conformance.actions.standing_offers import StandingOffers
 from opamp_conformance.actions.websocket import WebSocketActions
 from opamp_conformance.client.client import Client
 
@@ -28,6 +29,7 @@ class ScenarioContext:
     server: ServerCapabilities
     control_plane: ControlPlaneClient
     offers: OfferFlow
+    standing_offers: StandingOffers
     malformed: MalformedMessages
     http: PlainHttpActions
     websocket: WebSocketActions
@@ -36,9 +38,15 @@ class ScenarioContext:
     documents: FleetDocuments
 
     @classmethod
-    def of(cls, client: Client, run_id: str, documents: FleetDocuments, other: Client | None) -> "ScenarioContext":
-        """Put the actions together; ``other`` is the client of another instance, if there is one."""
-        server, control_plane = ServerCapabilities(client, run_id), ControlPlaneClient(client)
+    def of(
+        cls, client: Client, run_id: str, documents: FleetDocuments, other: Client | None, assumed: int
+    ) -> "ScenarioContext":
+        """Put the actions together; ``other`` is the client of another instance, if there is one.
+
+        ``assumed`` are the capabilities that the server is graded by without announcing them, as bits.
+        """
+        server, control_plane = ServerCapabilities(client, run_id, assumed), ControlPlaneClient(client)
+        standing = StandingOffers(client, run_id)
         return cls(
             client,
             Agents(client, run_id),
@@ -46,7 +54,8 @@ class ScenarioContext:
             InstanceUidRequests(client, run_id),
             server,
             control_plane,
-            OfferFlow(client, control_plane, server),
+            OfferFlow(client, control_plane, server, standing),
+            standing,
             MalformedMessages(client),
             PlainHttpActions(client),
             WebSocketActions(client),

@@ -46,9 +46,14 @@ class ControlPlaneClient:
         # Until a record was shown, a 404 may also mean that this control plane shows none.
         self._has_shown = False
 
+    @property
+    def is_given(self) -> bool:
+        """Whether there is a control plane."""
+        return self._url is not None
+
     def require(self) -> None:
         """Raise NotApplicableError if no control plane was given."""
-        if self._url is None:
+        if not self.is_given:
             raise NotApplicableError("this scenario needs a control plane that triggers the server (--control)")
 
     # ---- offers

@@ -5,9 +5,10 @@ from typing import Final
 
 from opamp_conformance.actions.control_plane import ControlPlaneClient, Package
 from opamp_conformance.actions.server_capabilities import ServerCapabilities
+from opamp_conformance.actions.standing_offers import StandingOffers
 from opamp_conformance.client.agent import Agent, configuration
 from opamp_conformance.client.client import Client
-from opamp_conformance.errors import PreconditionFailedError
+from opamp_conformance.errors import NotApplicableError, PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpResponse
 from opamp_proto import opamp_pb2 as pb
@@ -32,18 +33,27 @@ class OfferFlow:
     """Makes the server offer, and lets an agent receive and apply.
 
     ``offer_`` is the operator's part, ``receive_`` adds the agent's, and ``apply_`` adds the agent's report that it
-    applied the offer. An offer that does not arrive raises PreconditionFailedError.
+    applied the offer. Without a control plane, an agent receives what the server offers to every agent. An offer that
+    does not arrive raises PreconditionFailedError.
     """
 
-    def __init__(self, client: Client, control_plane: ControlPlaneClient, server: ServerCapabilities) -> None:
+    def __init__(
+        self, client: Client, control_plane: ControlPlaneClient, server: ServerCapabilities, standing: StandingOffers
+    ) -> None:
         self._client = client
         self._control_plane = control_plane
         self._server = server
+        self._standing = standing
 
     def require(self, capability: str) -> None:
-        """Raise NotApplicableError unless the server announces a capability and can be made to use it."""
-        self._server.require(capability)
-        self._control_plane.require()
+        """Raise NotApplicableError unless the server offers something by itself, or announces it and can be made to."""
+        if self._control_plane.is_given:
+            self._server.require(capability)
+        elif not self._standing.has(capability):
+            self._server.require(capability)
+            raise NotApplicableError(
+                "the server does not offer this to every agent, so the scenario needs a control plane (--control)"
+            )
 
     def offer_everything(self, agent: Agent) -> None:
         """Offer everything that the specification defines."""
@@ -59,7 +69,8 @@ class OfferFlow:
         self._control_plane.offer_remote_config(agent, files)
 
     def receive_configuration(self, agent: Agent, text: str) -> Exchange:
-        self.offer_configuration(agent, text)
+        if self._control_plane.is_given:
+            self.offer_configuration(agent, text)
         return self._receive(agent, lambda reply: reply.HasField("remote_config"), "remote-config.offer-field")
 
     def apply_configuration(self, agent: Agent, text: str) -> None:
@@ -76,7 +87,8 @@ class OfferFlow:
         self._control_plane.offer_connection_settings(agent, settings(fields, host))
 
     def receive_settings(self, agent: Agent, field: str) -> Exchange:
-        self.offer_settings(agent, field)
+        if self._control_plane.is_given:
+            self.offer_settings(agent, field)
         broken = "opamp-offer.sent-in-opamp" if field == "opamp" else "own-telemetry.offer-shape"
         return self._receive(agent, lambda reply: reply.connection_settings.HasField(field), broken)
 
@@ -85,9 +97,10 @@ class OfferFlow:
         self._client.send(agent.connection_settings_status(pb.ConnectionSettingsStatuses_APPLIED))
 
     def receive_proxy(self, agent: Agent) -> Exchange:
+        """Receive settings for OpAMP with a proxy."""
         offer = settings(["opamp"], "first.example")
         offer.opamp.proxy.url = "http://proxy.example:3128"
-        return self._receive_opamp_settings(agent, offer)
+        return self._receive_opamp_settings(agent, offer, lambda settings: settings.HasField("proxy"))
 
     def receive_certificate(self, agent: Agent) -> Exchange:
         """Offer a certificate that an authority has signed, with its private key."""
@@ -95,7 +108,7 @@ class OfferFlow:
 
         offer = settings(["opamp"], "first.example")
         offer.opamp.certificate.CopyFrom(signed_certificate())
-        return self._receive_opamp_settings(agent, offer)
+        return self._receive_opamp_settings(agent, offer, lambda settings: settings.HasField("certificate"))
 
     # ---- packages
 
@@ -105,8 +118,9 @@ class OfferFlow:
         self._control_plane.offer_packages(agent, {PACKAGE: Package(kind, version, content)})
 
     def receive_package(self, agent: Agent, content: bytes) -> Exchange:
-        self.offer_package(agent, content=content)
-        return self._receive(agent, lambda reply: PACKAGE in reply.packages_available.packages, "packages.offer-field")
+        if self._control_plane.is_given:
+            self.offer_package(agent, content=content)
+        return self._receive(agent, lambda reply: len(reply.packages_available.packages) > 0, "packages.offer-field")
 
     def apply_package(self, agent: Agent, content: bytes) -> Exchange:
         exchange = self.receive_package(agent, content)
@@ -123,16 +137,39 @@ class OfferFlow:
         part = {"Range": f"bytes={first_byte}-"} if first_byte else {}
         return self._client.fetch(file.download_url, {**headers, **part})
 
-    def _receive_opamp_settings(self, agent: Agent, offer: pb.ConnectionSettingsOffers) -> Exchange:
+    def _receive_opamp_settings(
+        self, agent: Agent, offer: pb.ConnectionSettingsOffers, are_meant: Callable[[pb.OpAMPConnectionSettings], bool]
+    ) -> Exchange:
+        """Receive settings for OpAMP; of those that every agent is offered, only the ones that are meant."""
+        requirement = "opamp-offer.sent-in-opamp"
+        if not self._control_plane.is_given:
+            return self._receive(agent, lambda reply: are_meant(reply.connection_settings.opamp), requirement)
         self._control_plane.offer_connection_settings(agent, offer)
-        return self._receive(
-            agent, lambda reply: reply.connection_settings.HasField("opamp"), "opamp-offer.sent-in-opamp"
-        )
+        return self._receive(agent, lambda reply: reply.connection_settings.HasField("opamp"), requirement)
 
     def _receive(self, agent: Agent, has_arrived: Callable[[pb.ServerToAgent], bool], requirement: str) -> Exchange:
+        if not self._control_plane.is_given:
+            return self._receive_standing(agent, has_arrived, requirement)
         exchange = self._client.receive_next(agent.check_in, agent.instance_uid)
         if not has_arrived(exchange.reply):
             raise PreconditionFailedError(requirement, "the operator's offer does not reach the agent")
+        return exchange
+
+    def _receive_standing(
+        self, agent: Agent, has_arrived: Callable[[pb.ServerToAgent], bool], requirement: str
+    ) -> Exchange:
+        """Return the exchange in which the server offered the agent what it offers to every agent."""
+        if not has_arrived(self._standing.seen):
+            raise NotApplicableError("the server does not offer this to every agent, so the scenario needs --control")
+        so_far = self._client.exchanges_of(agent.instance_uid)
+        if not so_far:
+            so_far = [self._client.send(agent.full_status())]
+        for exchange in so_far:
+            if exchange.message is not None and has_arrived(exchange.message):
+                return exchange
+        exchange = self._client.receive_next(agent.check_in, agent.instance_uid)
+        if not has_arrived(exchange.reply):
+            raise PreconditionFailedError(requirement, "what the server offers to others does not reach the agent")
         return exchange
 
 

@@ -1,5 +1,6 @@
 """Connection settings (ConnectionSettingsOffers). ``field`` is one of its fields."""
 
+from opamp_conformance.actions.standing_offers import StandingOffers
 from opamp_conformance.assertions.common import another_hash, described, processed, require
 from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
@@ -18,9 +19,13 @@ def none_offered(exchange: Exchange) -> None:
     require(not exchange.everything.HasField("connection_settings"), "no connection_settings", "connection_settings")
 
 
-def only_opamp_offered(exchange: Exchange) -> None:
-    names = {field.name for field, _ in exchange.everything.connection_settings.ListFields()}
-    require(names <= {"hash", "opamp"}, "connection_settings with opamp only", ", ".join(sorted(names)))
+def nothing_more_offered(exchange: Exchange, standing: StandingOffers, *allowed: str) -> None:
+    """Assert that no settings are offered but the allowed ones, and those that every agent is offered."""
+    extra = {field.name for field, _ in exchange.everything.connection_settings.ListFields()} - {"hash", *allowed}
+    if extra:
+        extra -= {field.name for field, _ in standing.seen.connection_settings.ListFields()}
+    expected = f"connection_settings with {' and '.join(allowed)} only" if allowed else "no connection_settings"
+    require(not extra, expected, ", ".join(sorted(extra)))
 
 
 def another_settings_hash(exchange: Exchange, before: bytes) -> None:

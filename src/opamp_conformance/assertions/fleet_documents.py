@@ -47,7 +47,7 @@ def metadata(documents: FleetDocuments, agent: Agent) -> None:
 def attributes(documents: FleetDocuments, agent: Agent) -> None:
     identifying = {
         "service.name": SERVICE_NAME,
-        "service.instance.id": agent.run_id,
+        "service.instance.id": agent.name,
         "service.version": sample_messages.VERSION,
     }
     others = {"os.type": sample_messages.PLATFORM, "host.name": sample_messages.HOST}

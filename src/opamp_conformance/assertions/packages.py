@@ -17,6 +17,11 @@ def offered(exchange: Exchange) -> None:
     require(PACKAGE in _packages(exchange), f"the package {PACKAGE!r}", described(exchange))
 
 
+def offered_again(exchange: Exchange, before: Exchange) -> None:
+    names = set(_packages(before))
+    require(names <= set(_packages(exchange)), f"the packages {', '.join(sorted(names))}", described(exchange))
+
+
 def none_offered(exchange: Exchange) -> None:
     require(not exchange.everything.HasField("packages_available"), "no packages_available", "packages_available")
 

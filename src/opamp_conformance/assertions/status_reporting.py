@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from opamp_conformance.assertions.common import described, processed, require
-from opamp_conformance.errors import PreconditionFailedError, ViolationError
+from opamp_conformance.errors import NotApplicableError, PreconditionFailedError, ViolationError
 from opamp_conformance.wire.exchange import Exchange, fields_beyond_acknowledgement
 from opamp_proto import opamp_pb2 as pb
 
@@ -79,6 +79,8 @@ def accepts_status(exchange: Exchange) -> None:
 
 def reported_value_known(record: Mapping[str, Any], part: str, field: str, value: object = None) -> None:
     """Assert that the server's record of an agent has a reported value; None stands for any value."""
+    if record and "status" not in record:
+        raise NotApplicableError("the control plane does not show the reported status of an agent")
     reported = record.get("status", {}).get(part, {})
     got = reported.get(field)
     require(

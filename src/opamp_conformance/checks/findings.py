@@ -52,8 +52,7 @@ class Findings:
         for requirement, check in CHECKS.items():
             self._book(requirement, check(sent, exchange.message), exchange)
         self._announced |= exchange.message.capabilities
-        if self._announced:
-            self._book(TRUTHFUL, undeclared_use(self._announced, exchange.message), exchange)
+        self._book(TRUTHFUL, undeclared_use(self._announced, exchange.message), exchange)
 
     def _book(self, requirement: str, violation: Violation | None, exchange: Exchange) -> None:
         if violation is None:

@@ -14,9 +14,10 @@ DEFINED_SERVER_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
 _USED_WITH: Final = {
     "remote_config": pb.ServerCapabilities_OffersRemoteConfig,
     "packages_available": pb.ServerCapabilities_OffersPackages,
-    "connection_settings": pb.ServerCapabilities_OffersConnectionSettings,
+    "connection_settings": pb.ServerCapabilities_OffersConnectionSettings
+    | pb.ServerCapabilities_AcceptsConnectionSettingsRequest,
 }
-"""The capability that a server announces if it uses a field (ServerCapabilities)."""
+"""The capabilities of which a server announces one if it uses a field (ServerCapabilities)."""
 
 
 def _length_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:

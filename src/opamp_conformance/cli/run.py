@@ -4,7 +4,7 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -33,16 +33,19 @@ from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.targets.options import ACCESS_OPTIONS, Access
 from opamp_conformance.targets.url import UrlTarget
+from opamp_conformance.text import did_you_mean
 from opamp_conformance.wire.transport import Transport
+from opamp_proto import opamp_pb2 as pb
 
 _MOST_INSTANCES: Final = 2
 """The scenarios about instances use two."""
+_CAPABILITIES: Final = [name.removeprefix("ServerCapabilities_") for name, bit in pb.ServerCapabilities.items() if bit]
 _CONTRACTS: Final = [*(contract.value for contract in Contract), "all"]
 
 _SECTIONS: Final = {
-    "What to grade": ("--target", "--url", "--control", "--profile", "--server-version"),
+    "What to grade": ("--target", "--url", "--control", "--agent-attribute", "--profile", "--server-version"),
     "Access to the server": tuple(option.name for option in ACCESS_OPTIONS),
-    "What to check": ("--contract", "--transport", "--only", "--skip", "--disruptive", "--strict"),
+    "What to check": ("--contract", "--transport", "--only", "--skip", "--assume", "--disruptive", "--strict"),
     "What to write": ("--html", "--junit", "--badge", "--jsonl"),
     "How long to wait": ("--timeout", "--rate", "--deadline", "--workers"),
     "With --target fleet-server": (
@@ -95,6 +98,18 @@ _SECTIONS: Final = {
     shell_complete=completion.requirements,
     help="Glob over the ids and keys to leave out.",
 )
+@click.option(
+    "--assume",
+    metavar="CAPABILITY,…",
+    multiple=True,
+    help="Check these capabilities even if the server does not announce them, such as OffersRemoteConfig.",
+)
+@click.option(
+    "--agent-attribute",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="An attribute that the suite's agents describe themselves with; needs --url.",
+)
 @click.option("--disruptive", is_flag=True, help="Also run what could hurt a shared server; always on for the mock.")
 @click.option("--strict", is_flag=True, help="A broken SHOULD is a failure, too.")
 @click.option(
@@ -126,6 +141,8 @@ def run_command(
     control: str | None,
     only: tuple[str, ...],
     skip: tuple[str, ...],
+    assume: tuple[str, ...],
+    agent_attribute: tuple[str, ...],
     disruptive: bool,
     strict: bool,
     timeout: float,
@@ -152,7 +169,8 @@ def run_command(
         raise InconclusiveError("--timeout and --deadline are numbers of seconds")
     given = {option.dest: others.pop(option.dest) for option in ACCESS_OPTIONS}
     access, again = Access.of(given), _access_again(given)
-    chosen = _target(target, url, access, again, control, FleetServerOptions(**others))
+    attributes = _attributes(agent_attribute)
+    chosen = _target(target, url, access, again, control, attributes, FleetServerOptions(**others))
     known = _profile(profile, chosen)
     known.at(server_version)
     transports = tuple(Transport) if transport == "all" else (Transport(transport),)
@@ -169,6 +187,7 @@ def run_command(
             ),
             timing=Timing(timeout, interval=1 / rate if rate else 0.0, deadline=time.time() + deadline),
             strict=strict,
+            assumed=_assumed(assume),
             workers=workers,
             profile=known,
             version=server_version,
@@ -190,6 +209,7 @@ def _target(
     access: Access,
     again: Sequence[str],
     control: str | None,
+    attributes: Mapping[str, str],
     fleet_server: FleetServerOptions,
 ) -> Target:
     if target is not None and urls:
@@ -201,19 +221,39 @@ def _target(
     if fleet_server.are_meant and target != "fleet-server":
         raise InconclusiveError("Elasticsearch and containers are for --target fleet-server: add it")
     is_fleet_server = target == "fleet-server"
-    if not urls and (access.headers or control is not None or (access.tls != Tls() and not is_fleet_server)):
-        raise InconclusiveError("headers, certificates and a control plane need a server at a URL: add --url")
+    needs_url = access.headers or attributes or control is not None or (access.tls != Tls() and not is_fleet_server)
+    if not urls and needs_url:
+        raise InconclusiveError(
+            "headers, certificates, attributes and a control plane need a server at a URL: add --url"
+        )
     if is_fleet_server:
         return fleet_server_target(fleet_server, access.tls)
     if not urls:
         return MockTarget()
-    return UrlTarget(urls[0], access.headers, access.tls, again, control, others=urls[1:])
+    return UrlTarget(urls[0], access.headers, access.tls, again, control, urls[1:], attributes)
 
 
 def _profile(name: str | None, target: Target) -> Profile:
     if name is None and target.name == "fleet-server":
         name = target.name
     return NO_PROFILE if name is None else load_profile(name)
+
+
+def _assumed(options: Sequence[str]) -> list[str]:
+    """Read the names of capabilities, separated by commas; raises InconclusiveError."""
+    names = [name.strip() for option in options for name in option.split(",") if name.strip()]
+    for name in names:
+        if name not in _CAPABILITIES:
+            raise InconclusiveError(f"{name!r} is not a server capability{did_you_mean(name, _CAPABILITIES)}")
+    return list(dict.fromkeys(names))
+
+
+def _attributes(options: Sequence[str]) -> dict[str, str]:
+    """Read KEY=VALUE options; raises InconclusiveError."""
+    for option in options:
+        if not option.partition("=")[0] or "=" not in option:
+            raise InconclusiveError(f"--agent-attribute {option!r}: give it as KEY=VALUE")
+    return dict(option.split("=", 1) for option in options)
 
 
 def _contracts(contract: str | None, default: Sequence[Contract]) -> Sequence[Contract]:

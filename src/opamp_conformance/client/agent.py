@@ -31,8 +31,9 @@ def capability(name: str) -> int:
 class Agent:
     """An agent that follows the specification. It does not depend on a transport.
 
-    ``run_id`` names the run it belongs to. Sequence numbers start at 1 and count every composed message. The hashes are
-    those of the last offers that it accepted. ``custom_capabilities`` is None if it does not report any.
+    ``run_id`` names the run it belongs to; its ``name`` (service.instance.id) begins with it. Sequence numbers start at
+    1 and count every composed message. The hashes are those of the last offers that it accepted.
+    ``custom_capabilities`` is None if it does not report any.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Agent:
     ) -> None:
         self.run_id = run_id
         self.instance_uid = instance_uid if instance_uid is not None else uuid6.uuid7().bytes
+        self.name = f"{run_id}-{self.instance_uid[-4:].hex()}"
         self.sequence_num = 0
         self.capabilities = capabilities
         self.remote_config_hash = b""
@@ -50,6 +52,7 @@ class Agent:
     def clone(self) -> "Agent":
         """Return a copy, as on a cloned machine: with the same instance_uid, and its own sequence numbers."""
         copy = Agent(self.run_id, self.instance_uid, self.capabilities)
+        copy.name = self.name
         copy.sequence_num = self.sequence_num
         return copy
 
@@ -134,9 +137,11 @@ class Agent:
 
     def _describe(self, description: pb.AgentDescription) -> None:
         description.identifying_attributes.extend(
-            [attribute("service.name", SERVICE_NAME), attribute("service.instance.id", self.run_id)]
+            [attribute("service.name", SERVICE_NAME), attribute("service.instance.id", self.name)]
         )
-        description.non_identifying_attributes.append(attribute("os.type", platform.system().lower()))
+        description.non_identifying_attributes.extend(
+            [attribute("os.type", platform.system().lower()), attribute("host.arch", _architecture())]
+        )
 
     def _report_remote_config(self, message: pb.AgentToServer, status: pb.RemoteConfigStatuses) -> None:
         report = message.remote_config_status
@@ -151,6 +156,12 @@ class Agent:
         report.status = status if self.connection_settings_hash else pb.ConnectionSettingsStatuses_UNSET
         if report.status == pb.ConnectionSettingsStatuses_FAILED:
             report.error_message = "the destination does not answer"
+
+
+def _architecture() -> str:
+    """Return the host.arch of this machine, by its name in the semantic conventions of OpenTelemetry."""
+    machine = platform.machine().lower()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
 
 
 def attribute(key: str, value: str) -> anyvalue_pb2.KeyValue:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from opamp_conformance.checks.agent_messages import require_valid_message
-from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.agent import Agent, attribute
 from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.client.run_log import RunLog
 from opamp_conformance.client.timing import Timing
@@ -155,6 +155,10 @@ class Client:
         """Wait for one more message on a WebSocket, or for its end."""
         return self._record(self.run(self._receive(connection_id, self.timeout)))
 
+    def exchanges_of(self, instance_uid: bytes) -> list[Exchange]:
+        """Return the exchanges of an agent in the current scenario."""
+        return [exchange for exchange in self.log.exchanges if exchange.instance_uid == instance_uid]
+
     def fetch(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
         """Fetch a file by HTTP GET from the URL of an offer, without the target's credentials."""
         return self.run(self._fetch(url, headers))
@@ -248,6 +252,10 @@ class Client:
 
     def _request(self, message: pb.AgentToServer, connection_id: bytes | None = None) -> HttpRequest | WebSocketMessage:
         """Make the ordinary request of the transport."""
+        if message.HasField("agent_description"):
+            message.agent_description.non_identifying_attributes.extend(
+                attribute(key, value) for key, value in self.endpoint.agent_attributes.items()
+            )
         if self.transport is Transport.HTTP:
             return HttpRequest.of(message)
         own = self.log.agents.connection_of(message.instance_uid)

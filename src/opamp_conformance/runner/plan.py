@@ -19,7 +19,8 @@ class RunPlan:
 
     ``arguments`` are the options of ``run`` that choose the target again, ``contracts`` those it is graded by without
     other options. ``cases`` are keys and transports, None for all. ``exemptions`` are what the target's profile says of
-    cases, ``known_findings`` the requirements that every message may break, with reasons.
+    cases, ``known_findings`` the requirements that every message may break, with reasons. ``assumed``
+    are the bits of ServerCapabilities that the target is graded by without announcing them.
     """
 
     endpoint: Endpoint
@@ -29,6 +30,7 @@ class RunPlan:
     contracts: tuple[str, ...]
     arguments: tuple[str, ...] = ()
     strict: bool = False
+    assumed: int = 0
     cases: tuple[tuple[str, str], ...] | None = None
     exemptions: tuple[CaseExemption, ...] = ()
     known_findings: Mapping[str, str] = field(default_factory=dict)

@@ -24,6 +24,7 @@ from opamp_conformance.runner.session import RunSession
 from opamp_conformance.suite.catalogue import load_catalogue
 from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets import Target
+from opamp_proto import opamp_pb2 as pb
 
 _DISABLED_PLUGINS: Final = (
     *("terminal", "cacheprovider", "logging", "warnings", "faulthandler"),
@@ -40,6 +41,7 @@ def grade(
     *,
     timing: Timing,
     strict: bool = False,
+    assumed: Sequence[str] = (),
     workers: int | None = None,
     profile: Profile = NO_PROFILE,
     version: str | None = None,
@@ -47,7 +49,8 @@ def grade(
 ) -> ExitCode:
     """Grade a target by the selected scenarios; raises InconclusiveError if that cannot begin.
 
-    ``workers`` is a number of processes; by default, it depends on how slow the target's first answers are. ``version``
+    ``assumed`` are names of server capabilities that are checked even if the server does not announce them. ``workers``
+    is a number of processes; by default, it depends on how slow the target's first answers are. ``version``
     is that of the server, for a profile that differs by version; some targets know their version. An interrupted run
     still disconnects its agents.
     """
@@ -65,8 +68,14 @@ def grade(
             timing=replace(timing, interval=timing.interval * workers),
             served=found.served,
             contracts=tuple(target.contracts),
-            arguments=(*target.arguments, *_profile_arguments(profile, version), *_timing_arguments(timing)),
+            arguments=(
+                *target.arguments,
+                *_profile_arguments(profile, version),
+                *_timing_arguments(timing),
+                *_assume(assumed),
+            ),
             strict=strict,
+            assumed=sum(pb.ServerCapabilities.Value(f"ServerCapabilities_{name}") for name in assumed),
             cases=tuple((case.key, str(case.transport)) for case in cases),
             exemptions=tuple(known.exempt(cases)),
             known_findings=known.known_findings(),
@@ -92,6 +101,10 @@ def _profile_arguments(profile: Profile, version: str | None) -> Iterator[str]:
         yield f"--profile {shlex.quote(profile.name)}"
     if version is not None:
         yield f"--server-version {shlex.quote(version)}"
+
+
+def _assume(assumed: Sequence[str]) -> list[str]:
+    return [f"--assume {','.join(assumed)}"] if assumed else []
 
 
 def _timing_arguments(timing: Timing) -> Iterator[str]:

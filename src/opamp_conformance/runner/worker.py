@@ -60,7 +60,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.contexts = {
-            transport: ScenarioContext.of(client, self.plan.run_id, self.documents, self.other)
+            transport: ScenarioContext.of(client, self.plan.run_id, self.documents, self.other, self.plan.assumed)
             for transport, client in self.clients.items()
         }
         self._redactor = Redactor(self.plan.endpoint.secrets)

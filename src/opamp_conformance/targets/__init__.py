@@ -37,7 +37,8 @@ class Endpoint:
     """A server that can be reached. Header values are secrets.
 
     ``control`` is the URL of its control plane (docs/control-plane.md), None if it has none. ``others`` are the URLs of
-    other instances of it, ``version`` is its own version, if it is known.
+    other instances of it, ``version`` is its own version, if it is known. ``agent_attributes`` are attributes that it
+    needs to know of an agent, in addition to the ordinary ones.
     """
 
     url: str
@@ -47,6 +48,7 @@ class Endpoint:
     others: tuple[str, ...] = ()
     version: str | None = None
     fleet_agents: FleetAgents | None = None
+    agent_attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def secrets(self) -> Mapping[str, str]:

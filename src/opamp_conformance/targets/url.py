@@ -27,6 +27,7 @@ class UrlTarget:
         arguments: Sequence[str] = (),
         control: str | None = None,
         others: Sequence[str] = (),
+        agent_attributes: Mapping[str, str] | None = None,
     ) -> None:
         """Check the URLs. Raises InconclusiveError."""
         self._endpoint = Endpoint(
@@ -35,12 +36,15 @@ class UrlTarget:
             tls,
             None if control is None else _with_path(control, "/control"),
             tuple(_with_path(other, "/v1/opamp") for other in others),
+            agent_attributes=agent_attributes or {},
         )
         self.name = self._endpoint.url
         urls = (self.name, *self._endpoint.others)
         self.arguments = (*(word for url in urls for word in ("--url", shlex.quote(url))), *arguments)
         if control is not None:
             self.arguments += ("--control", shlex.quote(control))
+        for key, value in self._endpoint.agent_attributes.items():
+            self.arguments += ("--agent-attribute", shlex.quote(f"{key}={value}"))
 
     @contextmanager
     def start(self) -> Iterator[Endpoint]:
