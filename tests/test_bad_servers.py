@@ -7,13 +7,21 @@ import gzip
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trustme
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 
+from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.client import Client
+from opamp_conformance.client.timing import Timing
+from opamp_conformance.targets import Endpoint
+from opamp_conformance.wire.transport import Transport
 from opamp_proto import opamp_pb2 as pb
 from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.command_line import Cli, one_line
@@ -98,7 +106,7 @@ def gzip_bomb(connection: socket.socket) -> None:
         (empty, "0 bytes"),
         (close_within_body, "body"),
         (endless_body, r"more than \d+ bytes"),
-        (endless_headers, "HTTP|complete"),
+        (endless_headers, "the suite reads no header|complete"),
         (slow_headers, "complete"),
         (redirect, "/elsewhere"),
         (unauthorized, "credentials"),
@@ -277,6 +285,40 @@ def test_a_response_header_that_is_not_text(cli: Cli, tmp_path: Path) -> None:
         result = cli("run", "--url", server.url, "--jsonl", tmp_path / "out.jsonl")
     assert result.returncode == 1
     assert '"x-bad"' in (tmp_path / "out.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    "headers", [b"X-Long: " + b"x" * 20_000 + b"\r\n", b"X-One: 1\r\n" * 500], ids=["long", "many"]
+)
+def test_a_response_with_large_headers(cli: Cli, headers: bytes) -> None:
+    def behave(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            body = acknowledgement(request)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    with BadServer(behave) as server:
+        result = cli("run", "--url", server.url, "--transport", "http", *ONE)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_websocket_opening_with_large_headers() -> None:
+    def add_headers(connection: ServerConnection, request: Request, response: Response) -> None:
+        response.headers["X-Long"] = "x" * 20_000
+        for number in range(200):
+            response.headers[f"X-{number}"] = "1"
+
+    def acknowledge_on(connection: ServerConnection) -> None:
+        for data in connection:
+            message = pb.AgentToServer.FromString(bytes(data)[1:])
+            connection.send(b"\0" + pb.ServerToAgent(instance_uid=message.instance_uid).SerializeToString())
+
+    with serve(acknowledge_on, "127.0.0.1", 0, process_response=add_headers) as server:
+        threading.Thread(target=server.serve_forever).start()
+        endpoint = Endpoint(f"http://127.0.0.1:{server.socket.getsockname()[1]}")
+        with Client(endpoint, Timing(2), Transport.WEBSOCKET) as client:
+            exchange = client.send(Agent("test").full_status())
+        server.shutdown()
+    assert exchange.message is not None, exchange.failure
 
 
 def test_the_suite_waits_for_a_busy_server(cli: Cli) -> None:

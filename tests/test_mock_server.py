@@ -212,7 +212,7 @@ def test_endless_headers_are_refused(server: MockServer) -> None:
         b"",
         b"POST /v1",
         b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\n",
-        b"POST /v1/opamp HTTP/1.1\r\nContent-Length: 9\r\n\r\nx",
+        b"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
     ],
     ids=["silence", "half a line", "half the headers", "half the body"],
 )
@@ -224,9 +224,8 @@ def test_an_incomplete_request_times_out(server_with_short_timeout: MockServer, 
 
 def test_an_incomplete_request_on_a_keep_alive_connection_times_out(server_with_short_timeout: MockServer) -> None:
     body = message().SerializeToString()
-    whole = b"POST /v1/opamp HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n" % len(body)
     half = b"POST /v1/opamp HTTP/1.1\r\n"
-    for parts in ([whole + body, half], [whole + body + half]):
+    for parts in ([whole(body), half], [whole(body) + half]):
         answers = raw(server_with_short_timeout, *parts)
         assert b" 200 " in answers
         assert b" 408 " in answers
@@ -290,6 +289,42 @@ def test_complete_headers_have_a_maximum_size(server: MockServer) -> None:
     assert raw(server, request).startswith(b"HTTP/1.1 431")
     after_another = whole(message().SerializeToString()) + request
     assert re.findall(rb"HTTP/1.1 (\d+)", raw(server, after_another)) == [b"200", b"431"]
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("POST /v1/opamp HTTP/1.1\r\n", 400),
+        ("POST /v1/opamp HTTP/1.1\r\nHost: a\r\nHost: b\r\n", 400),
+        ("POST /v1/opamp HTTP/1.0\r\n", 200),
+        ("POST /v1/opamp HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n", 501),
+    ],
+)
+def test_the_head_of_a_request_is_checked(server: MockServer, head: str, status: int) -> None:
+    body = "" if "Transfer" in head else "Content-Length: 0\r\n"
+    answer = raw(server, f"{head}Content-Type: {CONTENT_TYPE}\r\n{body}Connection: close\r\n\r\n".encode())
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+OPENING = (
+    b"GET /v1/opamp HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+
+
+@pytest.mark.parametrize("headers", [b"X: " + b"y" * 9000 + b"\r\n", b"X: y\r\n" * 130], ids=["long", "many"])
+def test_an_opening_with_large_headers_is_refused(server: MockServer, headers: bytes) -> None:
+    assert raw(server, OPENING + headers + b"\r\n").startswith(b"HTTP/1.1 431")
+
+
+def test_a_text_that_is_not_utf_8_closes_its_websocket(server: MockServer, caplog: pytest.LogCaptureFixture) -> None:
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+        connection.sendall(OPENING + b"\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 101")
+        connection.sendall(bytes([0x81, 0x82, 0, 0, 0, 0, 0xFF, 0xFE]))
+        assert connection.recv(65536) == bytes([0x88, 2]) + (1007).to_bytes(2, "big")
+    assert "Traceback" not in caplog.text
 
 
 def test_a_request_in_several_pieces(server: MockServer) -> None:

@@ -39,6 +39,10 @@ _PATH: Final = ENDPOINT_PATH.encode()
 _CONNECT: Final = "CONNECT"
 _OF_UPGRADES: Final = (b"upgrade", b"http2-settings")
 _MOST_PIPELINED: Final = 16
+# The library for WebSockets reads no more, and answers nothing then.
+_MAX_OPENING_LINE_BYTES: Final = 8190
+_MAX_OPENING_HEADERS: Final = 125
+_NOT_UTF8: Final = 1007  # RFC 6455, section 7.4.1
 _DRAINED: Final = 0.9
 """The share of the drain time after which connections are aborted, so that the server ends in time."""
 
@@ -48,6 +52,17 @@ FindResponder = Callable[[Request], Responder]
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol. It is a class of its own so that a deviation can change it."""
+
+    def send_receive_event_to_app(self) -> None:
+        """Close the connection after a text that is not UTF-8 (RFC 6455, section 8.1); uvicorn logs a traceback."""
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.conn.send_close(_NOT_UTF8)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
 
 class ResponseBatch:
@@ -176,12 +191,19 @@ class HttpProtocol(HttpToolsProtocol):
                 self.send_400_response("Invalid HTTP request received.")
             except httptools.HttpParserUpgrade as upgrade:
                 if self._should_upgrade():
-                    self.handle_websocket_upgrade()
+                    self._open_websocket()
                 elif self._method != _CONNECT:  # CONNECT has been refused already.
                     data = self._head_without_upgrade() + data[upgrade.args[0] :]
                     self.parser = httptools.HttpRequestParser(self)
                     continue
             return
+
+    def _open_websocket(self) -> None:
+        longest = max(len(self.url), *(len(name) + len(value) for name, value in self.headers))
+        if longest > _MAX_OPENING_LINE_BYTES or len(self.headers) > _MAX_OPENING_HEADERS:
+            self._refuse(431)
+        else:
+            self.handle_websocket_upgrade()
 
     def _head_without_upgrade(self) -> bytes:
         """Return the head of a request without its upgrade to a protocol that this server does not support.
@@ -237,6 +259,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._method = self.parser.get_method().decode("ascii")
+        problem = self._problem_of_head()
+        if problem is not None:
+            self._refuse(problem)
+            return
         if self.parser.should_upgrade() and self._method != _CONNECT:
             return
         if self._head_bytes + len(self.url) > self._limits.header_bytes:
@@ -251,6 +277,18 @@ class HttpProtocol(HttpToolsProtocol):
         # It must not overtake responses to earlier requests; a client does not wait for it for long.
         if self.expect_100_continue and not self._is_busy and self.parser.get_http_version() != "1.0":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _problem_of_head(self) -> int | None:
+        """Return the status that refuses the head of a request, None if it is valid (RFC 9112)."""
+        hosts = 0
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                return 501
+        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            return 400
+        return None
 
     def on_body(self, body: bytes) -> None:
         self._not_body -= len(body)

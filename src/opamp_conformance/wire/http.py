@@ -16,7 +16,13 @@ from typing import Final
 
 import aiohttp
 
-from opamp_conformance.wire.transport import NoResponseError, without_credentials
+from opamp_conformance.wire.transport import (
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    HeadersTooLargeError,
+    NoResponseError,
+    without_credentials,
+)
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
@@ -24,6 +30,8 @@ from opamp_proto import opamp_pb2 as pb
 _KEEP_ALIVE_SECONDS: Final = 1.0
 # Every failed attempt takes one kept connection out of the pool, and the pool is small.
 _MAX_KEPT_CONNECTIONS: Final = 20
+# How aiohttp says that a response exceeds the limits of headers: it has no type of its own for that.
+_TOO_LARGE: Final = ("Got more than", "Too many headers")
 
 
 GZIP: Final = "gzip"
@@ -122,6 +130,9 @@ class HttpTransport:
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
             trust_env=False,
             trace_configs=[_note_kept_connections()],
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
         )
 
     async def __aenter__(self) -> "HttpTransport":
@@ -133,7 +144,7 @@ class HttpTransport:
         await self._session.close()
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request and read its response; raises NoResponseError.
+        """Send a request and read its response; raises NoResponseError, or HeadersTooLargeError.
 
         A server may close a kept connection at any time (RFC 9112, section 9.5). So a request that fails on one, before
         any byte of a response, is sent again.
@@ -151,6 +162,8 @@ class HttpTransport:
         except TimeoutError:
             raise NoResponseError(f"no complete response within {self._timeout:g} seconds") from None
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
+            if isinstance(error, aiohttp.ClientResponseError) and error.message.startswith(_TOO_LARGE):
+                raise HeadersTooLargeError from error
             raise NoResponseError(_explain(error)) from error
 
     async def _attempt(self, request: HttpRequest, attempt: SimpleNamespace) -> HttpResponse:

@@ -12,18 +12,30 @@ from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 
+from websockets import http11
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
     ConnectionClosedError,
     InvalidHandshake,
     InvalidStatus,
+    SecurityError,
     WebSocketException,
 )
 
 from opamp_conformance.wire.http import MAX_RESPONSE_BYTES, HttpResponse
-from opamp_conformance.wire.transport import NoResponseError, without_credentials
+from opamp_conformance.wire.transport import (
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    HeadersTooLargeError,
+    NoResponseError,
+    without_credentials,
+)
 from opamp_proto import opamp_pb2 as pb
+
+# The library reads these limits from the environment, when it is imported.
+http11.MAX_LINE_LENGTH = MAX_HEADER_BYTES
+http11.MAX_NUM_HEADERS = MAX_HEADERS
 
 # If a server sends messages all the time, a few of them are enough.
 _MAX_PENDING: Final = 3
@@ -222,6 +234,8 @@ class WebSocketTransport:
         except TimeoutError:
             raise NoResponseError(f"the WebSocket does not open within {self._timeout:g} seconds") from None
         except InvalidHandshake as error:
+            if isinstance(error.__cause__, SecurityError):
+                raise HeadersTooLargeError from error
             raise NoResponseError(f"not a WebSocket: {error}") from error
         except (OSError, ssl.SSLError, WebSocketException, ValueError) as error:
             raise NoResponseError(f"the WebSocket does not open: {str(error) or type(error).__name__}") from error
