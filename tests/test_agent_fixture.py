@@ -1,6 +1,7 @@
 """The pytest fixtures for tests of agents, used with a real Python agent and with the agent of this project."""
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -207,3 +208,17 @@ def test_in_somebody_elses_tests(pytester: pytest.Pytester) -> None:
     )
     result = pytester.runpytest_subprocess("-q", "--strict-markers", "-W", "error")
     result.assert_outcomes(passed=1)
+
+
+def test_waiting_does_not_depend_on_the_clock_that_a_test_replaces(
+    opamp_server: OpampServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speak() -> None:
+        with speaking(opamp_server) as send:
+            send(Agent("fixture").full_status())
+
+    monkeypatch.setattr(time, "monotonic", itertools.count(0, 100).__next__)
+    speaker = threading.Timer(0.3, speak)
+    speaker.start()
+    assert opamp_server.expect(health=True, within=5).health.healthy
+    speaker.join()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from opamp_mock_server import Delays, MockServer, Settings
+import opamp_conformance.load
+from opamp_mock_server import DEVIATIONS, Delays, MockServer, Settings
 from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.command_line import Cli, handles_signals, interruptible, one_line, wait_until
 from support.http_requests import metric
@@ -268,3 +269,83 @@ def test_an_environment_variable_that_breaks_a_library(cli: Cli) -> None:
     result = cli("run", "--only", "auth.401", env={"SSLKEYLOGFILE": "/nonexistent/keys"})
     assert result.returncode == 2
     assert one_line(result)
+
+
+# ---- the folder and the environment of the user
+
+
+@pytest.fixture
+def hostile_folder(tmp_path: Path) -> Path:
+    """A folder with modules that have names of the standard library, and with settings of Locust and pytest."""
+    for name in ("token", "types", "queue", "signal"):
+        (tmp_path / f"{name}.py").write_text(
+            f"open({str(tmp_path / 'executed')!r}, 'w').close()\nraise SystemExit(7)\n"
+        )
+    (tmp_path / "locust.conf").write_text("run-time = 600\nusers = 3\nweb-port = 1\nexit-code-on-error = 5\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.locust]\nheadless = false\nrun-time = '600'\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
+    return tmp_path
+
+
+def console_script(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("opamp-conformance")
+    return subprocess.run(
+        [str(program), *arguments],
+        cwd=folder,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_workers_do_not_execute_modules_of_the_current_folder(hostile_folder: Path) -> None:
+    result = console_script(hostile_folder, "run", "--workers", "2", "--only", "response.*")
+    assert not (hostile_folder / "executed").exists()
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_load_obeys_only_its_options(hostile_folder: Path) -> None:
+    with MockServer() as server:
+        result = console_script(
+            hostile_folder,
+            *("load", "enrollment", "--url", server.url, "--agents", "20"),
+            LOCUST_RUN_TIME="600",
+            LOCUST_USERS="1",
+            LOCUST_LOCUSTFILE="nonesuch.py",
+        )
+    assert not (hostile_folder / "executed").exists()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "20 of 20 agents" in result.stdout
+
+
+def test_a_crash_of_a_load_test_is_not_its_verdict(tmp_path: Path) -> None:
+    """The port of Locust's master is taken, for example."""
+    launcher = Path(opamp_conformance.load.__file__).with_name("launcher.py")
+    (tmp_path / "locustfile.py").write_text("raise RuntimeError('broken')\n")
+    command = [sys.executable, "-P", str(launcher), "-f", str(tmp_path / "locustfile.py"), "--headless"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "broken" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("run", "--only", "response.*"), ("list",), ("load", "enrollment", "--help")])
+def test_an_output_that_cannot_encode_everything(cli: Cli, arguments: tuple[str, ...]) -> None:
+    assert cli(*arguments, env={"PYTHONIOENCODING": "ascii"}).returncode == 0
+
+
+def test_load_writes_to_an_output_that_cannot_encode_everything(cli: Cli) -> None:
+    deviations = (DEVIATIONS["fleet.request-uid.echo"],)
+    with MockServer(Settings(deviations=deviations)) as server:
+        arguments = ("load", "enrollment", "--url", server.url, "--agents", 20)
+        result = cli(*arguments, env={"PYTHONIOENCODING": "ascii"})
+    assert result.returncode == 1
+    assert "20 \\xd7 MUST" in result.stdout
+
+
+def test_a_profile_may_begin_with_a_byte_order_mark(cli: Cli, tmp_path: Path) -> None:
+    profile = tmp_path / "profile.toml"
+    profile.write_text('newest = "1.0"\n', encoding="utf-8-sig")
+    assert cli("run", "--profile", profile, "--only", "response.*").returncode == 0

@@ -3,6 +3,7 @@
 Every problem, from the first import on, ends in one line and an exit code.
 """
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -17,6 +18,7 @@ def main() -> NoReturn:
     code = _COULD_NOT_TELL
     try:
         signals.install()
+        _escape_what_cannot_be_encoded()
         from opamp_conformance.cli import run_command_line  # noqa: PLC0415 - imports can fail or be interrupted, too
 
         code = run_command_line()
@@ -30,6 +32,12 @@ def main() -> NoReturn:
             _end_interrupted(code)
         _print_error(f"a defect of the suite: {type(error).__name__}: {error}")
     sys.exit(_flushed(code))
+
+
+def _escape_what_cannot_be_encoded() -> None:
+    """Let no text fail a run: titles and replies may have characters that the user's terminal does not have."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _end_interrupted(code: int) -> NoReturn:

@@ -1,5 +1,6 @@
-"""Files that options name."""
+"""Files that options name, and secrets in the environment."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TextIO
@@ -16,6 +17,11 @@ def require_files(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.is_file():
             raise InconclusiveError(f"cannot read {path}: there is no such file")
+
+
+def secret(variable: str) -> str | None:
+    """Return the secret in an environment variable, without the newline that a file of secrets ends with."""
+    return (os.environ.get(variable) or "").strip() or None
 
 
 def require_different(files: Mapping[str, Path | None]) -> None:

@@ -1,6 +1,5 @@
 """The options of ``run`` for the fleet-server target."""
 
-import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from opamp_conformance.cli.files import FILE
+from opamp_conformance.cli.files import FILE, secret
 from opamp_conformance.cli.help import combine_options
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.targets import Target, Tls
@@ -116,7 +115,7 @@ def fleet_server_target(options: FleetServerOptions, tls: Tls) -> Target:
         raise InconclusiveError("--keep is for containers, and a running Fleet Server needs none")
     access = ElasticsearchAccess(
         checked_url(options.elasticsearch_url, "--elasticsearch-url"),
-        api_key=os.environ.get("ELASTICSEARCH_API_KEY"),
+        api_key=secret("ELASTICSEARCH_API_KEY"),
         ca=options.elasticsearch_ca,
     )
     url = checked_url(options.fleet_server_url, "--fleet-server-url").rstrip("/")

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
@@ -18,6 +19,7 @@ from opamp_conformance.targets.options import ACCESS_OPTIONS, Option
 from opamp_conformance.text import did_you_mean
 
 _DURATION: Final = "60s"
+_LAUNCHER: Final = Path(conditions.__file__).with_name("launcher.py")
 _NAMES: Final = {"--summary-json": ("--json",), "--summary-html": ("--html",)}
 """Shorter names of options: Locust uses these names for its own files."""
 
@@ -75,7 +77,8 @@ def load_command(
         duration = f"{max(1, round(conditions.seconds(duration)))}s"
     elif scenario != "enrollment":
         duration = _DURATION
-    command = [sys.executable, "-m", "locust", "-f", str(resources.folder("loadtests") / f"{scenario}.py")]
+    # -P: without it, Python would import modules such as token.py from the current folder.
+    command = [sys.executable, "-P", str(_LAUNCHER), "-f", str(resources.folder("loadtests") / f"{scenario}.py")]
     command += ["--headless", "--skip-log-setup", "--only-summary", "--host", url]
     command += ["--run-time", duration] if duration is not None else []
     command += ["--users", str(users)] if users is not None else []
@@ -84,7 +87,8 @@ def load_command(
         command += _words(option, given[option.dest])
     sys.stdout.flush()
     # It replaces this process: Locust does not work after other imports, and handles signals and the exit code itself.
-    os.execv(command[0], command)  # noqa: S606 - no shell, and only our own words
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    os.execve(command[0], command, environment)  # noqa: S606 - no shell, and only our own words
 
 
 def _processes(number: int) -> list[str]:

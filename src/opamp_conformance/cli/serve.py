@@ -1,7 +1,6 @@
 """``opamp-conformance serve``."""
 
 import logging
-import os
 import ssl
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +8,7 @@ from typing import Any, Final
 import click
 
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.files import FILE, require_files
+from opamp_conformance.cli.files import FILE, require_files, secret
 from opamp_conformance.cli.help import CommandWithSections
 from opamp_conformance.cli.limit_options import allow_connections, limit_options
 from opamp_conformance.errors import InconclusiveError
@@ -217,8 +216,8 @@ def _elasticsearch(
     return ElasticsearchSettings(
         url,
         index,
-        api_key=os.environ.get("ELASTICSEARCH_API_KEY"),
-        service_token=os.environ.get("ELASTICSEARCH_SERVICE_TOKEN"),
+        api_key=secret("ELASTICSEARCH_API_KEY"),
+        service_token=secret("ELASTICSEARCH_SERVICE_TOKEN"),
         ca=ca,
         is_queued=durability == "queued",
         breaker_failures=failures,

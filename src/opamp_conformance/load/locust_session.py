@@ -1,5 +1,6 @@
 """A load test from its options to its verdict, on the events of Locust: alone, as master, or as worker."""
 
+import os
 import signal
 import sys
 import time
@@ -42,6 +43,9 @@ _READY_SECONDS: Final = 20.0
 
 class LoadSession:
     """The part of one process in a load test. A test has one fleet, and each process has one session."""
+
+    has_verdict = False
+    """Whether the exit code of this process is the verdict on a server."""
 
     def __init__(self, scenario: Behaviour, name: str) -> None:
         self._scenario = scenario
@@ -269,16 +273,22 @@ class LoadSession:
             lost_workers=tuple(self._lost.values()),
         )
         environment.process_exit_code = int(self._result.exit_code)
+        LoadSession.has_verdict = True
 
     def _print(self, **_: Any) -> None:
         if self._result is None:
             return
-        sys.stdout.write(f"\n{self._result.text()}\n")
-        sys.stdout.flush()
-        if self._options.json is not None:
-            self._options.json.write_text(self._result.json(), encoding="utf-8")
-        if self._options.html is not None:
-            self._options.html.write_text(page(self._result), encoding="utf-8")
+        try:
+            if self._options.json is not None:
+                self._options.json.write_text(self._result.json(), encoding="utf-8")
+            if self._options.html is not None:
+                self._options.html.write_text(page(self._result), encoding="utf-8")
+            sys.stdout.write(f"\n{self._result.text()}\n")
+            sys.stdout.flush()
+        except OSError as error:
+            sys.stderr.write(f"opamp-conformance: cannot write the outcome: {error.strerror or error}\n")
+            # Not sys.exit: Locust would write to the same output once more.
+            os._exit(int(ExitCode.COULD_NOT_TELL))
 
 
 def _add_options(parser: Any, **_: Any) -> None:

@@ -30,7 +30,7 @@ def load_profile(name: str) -> Profile:
     """
     path = _BUILT_IN / f"{name}.toml" if name in names() else Path(name)
     try:
-        written = tomllib.loads(path.read_text(encoding="utf-8"))
+        written = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         known = ", ".join(names())
         raise InconclusiveError(f"there is no profile {name!r}: it is neither built in ({known}) nor a file") from error

@@ -31,6 +31,8 @@ _DISABLED_PLUGINS: Final = (
     "unraisableexception",
 )
 """Plugins of pytest that print, write files or listen to signals."""
+_SAFE_PATH: Final = {"PYTHONSAFEPATH": "1"}
+"""Without it, workers would import modules such as token.py from the current folder."""
 _WORKERS_FOR_A_SLOW_SERVER: Final = 16
 """Scenarios of a slow server run in parallel: they wait more than they work."""
 
@@ -119,7 +121,7 @@ def _timing_arguments(timing: Timing) -> Iterator[str]:
 def _isolated() -> Iterator[list[str]]:
     """Make pytest's arguments for a session that uses nothing of the user's folder, plugins or variables."""
     suite = Path(opamp_conformance.suite.__file__).parent
-    variables = {"PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    variables = {"PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **_SAFE_PATH}
     with tempfile.TemporaryDirectory() as folder, _environment(variables):
         settings = Path(folder, "pytest.ini")
         settings.write_text("[pytest]\n", encoding="utf-8")
