@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.profiles.loading import load_profile, names
 from opamp_conformance.profiles.profile import Kind
+from opamp_proto import opamp_pb2 as pb
+from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.command_line import Cli, one_line
 
 
@@ -153,3 +156,51 @@ def test_the_built_in_profile_depends_on_the_version() -> None:
     assert "sequence.server-report-full-state.one-missing" not in scenarios("9.4.0")
     assert scenarios(None) == scenarios("9.6.0") == scenarios("9.5.0-SNAPSHOT")
     assert any(exemption.kind is Kind.UNSUPPORTED for exemption in profile.exemptions)
+
+
+def flaky(*scenarios: str) -> str:
+    return f'[[flaky]]\nscenarios = {json.dumps(scenarios)}\nbecause = "of a race"\n'
+
+
+def test_a_flaky_scenario_may_fail_and_may_pass(cli: Cli, tmp_path: Path) -> None:
+    junit = tmp_path / "junit.xml"
+    file = profile(tmp_path, flaky(*ECHO, "fleet.disconnect.enrolled.plain"))
+    with cli.serve("--deviation", "fleet.request-uid.echo") as url:
+        arguments = ("--url", url, "--contract", "fleet", "--profile", file, "--junit", junit, "--transport", "http")
+        result = cli("run", *arguments, "--only", "fleet.request-uid.echo", "--only", "fleet.disconnect.enrolled.*")
+    assert result.returncode == 0, result.stdout
+    assert re.search(r"conformant: \d+ passed, 2 flaky in", result.stdout)
+    assert "of a race" in result.stdout
+    assert 'value="flaky"' in junit.read_text()
+
+
+def test_a_flaky_requirement_excuses_findings(cli: Cli, tmp_path: Path) -> None:
+    file = profile(tmp_path, '[[flaky]]\nrequirements = ["error.excludes-other-fields"]\nbecause = "so"\n')
+    with cli.serve("--deviation", "error.excludes-other-fields") as url:
+        arguments = ("--url", url, "--profile", file, "--only", "bad-request.respond.not-protobuf")
+        result = cli("run", *arguments)
+        without = cli("run", "--url", url, "--profile", file, "--only", "response.must-respond.check-ins")
+    assert result.returncode == 0, result.stdout
+    assert re.search("^flaky .*error.excludes-other-fields", result.stdout, re.MULTILINE)
+    assert without.returncode == 0
+
+
+def test_repeated_runs_show_what_came_out_differently(cli: Cli, tmp_path: Path) -> None:
+    """The server announces its capabilities only in its first replies."""
+    requests = 0
+
+    def behave(connection: socket.socket) -> None:
+        nonlocal requests
+        while request := read_request(connection):
+            requests += b"AgentDescription" in request or b"service.name" in request
+            reply = pb.ServerToAgent.FromString(acknowledgement(request))
+            reply.capabilities = 1 if requests < 5 else 0
+            respond(connection, reply.SerializeToString())
+
+    with BadServer(behave) as server:
+        arguments = ("--url", server.url, "--transport", "http", "--only", "capabilities.server.accepts-status-bit")
+        result = cli("run", *arguments, "--repeat", 3, "--jsonl", tmp_path / "run.jsonl")
+    assert result.returncode == 1
+    assert result.stdout.count("conformant: ") == 3
+    assert "2 came out differently in 3 runs:\n  capabilities.server.accepts-status-bit (http): " in result.stdout
+    assert (tmp_path / "run.jsonl").read_text().count("RunStarted") == 1

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.suite.catalogue import load_catalogue
 from support.browser import accessibility_problems, browsing, complaints
 from support.command_line import Cli, one_line
+from support.fault_injection import free_port
 
 SECRET = "c2VjcmV0LWtleQ"
 DEVIATIONS = ("fleet.request-uid.echo", "capabilities.server.undefined-bits-zero", "http.response-compression")
@@ -47,6 +49,44 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         assert cli("run", *arguments, *files).returncode == 1
     return folder
+
+
+# ---- all reports
+
+
+def test_all_reports_have_the_same_figures(cli: Cli, graded: Path) -> None:
+    record = read_run_record(graded / "bad.jsonl")
+    assert record.findings
+    figures = Counter(record.finished.verdicts)
+    assert figures == Counter(event.verdict for event in (*record.scenarios, *record.findings))
+    for name in ("level", "contract", "transport", "chapter"):
+        assert sum(record.counts(name).values(), Counter()) == figures
+    text = ", ".join(f"{count} {verdict}" for verdict, count in figures.items())
+    assert f"not conformant: {text} in" in cli("report", graded / "bad.jsonl").stdout
+    assert f"not conformant: {text}\n" in cli("matrix", graded / "bad.jsonl", graded / "good.jsonl").stdout
+    cases = ET.parse(graded / "bad.junit").findall(".//testcase")
+    properties = [case.find("properties/property[@name='verdict']") for case in cases]
+    assert Counter(found.attrib["value"] for found in properties if found is not None) == figures
+    html = (graded / "bad.html").read_text()
+    assert Counter(re.findall(r'<details data-level="[^"]*" data-verdict="([^"]*)"', html)) == figures
+    said: list[str] = []
+    summary = graded / "summary.md"
+    github = GitHub(said.append, summary)
+    for event in read_events(graded / "bad.jsonl"):
+        github.handle(event)
+    rows = [line.split("|")[2:-1] for line in summary.read_text().splitlines() if line.startswith("| ")]
+    table = [row for row in rows if all(re.fullmatch(r" \d* ", cell) for cell in row)]
+    assert sum(int(cell) for row in table for cell in row if cell.strip()) == figures.total()
+
+
+def test_a_run_that_cannot_begin_leaves_earlier_reports(cli: Cli, tmp_path: Path) -> None:
+    kinds = ("html", "junit", "badge", "jsonl")
+    for kind in kinds[:2]:
+        (tmp_path / kind).write_text("earlier")
+    files = [word for kind in kinds for word in (f"--{kind}", tmp_path / kind)]
+    result = cli("run", "--url", f"http://127.0.0.1:{free_port()}", *files)
+    assert result.returncode == 2
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(kinds[:2], "earlier")
 
 
 # ---- streams

@@ -212,6 +212,13 @@ def test_redaction() -> None:
     assert headers == {"authorization": REDACTED, "Set-Cookie": REDACTED, "x-team": REDACTED, "Server": REDACTED}
 
 
+def test_redaction_leaves_ordinary_words_and_bytes() -> None:
+    redactor = Redactor({"Authorization": "Bearer kf93kd02", "X-Tenant": "1234"})
+    assert redactor.text("Bearer is wanted, not kf93kd02") == f"Bearer is wanted, not {REDACTED}"
+    assert redactor.text("tenant 1234 of 0a1234ff") == f"tenant {REDACTED} of 0a1234ff"
+    assert redactor.data(b"\x001234\x00, a1234b") == b"\x00****\x00, a1234b"
+
+
 def test_what_is_for_the_agents_eyes_only_is_not_shown() -> None:
     reply = pb.ServerToAgent()
     reply.connection_settings.opamp.certificate.private_key = b"a private key"

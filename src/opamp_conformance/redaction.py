@@ -13,6 +13,10 @@ REDACTED: Final = "<redacted>"
 # Shorter values are not secrets, and to redact them would also remove ordinary words and digits.
 _SHORTEST_VALUE: Final = 4
 _SHORTEST_PIECE: Final = 6
+# Shorter secrets are redacted only as whole words: other words and bytes may happen to contain them.
+_SHORTEST_ANYWHERE: Final = 8
+_SCHEMES: Final = ("basic", "bearer", "digest", "apikey", "token", "negotiate", "dpop", "oauth", "hoba", "gnap")
+"""Names of authentication schemes, which stand before the credentials and are no secrets (RFC 9110, section 11.1)."""
 
 
 class Redactor:
@@ -43,6 +47,8 @@ def _secrets(value: str) -> Iterator[str]:
     if len(value) >= _SHORTEST_VALUE:
         yield value
     for word in value.split():
+        if word.lower() in _SCHEMES:
+            continue
         decoded = _decoded(word)
         for piece in (word, decoded, *decoded.split(":")):
             if len(piece) >= _SHORTEST_PIECE:
@@ -63,5 +69,10 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _any_of(texts: Iterator[str]) -> re.Pattern[str] | None:
-    alternatives = [re.escape(text) for text in texts]
+    alternatives = [_anywhere_or_as_word(text) for text in texts]
     return re.compile("|".join(alternatives), re.IGNORECASE) if alternatives else None
+
+
+def _anywhere_or_as_word(text: str) -> str:
+    escaped = re.escape(text)
+    return escaped if len(text) >= _SHORTEST_ANYWHERE else f"(?<![0-9A-Za-z]){escaped}(?![0-9A-Za-z])"

@@ -35,6 +35,17 @@ def require_different(files: Mapping[str, Path | None]) -> None:
         seen[path.resolve()] = option
 
 
+def require_writable(path: Path) -> None:
+    """Raise InconclusiveError if a file cannot be written; its content stays."""
+    is_new = not path.exists()
+    try:
+        path.open("a", encoding="utf-8").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise InconclusiveError(f"cannot write {path}: {error.strerror}") from error
+
+
 def writable(path: Path) -> TextIO:
     """Open a file for writing; raises InconclusiveError."""
     try:

@@ -1,13 +1,11 @@
 """The options for files that are made of a run, or of the file of an earlier run."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from opamp_conformance.cli.files import FILE, require_different, writable
+from opamp_conformance.cli.files import FILE, require_different, require_writable
 from opamp_conformance.cli.help import combine_options
 from opamp_conformance.reports.badge import Badge
 from opamp_conformance.reports.github import GitHub
@@ -23,21 +21,19 @@ output_options = combine_options(
 """The options of every command that writes reports."""
 
 
-@contextmanager
-def open_outputs(
-    html: Path | None, junit: Path | None, badge: Path | None, **others: Path | None
-) -> Iterator[list[Listener]]:
-    """Open the files to write before anything is sent, so that a wrong path never loses the outcome of a run.
+def outputs_of(html: Path | None, junit: Path | None, badge: Path | None, **others: Path | None) -> list[Listener]:
+    """Make the outputs that options ask for; raises InconclusiveError for files that cannot be written.
 
-    ``others`` are files that other code writes. Raises InconclusiveError.
+    The files are written at the end, so a run that cannot begin leaves earlier reports as they are. ``others`` are
+    files of other options.
     """
     require_different({"--html": html, "--junit": junit, "--badge": badge, **others})
     outputs: list[Listener] = []
     for path, output in ((html, Html), (junit, JUnit), (badge, Badge)):
         if path is not None:
-            writable(path).close()
+            require_writable(path)
             outputs.append(output(path))
-    yield outputs
+    return outputs
 
 
 def on_github() -> list[Listener]:

@@ -1,19 +1,18 @@
 """``opamp-conformance report``, ``diff``, ``matrix`` and ``book``: commands that read the files of earlier runs."""
 
-from collections import Counter
 from pathlib import Path
 
 import click
 
 from opamp_conformance.cli.files import FILE, require_different, writable
-from opamp_conformance.cli.output_options import open_outputs, output_options
+from opamp_conformance.cli.output_options import output_options, outputs_of
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.reports.book import write_book
 from opamp_conformance.reports.comparison import Change, Table, changes
 from opamp_conformance.reports.html import rendered
 from opamp_conformance.reports.run_record import read_events, read_run_record, read_whole, run_record_of
 from opamp_conformance.reports.terminal import Terminal
-from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.results.verdicts import ExitCode
 
 
 @click.command("report")
@@ -30,14 +29,14 @@ def report_command(stream: Path, html: Path | None, junit: Path | None, badge: P
     """
     events = read_events(stream)
     record = run_record_of(events, stream)
-    with open_outputs(html, junit, badge, STREAM=stream) as outputs:
-        listeners = outputs or [Terminal(is_terminal=False)]
-        for event in events:
-            for listener in listeners:
-                try:
-                    listener.handle(event)
-                except OSError as error:
-                    raise InconclusiveError(f"cannot write a report: {error.strerror or error}") from error
+    outputs = outputs_of(html, junit, badge, STREAM=stream)
+    listeners = outputs or [Terminal(is_terminal=False)]
+    for event in events:
+        for listener in listeners:
+            try:
+                listener.handle(event)
+            except OSError as error:
+                raise InconclusiveError(f"cannot write a report: {error.strerror or error}") from error
     if outputs:
         click.echo(f"{record.started.target}: {record.verdict}")
 
@@ -87,9 +86,8 @@ def matrix_command(streams: tuple[Path, ...], name: tuple[str, ...], html: Path 
         with writable(html) as file:
             file.write(rendered("matrix.html", table=table))
     width = max(map(len, table.names))
-    for column, (name_, record) in enumerate(zip(table.names, table.records, strict=True)):
-        counts = Counter(row[column] for _, row in table.rows())
-        text = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    for name_, record in zip(table.names, table.records, strict=True):
+        text = ", ".join(f"{count} {verdict}" for verdict, count in record.finished.verdicts.items())
         click.echo(f"{name_:<{width}}  {record.verdict}: {text}")
     differing = [(key, row) for key, row in table.rows() if len(set(row)) > 1]
     for key, row in differing:

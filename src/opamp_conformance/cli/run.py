@@ -4,18 +4,17 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.files import FILE, writable
+from opamp_conformance.cli.files import FILE, require_writable
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
 from opamp_conformance.cli.help import CommandWithSections, click_option, combine_options
-from opamp_conformance.cli.output_options import on_github, open_outputs, output_options
+from opamp_conformance.cli.output_options import on_github, output_options, outputs_of
 from opamp_conformance.cli.rates import Rate
 from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
 from opamp_conformance.errors import InconclusiveError
@@ -24,8 +23,8 @@ from opamp_conformance.profiles.loading import load_profile
 from opamp_conformance.profiles.profile import NO_PROFILE, Profile
 from opamp_conformance.redaction import REDACTED
 from opamp_conformance.reports.jsonl import JsonLines
+from opamp_conformance.reports.repetition import Repetition
 from opamp_conformance.reports.terminal import Terminal
-from opamp_conformance.results.events import Listener
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.runner.run import grade
 from opamp_conformance.suite.selection import Selection
@@ -45,7 +44,16 @@ _CONTRACTS: Final = [*(contract.value for contract in Contract), "all"]
 _SECTIONS: Final = {
     "What to grade": ("--target", "--url", "--control", "--agent-attribute", "--profile", "--server-version"),
     "Access to the server": tuple(option.name for option in ACCESS_OPTIONS),
-    "What to check": ("--contract", "--transport", "--only", "--skip", "--assume", "--disruptive", "--strict"),
+    "What to check": (
+        "--contract",
+        "--transport",
+        "--only",
+        "--skip",
+        "--assume",
+        "--disruptive",
+        "--strict",
+        "--repeat",
+    ),
     "What to write": ("--html", "--junit", "--badge", "--jsonl"),
     "How long to wait": ("--timeout", "--rate", "--deadline", "--workers"),
     "With --target fleet-server": (
@@ -128,6 +136,13 @@ _SECTIONS: Final = {
 @click.option(
     "--workers", type=click.IntRange(1, 64), help="Scenarios in parallel; default: 1, or more for a slow server."
 )
+@click.option(
+    "--repeat",
+    metavar="N",
+    type=click.IntRange(1, 100),
+    default=1,
+    help="Run everything N times, and show what came out differently. Files are of the last run.",
+)
 @fleet_server_options
 @output_options
 @click.option("--jsonl", type=FILE, help="Write the events of the run to this file, as JSON Lines.")
@@ -149,6 +164,7 @@ def run_command(
     rate: float | None,
     deadline: float,
     workers: int | None,
+    repeat: int,
     html: Path | None,
     junit: Path | None,
     badge: Path | None,
@@ -174,25 +190,44 @@ def run_command(
     known = _profile(profile, chosen)
     known.at(server_version)
     transports = tuple(Transport) if transport == "all" else (Transport(transport),)
-    with open_outputs(html, junit, badge, **{"--jsonl": jsonl}) as outputs, _event_file(jsonl) as event_file:
+    if jsonl is not None:
+        require_writable(jsonl)
+    outputs = outputs_of(html, junit, badge, **{"--jsonl": jsonl})
+    event_files = [] if jsonl is None else [JsonLines(jsonl)]
+    selection = Selection(
+        _contracts(contract, known.contracts or chosen.contracts),
+        only,
+        skip,
+        transports,
+        disruptive or not chosen.is_shared,
+    )
+    repetition, code = Repetition(), ExitCode.CONFORMANT
+    ends_at = time.time() + deadline
+    for number in range(1, repeat + 1):
         terminal = Terminal(is_terminal=sys.stdout.isatty())
-        return grade(
+        files = [*event_files, *outputs, *on_github()] if number == repeat else []
+        graded = grade(
             chosen,
-            Selection(
-                _contracts(contract, known.contracts or chosen.contracts),
-                only,
-                skip,
-                transports,
-                disruptive or not chosen.is_shared,
-            ),
-            timing=Timing(timeout, interval=1 / rate if rate else 0.0, deadline=time.time() + deadline),
+            selection,
+            timing=Timing(timeout, interval=1 / rate if rate else 0.0, deadline=ends_at),
             strict=strict,
             assumed=_assumed(assume),
             workers=workers,
             profile=known,
             version=server_version,
-            listeners=[terminal, *event_file, *outputs, *on_github()],
+            listeners=[terminal, repetition, *files],
         )
+        code = max(code, graded)
+    if repeat > 1:
+        _print_differences(repetition, repeat)
+    return code
+
+
+def _print_differences(repetition: Repetition, runs: int) -> None:
+    differences = list(repetition.differences(runs))
+    click.echo(f"\n{len(differences)} came out differently in {runs} runs{':' if differences else ''}")
+    for line in differences:
+        click.echo(f"  {line}")
 
 
 def _access_again(given: dict[str, Any]) -> list[str]:
@@ -260,13 +295,3 @@ def _contracts(contract: str | None, default: Sequence[Contract]) -> Sequence[Co
     if contract is None:
         return default
     return tuple(Contract) if contract == "all" else (Contract(contract),)
-
-
-@contextmanager
-def _event_file(path: Path | None) -> Iterator[list[Listener]]:
-    """Open the file for events, if the user asked for it."""
-    if path is None:
-        yield []
-        return
-    with writable(path) as file:
-        yield [JsonLines(file)]

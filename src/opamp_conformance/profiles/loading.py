@@ -48,7 +48,7 @@ def _profile(name: str, written: Mapping[str, Any]) -> Profile:
         is_list = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
         _require(is_list, f"{kind} is written as tables: [[{kind}]]")
     for key in set(written) - {"contract", "newest", *Kind}:
-        raise ValueError(f"{key!r} is not known; a profile has contract, newest, {' and '.join(Kind)}")
+        raise ValueError(f"{key!r} is not known; a profile has contract, newest, {', '.join(Kind)}")
     contract = written.get("contract")
     _require(contract in (None, "all", *Contract), f"contract is {', '.join(Contract)} or all")
     contracts = None if contract is None else tuple(Contract) if contract == "all" else (Contract(contract),)

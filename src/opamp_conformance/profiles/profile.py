@@ -27,6 +27,8 @@ class Kind(StrEnum):
     """The case is not applicable, and does not run."""
     KNOWN = "known"
     """The case runs, and fails for a known reason."""
+    FLAKY = "flaky"
+    """The case runs, and fails now and then."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,12 @@ class Profile:
             if found is not None:
                 yield CaseExemption(case.key, str(case.transport), found.kind, found.because, found.names(case))
 
-    def known_findings(self) -> dict[str, str]:
-        """Return the requirements that are known to be broken, with the reasons."""
+    def findings(self, kind: Kind) -> dict[str, str]:
+        """Return the requirements that are known to be broken, always or now and then, with the reasons."""
         return {
             requirement: exemption.because
             for exemption in self.exemptions
-            if exemption.kind is Kind.KNOWN
+            if exemption.kind is kind
             for requirement in exemption.requirements
         }
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from opamp_conformance.reports.run_record import RunRecord
+from opamp_conformance.reports.run_record import EVERY_MESSAGE, RunRecord
 from opamp_conformance.results.verdicts import Verdict
 
 _RANKS: Final = {
     Verdict.PASSED: 0,
     Verdict.NOT_APPLICABLE: 0,
     Verdict.KNOWN: 1,
+    Verdict.FLAKY: 1,
     Verdict.WARNED: 1,
     Verdict.FAILED: 2,
     Verdict.BLOCKED: 2,
@@ -31,10 +32,6 @@ class Key:
     def __str__(self) -> str:
         over = f" ({self.transport})" if self.transport else ""
         return f"{self.chapter}: {self.key}{over}"
-
-
-EVERY_MESSAGE: Final = "every message"
-"""The chapter of findings."""
 
 
 @dataclass(frozen=True)

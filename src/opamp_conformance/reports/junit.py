@@ -67,7 +67,7 @@ class JUnit:
                 ET.SubElement(case, "failure", type=verdict, message=_clean(because)).text = _clean(details)
             case Verdict.ERROR:
                 ET.SubElement(case, "error", type=verdict, message=_clean(because)).text = _clean(details)
-            case Verdict.NOT_APPLICABLE | Verdict.KNOWN:
+            case Verdict.NOT_APPLICABLE | Verdict.KNOWN | Verdict.FLAKY:
                 ET.SubElement(case, "skipped", message=_clean(because))
             case Verdict.WARNED:
                 ET.SubElement(case, "system-out").text = _clean(f"warned: {because}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.results.events import (
@@ -19,6 +20,9 @@ from opamp_conformance.results.events import (
     event_of,
 )
 from opamp_conformance.results.verdicts import ExitCode, Verdict
+
+EVERY_MESSAGE: Final = "every message"
+"""What a finding is about, in the place of a chapter."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,14 @@ class RunRecord:
         return [(chapter, list(events)) for chapter, events in groupby(ordered, key=lambda event: event.chapter)]
 
     def counts(self, name: str) -> dict[str, Counter[Verdict]]:
-        """Count verdicts by an attribute of scenarios: level, contract, transport or chapter."""
+        """Count verdicts by an attribute of scenarios: level, contract, transport or chapter.
+
+        A finding is about every message, so it has only a level.
+        """
         counted: dict[str, Counter[Verdict]] = {}
-        for event in self.scenarios:
-            counted.setdefault(str(getattr(event, name)), Counter())[event.verdict] += 1
+        judged: list[ScenarioFinished | FindingBooked] = [*self.scenarios, *self.findings]
+        for event in judged:
+            counted.setdefault(str(getattr(event, name, EVERY_MESSAGE)), Counter())[event.verdict] += 1
         return dict(sorted(counted.items()))
 
     @property

@@ -24,6 +24,7 @@ _COLOURS: Final = {
     Verdict.BLOCKED: "red",
     Verdict.WARNED: "yellow",
     Verdict.KNOWN: "cyan",
+    Verdict.FLAKY: "cyan",
     Verdict.NOT_APPLICABLE: "blue",
     Verdict.ERROR: "magenta",
 }
@@ -75,7 +76,7 @@ class Terminal:
             )
         if event.verdict is Verdict.NOT_APPLICABLE:
             click.echo(_indented([event.actual]))
-        elif event.verdict is Verdict.KNOWN:
+        elif event.verdict in (Verdict.KNOWN, Verdict.FLAKY):
             click.echo(_indented([event.known_because]))
         elif event.verdict is not Verdict.PASSED:
             click.echo(_indented(_explained(event)))
@@ -91,7 +92,7 @@ class Terminal:
     def _finding(self, event: FindingBooked) -> None:
         self._clear_progress()
         click.echo(f"{_coloured(event.verdict)}  {event.level:<10}  in {event.count} messages: {event.requirement}")
-        if event.verdict is Verdict.KNOWN:
+        if event.verdict in (Verdict.KNOWN, Verdict.FLAKY):
             click.echo(_indented([event.known_because]))
             return
         lines = [f"expected  {event.expected}", f"actual    {event.actual}", f"see       {event.link}"]

@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     """A SHOULD is broken."""
     KNOWN = "known"
     """It fails, and the target's profile lists this failure."""
+    FLAKY = "flaky"
+    """It fails, and the target's profile says that it does so now and then."""
     NOT_APPLICABLE = "not applicable"
     """The scenario does not concern this target."""
     ERROR = "error"

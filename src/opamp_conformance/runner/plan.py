@@ -19,8 +19,8 @@ class RunPlan:
 
     ``arguments`` are the options of ``run`` that choose the target again, ``contracts`` those it is graded by without
     other options. ``cases`` are keys and transports, None for all. ``exemptions`` are what the target's profile says of
-    cases, ``known_findings`` the requirements that every message may break, with reasons. ``assumed``
-    are the bits of ServerCapabilities that the target is graded by without announcing them.
+    cases, ``known_findings`` and ``flaky_findings`` the requirements that every message may break, with reasons.
+    ``assumed`` are the bits of ServerCapabilities that the target is graded by without announcing them.
     """
 
     endpoint: Endpoint
@@ -34,6 +34,7 @@ class RunPlan:
     cases: tuple[tuple[str, str], ...] | None = None
     exemptions: tuple[CaseExemption, ...] = ()
     known_findings: Mapping[str, str] = field(default_factory=dict)
+    flaky_findings: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), default=str)

@@ -14,7 +14,7 @@ import uuid6
 
 import opamp_conformance.suite
 from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
-from opamp_conformance.profiles.profile import NO_PROFILE, Profile
+from opamp_conformance.profiles.profile import NO_PROFILE, Kind, Profile
 from opamp_conformance.results.events import Listener
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.runner import signals
@@ -80,7 +80,8 @@ def grade(
             assumed=sum(pb.ServerCapabilities.Value(f"ServerCapabilities_{name}") for name in assumed),
             cases=tuple((case.key, str(case.transport)) for case in cases),
             exemptions=tuple(known.exempt(cases)),
-            known_findings=known.known_findings(),
+            known_findings=known.findings(Kind.KNOWN),
+            flaky_findings=known.findings(Kind.FLAKY),
         )
         is_whole = not selection.only and not selection.skip
         session = RunSession(plan, listeners, found.cleanup, profile.name, is_whole=is_whole)

@@ -25,6 +25,7 @@ from opamp_conformance.text import printable
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.transport import Transport
 
+_EXCUSED: Final = (Verdict.KNOWN, Verdict.FLAKY)
 _FAILURES: Final = (Verdict.FAILED, Verdict.BLOCKED, Verdict.WARNED)
 _STALE: Final = "it does not fail any more: remove it from the profile"
 _ANSWER: Final = "response.must-respond"
@@ -134,6 +135,8 @@ class Worker:
                 verdict, expected, actual = Verdict.FAILED, f"a known failure: {exemption.because}", _STALE
             elif verdict in _FAILURES:
                 verdict = Verdict.KNOWN
+        elif exemption is not None and exemption.kind is Kind.FLAKY and verdict in _FAILURES:
+            verdict = Verdict.FLAKY
         blocked_by = error.requirement if isinstance(error, PreconditionFailedError) else ""
         if verdict is Verdict.BLOCKED and blocked_by:
             actual = f"blocked by {blocked_by}: {actual}"
@@ -158,7 +161,7 @@ class Worker:
             actual=self._redactor.text(actual),
             transcript=transcript_of(exchanges, self._redactor) if shows_transcript else (),
             reproduce="" if is_clean else self._reproduce(scenario, case),
-            known_because=exemption.because if exemption is not None and verdict is Verdict.KNOWN else "",
+            known_because=exemption.because if exemption is not None and verdict in _EXCUSED else "",
             blocked_by=blocked_by if verdict is Verdict.BLOCKED else "",
         )
 
@@ -168,18 +171,21 @@ class Worker:
         for finding in self.log.findings:
             requirement = self.ledger[finding.requirement]
             known_because = self.plan.known_findings.get(requirement.id, "")
+            flaky_because = self.plan.flaky_findings.get(requirement.id, "")
             verdict = of_violation(requirement.is_binding, strict=self.plan.strict)
+            if known_because or flaky_because:
+                verdict = Verdict.KNOWN if known_because else Verdict.FLAKY
             booked.append(
                 FindingBooked(
                     requirement=requirement.id,
                     level=requirement.level,
                     link=requirement.link,
-                    verdict=Verdict.KNOWN if known_because else verdict,
+                    verdict=verdict,
                     count=finding.count,
                     expected=finding.violation.expected,
                     actual=self._redactor.text(finding.violation.actual),
                     transcript=transcript_of(finding.samples, self._redactor),
-                    known_because=known_because,
+                    known_because=known_because or flaky_because,
                 )
             )
         if self._silent_at_end:
