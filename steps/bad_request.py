@@ -15,6 +15,11 @@ def _(context: ScenarioContext) -> Exchange:
     return require_error(context.malformed.not_protobuf())
 
 
+@given("the agent's broken gzip was answered with an error_response", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return require_error(context.malformed.broken_gzip(agent))
+
+
 @given("the agent's malformed instance_uid was answered with an error_response", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return require_error(context.malformed.wrong_uid_length(agent, 8))

@@ -56,6 +56,11 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.client.send(agent.connection_settings_status(pb.ConnectionSettingsStatuses_APPLIED))
 
 
+@when("the agent reports that it has failed to apply the settings", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.connection_settings_status(pb.ConnectionSettingsStatuses_FAILED))
+
+
 @when("the agent reports that it has no settings", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     agent.connection_settings_hash = b""

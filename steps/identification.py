@@ -65,6 +65,11 @@ def _(exchange: Exchange) -> None:
     assert_identification.announced(exchange)
 
 
+@then("each agent receives another instance_uid")
+def _(exchanges: list[Exchange]) -> None:
+    assert_identification.all_different(exchanges, "identification.request-uid.answered")
+
+
 @then("new_instance_uid has 16 bytes")
 def _(exchange: Exchange) -> None:
     satisfies("identification.new-instance-uid.length", exchange)

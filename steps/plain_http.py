@@ -7,7 +7,6 @@ from opamp_conformance.assertions import plain_http as assert_plain_http
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.wire.exchange import Exchange
-from opamp_conformance.wire.http import GZIP
 
 
 @when("the agent reports its full status compressed with gzip", target_fixture="exchange")
@@ -33,9 +32,21 @@ def _(context: ScenarioContext, agent: Agent, name: str, value: str) -> Exchange
     return context.http.report(agent, {name: value})
 
 
-@when("the agent reports its full status and accepts compressed responses", target_fixture="exchange")
-def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    return context.http.report(agent, {"Accept-Encoding": GZIP})
+@when(
+    parsers.parse('the agent reports its full status and accepts responses in "{codings}"'), target_fixture="exchange"
+)
+def _(context: ScenarioContext, agent: Agent, codings: str) -> Exchange:
+    return context.http.report(agent, {"Accept-Encoding": codings})
+
+
+@when(
+    parsers.re(r"the agent checks in compressed with gzip after (?P<count>\d+) lost messages?"),
+    converters={"count": int},
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
+    agent.lose(count)
+    return context.http.check_in_compressed(agent)
 
 
 @when(
@@ -72,6 +83,11 @@ def _(exchange: Exchange) -> None:
 @then("the body of the response is a ServerToAgent")
 def _(exchange: Exchange) -> None:
     assert_status_reporting.is_server_to_agent(exchange)
+
+
+@then("the response is not compressed with gzip")
+def _(exchange: Exchange) -> None:
+    assert_plain_http.not_compressed(exchange)
 
 
 @then("the response is compressed with gzip")

@@ -42,6 +42,16 @@ def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
     return context.client.send(agent.check_in())
 
 
+@when(
+    parsers.re(r"the agent reports only its (?P<part>description|health) after (?P<count>\d+) lost messages?"),
+    converters={"count": int},
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, part: str, count: int) -> Exchange:
+    agent.lose(count)
+    return context.client.send(sample_messages.with_only(agent, part))
+
+
 @when("the agent checks in with the same sequence number again", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     agent.count_from(agent.sequence_num)
@@ -92,6 +102,11 @@ def _(context: ScenarioContext, agent: Agent) -> None:
 def _(exchanges: list[Exchange]) -> None:
     for exchange in exchanges:
         assert_status_reporting.answered(exchange)
+
+
+@then("the server answers, or closes the WebSocket")
+def _(exchange: Exchange) -> None:
+    assert_status_reporting.answered_or_closed(exchange)
 
 
 @then("the response is a bare acknowledgement")

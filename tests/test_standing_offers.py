@@ -111,7 +111,8 @@ def test_a_correct_server_is_graded_without_a_control_plane(correct: RunRecord) 
         "config-files.unique-names",
         "telemetry-settings.endpoint-full-url",
         "connection-status.server-offers-on-mismatch",
-        "own-telemetry.no-offer-if-unchanged",
+        "own-telemetry.no-offer-if-unchanged.applied",
+        "own-telemetry.no-offer-if-unchanged.failed",
         "capabilities.server-respects-change.configuration",
         "capabilities.server-respects-change.own-metrics",
     ):

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uuid6
 
 from opamp_conformance import resources
 from opamp_conformance.assertions import bad_request as assert_bad_request
@@ -187,7 +188,7 @@ def test_what_is_no_server_to_agent(body: bytes, status: int) -> None:
 
 def test_a_reply_announcing_a_new_instance_uid_may_be_addressed_to_either() -> None:
     findings = Findings()
-    new = bytes(range(16))
+    new = uuid6.uuid7().bytes
     announced = pb.AgentIdentification(new_instance_uid=new)
     findings.inspect(exchange(pb.ServerToAgent(instance_uid=new, agent_identification=announced)))
     assert list(findings) == []

@@ -80,6 +80,11 @@ Feature: Malformed messages
       Given the agent's malformed instance_uid was answered with an error_response
       Then the error has a readable error_message
 
+    @transport.http @SHOULD @bad-request.message.broken-gzip
+    Scenario: The error about a broken gzip body is readable
+      Given the agent's broken gzip was answered with an error_response
+      Then the error has a readable error_message
+
     @implied @error.excludes-other-fields.uid-length @error.absent-with-other-fields
     Scenario: The error about a malformed instance_uid has no other content
       Given the agent's malformed instance_uid was answered with an error_response

@@ -18,7 +18,12 @@ Feature: The hash of connection settings
     When the agent reports that it has no settings
     Then settings for own metrics are offered
 
-  @SHOULD-NOT @own-telemetry.no-offer-if-unchanged
+  @SHOULD-NOT @own-telemetry.no-offer-if-unchanged.failed
+  Scenario: Settings that the agent has failed to apply are not offered again
+    When the agent reports that it has failed to apply the settings
+    Then no connection settings are offered
+
+  @SHOULD-NOT @own-telemetry.no-offer-if-unchanged.applied
   Scenario: Settings that the agent has applied are not offered again
     When the agent checks in
     Then no connection settings are offered

@@ -1,11 +1,30 @@
 Feature: An instance_uid from the server
   An agent without a unique instance_uid asks the server for one, and uses it from then on.
 
-  @implied @identification.request-uid.answered
+  @implied @identification.request-uid.answered.unknown-agent
   Scenario: An agent that asks for a new instance_uid receives one
     Given an unknown agent
     When the agent reports its full status with the RequestInstanceUid flag
     Then an instance_uid is announced
+
+  @implied @identification.request-uid.answered.known-agent
+  Scenario: An agent that the server knows asks for a new instance_uid and receives one
+    Given an agent that has reported its full status
+    When the agent reports its full status with the RequestInstanceUid flag
+    Then an instance_uid is announced
+
+  @implied @identification.request-uid.answered.check-in
+  Scenario: An agent that asks in a check-in receives a new instance_uid, too
+    Given an agent that has reported its full status
+    And the agent has checked in 3 times
+    When the agent checks in with the RequestInstanceUid flag
+    Then an instance_uid is announced
+
+  @implied @identification.request-uid.answered.at-once
+  Scenario: Agents that ask at once receive a new instance_uid each
+    Given 20 unknown agents
+    When the agents ask for a new instance_uid at once
+    Then each agent receives another instance_uid
 
   @MUST @identification.new-instance-uid.length
   Scenario: new_instance_uid has 16 bytes

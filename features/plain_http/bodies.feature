@@ -29,11 +29,22 @@ Feature: Bodies of requests and responses
     When the agent checks in
     Then the body of the response is a ServerToAgent
 
-  @SHOULD @http.response-compression
-  Scenario: A client that accepts gzip receives gzip
+  @SHOULD @http.response-compression.accepted
+  Scenario Outline: A client that accepts <codings> receives gzip
     Given an unknown agent
-    When the agent reports its full status and accepts compressed responses
+    When the agent reports its full status and accepts responses in "<codings>"
     Then the response is compressed with gzip
+
+    Examples:
+      | codings  |
+      | gzip     |
+      | br, gzip |
+
+  @SHOULD @http.response-compression.refused
+  Scenario: A client that refuses gzip receives no gzip
+    Given an unknown agent
+    When the agent reports its full status and accepts responses in "identity, gzip;q=0"
+    Then the response is not compressed with gzip
 
   @implied @http.respond-each.several
   Scenario: Each of several requests is answered

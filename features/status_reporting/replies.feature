@@ -25,6 +25,24 @@ Feature: Answers to reports
     When the agent checks in
     Then the message is accepted
 
+  @MUST @response.no-error-on-success.unhealthy
+  Scenario: The report of an unhealthy agent is processed without an error
+    Given an agent that has reported its full status
+    When the agent reports that it is unhealthy
+    Then the message is accepted
+
+  @transport.http @MUST @response.no-error-on-success.disconnect
+  Scenario: The last message of an agent is processed without an error
+    Given an agent that has reported its full status
+    When the agent disconnects
+    Then the message is accepted
+
+  @transport.websocket @MUST @response.must-respond.disconnect
+  Scenario: The last message of an agent is answered, or the server closes the WebSocket
+    Given an agent that has reported its full status
+    When the agent disconnects
+    Then the server answers, or closes the WebSocket
+
   @implied @response.ack-only-instance-uid
   Scenario: An acknowledgement has no other content
     Given an agent that has reported its full status

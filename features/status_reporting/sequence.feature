@@ -34,6 +34,40 @@ Feature: Missing messages
     When the agent checks in after 1000 lost messages
     Then the server asks for the full state
 
+  @MUST @sequence.server-report-full-state.second-gap @sequence.server-requests-omitted
+  Scenario: A message is missing once more
+    Given the agent has checked in after 1 lost message
+    And the agent has reported its full status
+    When the agent checks in after 1 lost message
+    Then the server asks for the full state
+
+  @MUST @sequence.server-report-full-state.with-description @sequence.server-requests-omitted
+  Scenario: The message after the gap describes the agent, and leaves out the rest
+    When the agent reports only its description after 1 lost message
+    Then the server asks for the full state
+
+  @MUST @sequence.server-report-full-state.with-health @sequence.server-requests-omitted
+  Scenario: The message after the gap has the health of the agent, and leaves out the rest
+    When the agent reports only its health after 1 lost message
+    Then the server asks for the full state
+
+  @transport.http @MUST @sequence.server-report-full-state.compressed @sequence.server-requests-omitted
+  Scenario: The message after the gap is compressed
+    When the agent checks in compressed with gzip after 1 lost message
+    Then the server asks for the full state
+
+  @transport.websocket @MUST @sequence.server-report-full-state.another-connection @sequence.server-requests-omitted
+  Scenario: The message after the gap is the first one on another WebSocket
+    Given the agent has closed its connection
+    When the agent checks in after 1 lost message
+    Then the server asks for the full state
+
+  @MUST @sequence.server-report-full-state.unknown-agent @sequence.server-requests-omitted
+  Scenario: The server knows none of the earlier messages of an agent
+    Given an unknown agent
+    When the agent checks in after 5 lost messages
+    Then the server asks for the full state
+
   @MUST @sequence.server-report-full-state.repeated @sequence.server-requests-omitted
   Scenario: A sequence number is repeated
     When the agent checks in with the same sequence number again

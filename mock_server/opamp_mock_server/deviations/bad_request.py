@@ -34,6 +34,14 @@ class MalformedErrorTypeUnknown(Core):
         return reply
 
 
+@breaks("bad-request.message:gzip")
+class BrokenGzipErrorWithoutMessage(Core):
+    """The error for a broken gzip body has no error_message."""
+
+    def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
+        return super().bad_request(instance_uid, "" if "gzip" in problem else problem)
+
+
 @breaks("bad-request.message")
 class MalformedErrorWithoutMessage(Core):
     """The error for a malformed message has no error_message."""

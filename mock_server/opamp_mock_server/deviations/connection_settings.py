@@ -95,6 +95,16 @@ class SettingsInEveryReply(ConnectionSettings):
         return super().offer_connection_settings(record._replace(connection_settings_hash=b""), desired, reply)
 
 
+@breaks("own-telemetry.no-offer-if-unchanged:failed")
+class FailedSettingsOfferedAgain(StatusReporting):
+    """Settings that an agent has failed to apply are offered again."""
+
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
+        has_failed = message.connection_settings_status.status == pb.ConnectionSettingsStatuses_FAILED
+        return learned._replace(connection_settings_hash=b"") if has_failed else learned
+
+
 @breaks("connection-status.server-offers-on-mismatch", also=["connection-status.server-compares-hash"])
 class ReportedSettingsHashIgnored(StatusReporting):
     """The hash of settings that an agent reports is ignored."""

@@ -32,7 +32,7 @@ class AgentCustomCapabilitiesIgnored(CustomMessages):
         return message.capability in self.custom_capabilities
 
 
-@breaks("custom.none-by-default", also=["custom.list-replaces"])
+@breaks("custom.none-by-default", also=["custom.list-replaces", "custom.capability-matches"])
 class AllCustomCapabilitiesByDefault(CustomMessages):
     """An agent that announces no custom capabilities is treated as if it had all of them."""
 
@@ -40,7 +40,7 @@ class AllCustomCapabilitiesByDefault(CustomMessages):
         return not record.custom_capabilities or super().may_send(message, record)
 
 
-@breaks("custom.list-replaces")
+@breaks("custom.list-replaces", also=["custom.capability-matches"])
 class CustomCapabilitiesNeverRemoved(StatusReporting):
     """An agent keeps a custom capability that is not in its last list."""
 

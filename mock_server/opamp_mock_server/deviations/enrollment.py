@@ -108,7 +108,10 @@ class TemporaryInstanceUidEnrolled(Core):
         return outcome._replace(put=(*outcome.put, self.record(None, message)))
 
 
-@breaks("fleet.new-uid.other-than-incoming", also=["fleet.request-uid.temporary-uid"])
+@breaks(
+    "fleet.new-uid.other-than-incoming",
+    also=["fleet.request-uid.temporary-uid", "identification.request-uid.answered"],
+)
 class IncomingInstanceUidAssigned(Core):
     """new_instance_uid is the incoming instance_uid, except when the agent asks again."""
 
@@ -138,7 +141,7 @@ class TimestampInFuture(Core):
         return (int.from_bytes(uid[:6], "big") + 366 * 86_400_000).to_bytes(6, "big") + uid[6:]
 
 
-@breaks("fleet.new-uid.unique")
+@breaks("fleet.new-uid.unique", also=["identification.request-uid.answered"])
 class NewInstanceUidAssignedTwice(Core):
     """Each new_instance_uid is assigned to two different agents."""
 

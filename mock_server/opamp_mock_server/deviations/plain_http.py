@@ -37,6 +37,22 @@ class ResponsesUncompressed(HttpEndpoint):
         return super().encode(None, data)
 
 
+@breaks("http.response-compression:unasked")
+class ResponsesAlwaysCompressed(HttpEndpoint):
+    """Every response is compressed, even if the client does not accept gzip."""
+
+    def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
+        return super().encode(b"gzip", data)
+
+
+@breaks("http.response-compression:list")
+class OnlyOneCodingUnderstood(HttpEndpoint):
+    """A response is compressed only if the client accepts nothing but gzip."""
+
+    def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
+        return super().encode(accept_encoding if accept_encoding == b"gzip" else None, data)
+
+
 @breaks("http.response-body")
 class AcknowledgementWithWebSocketHeader(HttpEndpoint):
     """An acknowledgement begins with the header byte of a WebSocket message."""
@@ -95,7 +111,7 @@ class EverySecondCheckInUnanswered(HttpEndpoint):
         return response._replace(body=b"") if is_second else response
 
 
-@breaks("http.respond-each:disconnect")
+@breaks("http.respond-each:disconnect", also=["response.must-respond"])
 class DisconnectUnanswered(Core):
     """The reply to an accepted agent_disconnect has an empty body."""
 

@@ -56,6 +56,54 @@ class UnknownErrorOnFirstReport(Core):
         return super().enroll(message)._replace(reply=_unknown_error(message))
 
 
+@breaks("response.no-error-on-success:unhealthy")
+class UnhealthyAgentRefused(Core):
+    """The report of an unhealthy agent is answered with an error of type Unknown."""
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        is_unhealthy = message.HasField("health") and not message.health.healthy
+        outcome = super().check_in(known, message)
+        return outcome._replace(reply=_unknown_error(message)) if is_unhealthy else outcome
+
+
+@breaks("response.no-error-on-success:disconnect", also=["fleet.disconnect.enrolled"])
+class DisconnectAnsweredWithError(Core):
+    """The agent_disconnect of a known agent is answered with an error of type Unknown."""
+
+    def disconnect(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        return super().disconnect(known, message)._replace(reply=_unknown_error(message))
+
+
+@breaks("sequence.server-report-full-state:described", also=["sequence.server-requests-omitted"])
+class GapWithDescriptionIgnored(StatusReporting):
+    """After a gap, a message with a description counts as a full report."""
+
+    def is_full_report(self, message: pb.AgentToServer) -> bool:
+        return message.HasField("agent_description") or super().is_full_report(message)
+
+
+@breaks("sequence.server-report-full-state:unknown", also=["sequence.server-requests-omitted"])
+class UnknownStateNotRequested(StatusReporting):
+    """An unknown agent is not asked for the state that its first message leaves out."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        return 0 if known is None else super().missing_state(known, message)
+
+
+@breaks("sequence.server-report-full-state:once", also=["sequence.server-requests-omitted"])
+class OnlyFirstGapNoticed(StatusReporting):
+    """An agent is asked for its full state only once."""
+
+    _asked: frozenset[bytes] = frozenset()
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        flag = super().missing_state(known, message)
+        if message.instance_uid in self._asked:
+            return 0
+        self._asked |= {message.instance_uid} if flag else frozenset()
+        return flag
+
+
 @breaks("response.ack-only-instance-uid", also=["custom.only-on-change"])
 class CustomCapabilitiesInEveryReply(Core):
     """Every acknowledgement has empty custom_capabilities."""

@@ -33,6 +33,9 @@ class PlainHttpActions:
     def report_compressed(self, agent: Agent, members: int = 1) -> Exchange:
         return self._client.deliver(HttpRequest.of(agent.full_status()).compressed(members))
 
+    def check_in_compressed(self, agent: Agent) -> Exchange:
+        return self._client.deliver(HttpRequest.of(agent.check_in()).compressed())
+
     def accepted_compressed_report(self, agent: Agent) -> Exchange:
         return require_accepted(self.report_compressed(agent))
 

@@ -68,12 +68,11 @@ def time_near(exchange: Exchange, now: float) -> None:
     require(abs(difference) <= DAY, "a time within a day of now", f"{difference:+.0f} seconds from now")
 
 
-def all_different(exchanges: Sequence[Exchange]) -> None:
+def all_different(exchanges: Sequence[Exchange], answered: str = "fleet.request-uid.unknown-agent") -> None:
+    """Assert that no new_instance_uid is announced twice; ``answered`` is the requirement that one is announced."""
     uids = [exchange.new_instance_uid for exchange in exchanges]
     if not all(uids):
-        raise PreconditionFailedError(
-            "fleet.request-uid.unknown-agent", "not every request is answered with a new_instance_uid"
-        )
+        raise PreconditionFailedError(answered, "not every request is answered with a new_instance_uid")
     repeated = [uid.hex() for uid, count in Counter(uids).items() if count > 1]
     require(not repeated, f"{len(uids)} different instance_uids", f"{', '.join(repeated)} more than once")
 

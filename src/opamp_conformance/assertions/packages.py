@@ -5,6 +5,7 @@ from typing import Final
 
 from opamp_conformance.actions.offers import PACKAGE
 from opamp_conformance.assertions.common import another_hash, described, processed, require
+from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpResponse
 from opamp_proto import opamp_pb2 as pb
@@ -29,7 +30,10 @@ def none_offered(exchange: Exchange) -> None:
 def long_hashes(exchange: Exchange) -> None:
     offer = exchange.reply.packages_available
     hashes = [offer.all_packages_hash, *(entry.hash for entry in offer.packages.values())]
-    shortest = min(len(hash_) for hash_ in hashes if hash_)
+    lengths = [len(hash_) for hash_ in hashes if hash_]
+    if not lengths:
+        raise PreconditionFailedError("packages.all-hash-set", "the offer has no hash")
+    shortest = min(lengths)
     require(shortest >= _MIN_HASH_BYTES, f"hashes of {_MIN_HASH_BYTES} bytes or more", f"{shortest} bytes")
 
 

@@ -21,6 +21,11 @@ def not_plain_http(exchange: Exchange) -> None:
     require(is_refused, "a failed WebSocket opening, so a status of 400 or more", str(exchange.response))
 
 
+def not_compressed(exchange: Exchange) -> None:
+    is_compressed = isinstance(exchange.response, HttpResponse) and exchange.response.is_compressed
+    require(exchange.reply and not is_compressed, "no Content-Encoding gzip", "gzip")
+
+
 def compressed(exchange: Exchange) -> None:
     response = exchange.response
     encoding = response.headers.get("content-encoding", "none") if isinstance(response, HttpResponse) else "none"

@@ -20,6 +20,11 @@ def answered(exchange: Exchange) -> None:
         raise ViolationError(exchange.problem)
 
 
+def answered_or_closed(exchange: Exchange) -> None:
+    if exchange.close_code is None:
+        answered(exchange)
+
+
 def answered_unless_too_large(exchange: Exchange) -> None:
     """The server may refuse with 413 of HTTP, or 1009 of WebSocket; v0.18.0 defines no limits, and forbids none."""
     if exchange.status != _TOO_LARGE_STATUS and exchange.close_code != _TOO_LARGE_CODE:

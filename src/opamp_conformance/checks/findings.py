@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from opamp_conformance.checks.exchanges import CUSTOM_MESSAGES, EXCHANGE_CHECKS, NEW_INSTANCE_UIDS, Memory
 from opamp_conformance.checks.server_messages import CHECKS, TRUTHFUL, undeclared_use
 from opamp_conformance.errors import Violation
 from opamp_conformance.wire.exchange import Exchange
@@ -14,10 +15,6 @@ from opamp_conformance.wire.http import HttpRequest
 
 MAX_SAMPLES: Final = 3
 """How many exchanges a finding keeps, so that a run with many violations stays small."""
-
-_UNANSWERED: Final = "http.respond-each"
-# A server may refuse a larger request before it has arrived, and the client may not see the refusal.
-_MAX_REQUEST_BYTES: Final = 16 * 1024
 
 
 @dataclass
@@ -36,14 +33,16 @@ class Findings:
     def __init__(self) -> None:
         self._findings: dict[str, Finding] = {}
         self._announced = 0
+        self._memory = Memory()
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._findings.values())
 
     def inspect(self, exchange: Exchange) -> None:
         """Check one exchange; the scenario judges a response that is not a ServerToAgent."""
+        for requirement, look in EXCHANGE_CHECKS.items():
+            self._book(requirement, look(exchange), exchange)
         if exchange.message is None:
-            self._book(_UNANSWERED, _unanswered(exchange), exchange)
             return
         sent = exchange.request.message
         is_encoded = isinstance(exchange.request, HttpRequest) and "Content-Encoding" in exchange.request.headers
@@ -51,6 +50,9 @@ class Findings:
             sent = None  # A server that cannot decompress a message does not know its sender.
         for requirement, check in CHECKS.items():
             self._book(requirement, check(sent, exchange.message), exchange)
+        self._memory.note(exchange)
+        self._book(CUSTOM_MESSAGES, self._memory.undeclared_custom_message(exchange), exchange)
+        self._book(NEW_INSTANCE_UIDS, self._memory.uid_that_is_not_new(exchange), exchange)
         self._announced |= exchange.message.capabilities
         self._book(TRUTHFUL, undeclared_use(self._announced, exchange.message), exchange)
 
@@ -61,13 +63,3 @@ class Findings:
         finding.count += 1
         if finding.count <= MAX_SAMPLES:
             finding.samples.append(exchange)
-
-
-def _unanswered(exchange: Exchange) -> Violation | None:
-    """Return the violation of a server that leaves an HTTP request without any response, whatever its body is."""
-    request = exchange.request
-    if not isinstance(request, HttpRequest) or exchange.response is not None:
-        return None
-    if request.method != "POST" or len(request.body) > _MAX_REQUEST_BYTES:
-        return None
-    return Violation("an HTTP response to each request", exchange.failure or "none")

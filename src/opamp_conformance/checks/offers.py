@@ -135,6 +135,9 @@ OFFER_CHECKS: Final[dict[str, Check]] = {
         "packages_available", pb.AgentCapabilities_AcceptsPackages, "packages"
     ),
     "packages.all-hash-set": _all_packages_hash,
+    "interop.server-stops-unsupported": _needs(
+        "command", pb.AgentCapabilities_AcceptsRestartCommand, "a restart command"
+    ),
     "connection-settings.capability.own-traces": _needs(
         "connection_settings.own_traces", pb.AgentCapabilities_ReportsOwnTraces, "settings for own traces"
     ),

@@ -1,12 +1,15 @@
 """The checks of every ServerToAgent: one check for each requirement, applied to each message that arrives."""
 
 from typing import Final
+from uuid import UUID
 
 from opamp_conformance.checks.offers import OFFER_CHECKS, Check
 from opamp_conformance.errors import Violation
 from opamp_conformance.wire.exchange import error_name
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
+
+_UUID_VERSION: Final = 7
 
 DEFINED_SERVER_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
 """All bits of ServerCapabilities that v0.18.0 defines."""
@@ -25,6 +28,13 @@ def _length_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.ServerT
     if length in (0, INSTANCE_UID_BYTES):
         return None
     return Violation(f"a new_instance_uid of {INSTANCE_UID_BYTES} bytes", f"{length} bytes")
+
+
+def _version_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
+    announced = reply.agent_identification.new_instance_uid
+    if len(announced) != INSTANCE_UID_BYTES or UUID(bytes=announced).version == _UUID_VERSION:
+        return None
+    return Violation("a UUID version 7 as new_instance_uid", announced.hex())
 
 
 def _echo(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
@@ -71,6 +81,7 @@ def _command_alone(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Vi
 
 CHECKS: Final[dict[str, Check]] = {
     "identification.new-instance-uid.length": _length_of_new_instance_uid,
+    "identification.new-instance-uid.uuidv7": _version_of_new_instance_uid,
     "identification.s2a-matches": _echo,
     "error.excludes-other-fields": _error_alone,
     "error.retry-info-only-unavailable": _retry_info,

@@ -182,8 +182,9 @@ class Client:
         """
         connection_id, began = messages[0].connection_id, time.monotonic()
         count = sum(exchange.response is not None for exchange in self.deliver_in_a_row(messages[:1]))
-        for message in messages[1:]:
-            self.run(self._post(message))
+        with contextlib.suppress(NoResponseError):  # Then the messages that arrive are too few.
+            for message in messages[1:]:
+                self.run(self._post(message))
         while not is_enough(count, seconds := time.monotonic() - began) and seconds < self.timeout:
             exchange = self._record(self.run(self._receive(connection_id, self.timeout - seconds)))
             if exchange.response is None:
