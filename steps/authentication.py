@@ -15,6 +15,16 @@ def _(context: ScenarioContext) -> None:
     context.http.require_credentials()
 
 
+@given("a client with credentials")
+def _(context: ScenarioContext) -> None:
+    context.http.require_credentials_given()
+
+
+@when("the agent reports its full status without credentials, and with wrong ones", target_fixture="exchanges")
+def _(context: ScenarioContext, agent: Agent) -> list[Exchange]:
+    return context.http.reports_without_valid_credentials(agent)
+
+
 @when("the agent reports its full status without credentials", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.http.report(agent, {}, with_credentials=False)
@@ -43,6 +53,11 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 @when("the agent opens a WebSocket with wrong credentials", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.websocket.open_and_report(agent, wrong_credentials(), with_credentials=False)
+
+
+@then("one of the reports is refused")
+def _(exchanges: list[Exchange]) -> None:
+    assert_plain_http.any_refused(exchanges)
 
 
 @then("no WebSocket opens")

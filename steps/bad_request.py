@@ -35,11 +35,6 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.malformed.cut_short(agent)
 
 
-@when("the agent sends an empty body", target_fixture="exchange")
-def _(context: ScenarioContext) -> Exchange:
-    return context.malformed.empty_body()
-
-
 @when("the agent sends its full status as broken gzip", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.malformed.broken_gzip(agent)

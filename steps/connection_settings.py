@@ -84,7 +84,7 @@ def _(exchange: Exchange) -> None:
 
 @then("the settings for OpAMP have an endpoint")
 def _(exchange: Exchange) -> None:
-    offer_satisfies("opamp-settings.endpoint-non-empty", exchange)
+    assert_connection_settings.with_opamp_endpoint(exchange)
 
 
 @then("the endpoint of the settings for OpAMP is a WebSocket or HTTP URL")

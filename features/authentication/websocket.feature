@@ -16,7 +16,7 @@ Feature: WebSockets without valid credentials
     When the agent opens a WebSocket with wrong credentials
     Then the request is answered with the status 401
 
-  @implied @auth.before-upgrade
+  @implied @auth.before-upgrade.upgrade
   Scenario: The server checks credentials before the WebSocket opens
     When the agent opens a WebSocket without credentials
     Then no WebSocket opens

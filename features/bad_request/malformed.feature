@@ -17,11 +17,6 @@ Feature: Malformed messages
       When the agent sends its full status cut short
       Then the response is an error_response
 
-    @transport.http @SHOULD @bad-request.respond.empty-body
-    Scenario: The body is empty
-      When the agent sends an empty body
-      Then the response is an error_response
-
     @transport.http @SHOULD @bad-request.respond.broken-gzip
     Scenario: The gzip body is broken
       When the agent sends its full status as broken gzip

@@ -16,7 +16,7 @@ Feature: Bodies of requests and responses
     When the agent reports its full status compressed with gzip in 3 members
     Then the server answers without an error
 
-  @MUST @http.honour-content-encoding.unknown-encoding
+  @implied @http.unknown-content-encoding
   Scenario: A report in an unknown encoding is refused
     Given an agent that has reported its full status
     And an unknown agent

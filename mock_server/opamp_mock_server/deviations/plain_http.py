@@ -29,6 +29,15 @@ class ContentEncodingIgnored(HttpEndpoint):
         return body
 
 
+@breaks("http.unknown-content-encoding")
+class UnknownEncodingIgnored(HttpEndpoint):
+    """A body in an unknown encoding is read as if it was not encoded."""
+
+    def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
+        is_known = content_encoding is None or content_encoding.lower() in (b"gzip", b"x-gzip", b"identity")
+        return super().decode(content_encoding if is_known else None, body)
+
+
 @breaks("http.response-compression")
 class ResponsesUncompressed(HttpEndpoint):
     """Accept-Encoding is ignored: a response is not compressed."""

@@ -23,6 +23,7 @@ from opamp_mock_server.limits.limits import Limits, retry_after
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.transports.eager_start import start_eagerly
 from opamp_mock_server.transports.http_encoding import CLOSE_HEADER, encoded
+from opamp_mock_server.transports.http_head import can_be_opening, head_without_upgrade, problem_of_head
 from opamp_mock_server.transports.http_messages import (
     CONTROL_PATH,
     ENDPOINT_PATH,
@@ -37,11 +38,7 @@ _log = logging.getLogger("opamp_mock_server.http")
 
 _PATH: Final = ENDPOINT_PATH.encode()
 _CONNECT: Final = "CONNECT"
-_OF_UPGRADES: Final = (b"upgrade", b"http2-settings")
 _MOST_PIPELINED: Final = 16
-# The library for WebSockets reads no more, and answers nothing then.
-_MAX_OPENING_LINE_BYTES: Final = 8190
-_MAX_OPENING_HEADERS: Final = 125
 _NOT_UTF8: Final = 1007  # RFC 6455, section 7.4.1
 _DRAINED: Final = 0.9
 """The share of the drain time after which connections are aborted, so that the server ends in time."""
@@ -193,33 +190,19 @@ class HttpProtocol(HttpToolsProtocol):
                 if self._should_upgrade():
                     self._open_websocket()
                 elif self._method != _CONNECT:  # CONNECT has been refused already.
-                    data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                    data = (
+                        head_without_upgrade(self._method, self.url, self.parser.get_http_version(), self.headers)
+                        + data[upgrade.args[0] :]
+                    )
                     self.parser = httptools.HttpRequestParser(self)
                     continue
             return
 
     def _open_websocket(self) -> None:
-        longest = max(len(self.url), *(len(name) + len(value) for name, value in self.headers))
-        if longest > _MAX_OPENING_LINE_BYTES or len(self.headers) > _MAX_OPENING_HEADERS:
-            self._refuse(431)
-        else:
+        if can_be_opening(self.url, self.headers):
             self.handle_websocket_upgrade()
-
-    def _head_without_upgrade(self) -> bytes:
-        """Return the head of a request without its upgrade to a protocol that this server does not support.
-
-        A server may ignore an upgrade (RFC 9110, section 7.8), and Java's HTTP client asks for HTTP/2 in every request.
-        But the parser treats such a request as the last one, without a body.
-        """
-        version = self.parser.get_http_version().encode()
-        lines = [b"%s %s HTTP/%s" % (self._method.encode(), self.url, version)]
-        for name, value in self.headers:
-            if name == b"connection":
-                kept = [option for option in value.split(b",") if option.strip().lower() not in _OF_UPGRADES]
-                lines += [b"connection: " + b",".join(kept)] if kept else []
-            elif name not in _OF_UPGRADES:
-                lines.append(b"%s: %s" % (name, value))
-        return b"\r\n".join((*lines, b"", b""))
+        else:
+            self._refuse(431)
 
     def handle_websocket_upgrade(self) -> None:
         self.scope = {"method": self._method, "headers": self.headers}  # type: ignore[typeddict-item]
@@ -259,7 +242,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._method = self.parser.get_method().decode("ascii")
-        problem = self._problem_of_head()
+        problem = problem_of_head(self.headers, self.parser.get_http_version())
         if problem is not None:
             self._refuse(problem)
             return
@@ -277,18 +260,6 @@ class HttpProtocol(HttpToolsProtocol):
         # It must not overtake responses to earlier requests; a client does not wait for it for long.
         if self.expect_100_continue and not self._is_busy and self.parser.get_http_version() != "1.0":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _problem_of_head(self) -> int | None:
-        """Return the status that refuses the head of a request, None if it is valid (RFC 9112)."""
-        hosts = 0
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-                return 501
-        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
-            return 400
-        return None
 
     def on_body(self, body: bytes) -> None:
         self._not_body -= len(body)

@@ -23,9 +23,6 @@ class MalformedMessages:
     def not_protobuf_without_credentials(self) -> Exchange:
         return self._client.deliver(HttpRequest(NOT_PROTOBUF, with_credentials=False))
 
-    def empty_body(self) -> Exchange:
-        return self._client.send_bytes(b"")
-
     def cut_short(self, agent: Agent) -> Exchange:
         """Send a full report without its last byte."""
         return self._client.send_bytes(agent.full_status().SerializeToString()[:-1])

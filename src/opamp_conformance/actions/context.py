@@ -57,7 +57,7 @@ class ScenarioContext:
             OfferFlow(client, control_plane, server, standing),
             standing,
             MalformedMessages(client),
-            PlainHttpActions(client),
+            PlainHttpActions(client, run_id),
             WebSocketActions(client),
             CertificateRequests(client),
             OtherInstance(client, other),

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from functools import cached_property
 
 from opamp_conformance.actions.preconditions import require_accepted
 from opamp_conformance.client.agent import Agent
@@ -14,13 +15,28 @@ from opamp_conformance.wire.http import HttpRequest
 class PlainHttpActions:
     """Sends an agent's reports as HTTP requests of any form."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, run_id: str) -> None:
         self._client = client
+        self._run_id = run_id
 
-    def require_credentials(self) -> None:
+    def require_credentials_given(self) -> None:
         """Raise NotApplicableError if no credentials were given, because then none can be left out."""
         if not self._client.has_credentials:
             raise NotApplicableError("no Authorization header was given for this target, so none can be left out")
+
+    def require_credentials(self) -> None:
+        """Raise NotApplicableError if no credentials were given, or the server does not ask for them."""
+        self.require_credentials_given()
+        if not self._asks_for_credentials:
+            raise NotApplicableError("the server does not ask for the credentials that were given")
+
+    @cached_property
+    def _asks_for_credentials(self) -> bool:
+        return any(exchange.is_refused for exchange in self.reports_without_valid_credentials(Agent(self._run_id)))
+
+    def reports_without_valid_credentials(self, agent: Agent) -> list[Exchange]:
+        """Report without credentials, and with wrong ones."""
+        return [self.report(agent, {}, with_credentials=False), self.report_with_wrong_credentials(agent)]
 
     def report(self, agent: Agent, headers: Mapping[str, str | None], *, with_credentials: bool = True) -> Exchange:
         """Report the full status with HTTP headers that differ from the ordinary ones; None removes a header."""

@@ -10,6 +10,11 @@ def offered(exchange: Exchange, field: str) -> None:
     require(_has(processed(exchange), field), f"connection_settings with {field}", described(exchange))
 
 
+def with_opamp_endpoint(exchange: Exchange) -> None:
+    endpoint = processed(exchange).connection_settings.opamp.destination_endpoint
+    require(endpoint, "a destination_endpoint in opamp", "none")
+
+
 def not_offered(exchange: Exchange, field: str) -> None:
     processed(exchange)
     require(not _has(exchange.everything, field), f"no {field} in connection_settings", field)

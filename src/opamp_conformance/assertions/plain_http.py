@@ -1,5 +1,7 @@
 """Requests and responses of plain HTTP (Plain HTTP Transport)."""
 
+from collections.abc import Sequence
+
 from opamp_conformance.assertions.common import described, require
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import GZIP, HttpResponse
@@ -12,8 +14,13 @@ def status(exchange: Exchange, expected: int) -> None:
 
 def refused(exchange: Exchange) -> None:
     """The server may refuse by HTTP or by OpAMP: the specification leaves this open."""
-    by_http = exchange.status is not None and exchange.status >= 400
-    require(exchange.is_error or by_http, "a status of 400 or more, or an error_response", described(exchange))
+    require(exchange.is_refused, "a status of 400 or more, or an error_response", described(exchange))
+
+
+def any_refused(exchanges: Sequence[Exchange]) -> None:
+    """Assert that a server asks for the credentials that were given."""
+    is_refused = any(exchange.is_refused for exchange in exchanges)
+    require(is_refused, "a server that asks for the credentials that were given", "a server that accepts everybody")
 
 
 def not_plain_http(exchange: Exchange) -> None:

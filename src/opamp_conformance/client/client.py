@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from opamp_conformance.checks.agent_messages import require_valid_message
-from opamp_conformance.client.agent import Agent, attribute
+from opamp_conformance.client.agent import attribute
 from opamp_conformance.client.agent_tracker import CleanupReport
+from opamp_conformance.client.lookout import Answer, Lookout
 from opamp_conformance.client.run_log import RunLog
 from opamp_conformance.client.timing import Timing
 from opamp_conformance.errors import PreconditionFailedError, ThrottledError, Violation, ViolationError
@@ -23,7 +24,6 @@ from opamp_conformance.wire.websocket import HEADER, ReceivedMessage, WebSocketM
 from opamp_proto import opamp_pb2 as pb
 
 T = TypeVar("T")
-Answer = Coroutine[Any, Any, HttpResponse | ReceivedMessage]
 
 # A server can easily process this number at once.
 _DISCONNECTS_AT_ONCE: Final = 16
@@ -64,11 +64,7 @@ class Client:
         self.tls = tls_context(endpoint.tls) if is_tls else None
         self._runner = asyncio.Runner()
         self._began = time.monotonic()
-        # It only looks whether the server answers at all.
-        self._lookout = Agent(run_id)
-        self._looking = asyncio.Lock()
-        self.is_lost = False
-        """Whether the server answered nobody when the client last looked. Then no more messages are sent."""
+        self._lookout = Lookout(timing, run_id, self._report)
         self.was_answered = False
         """Whether a ServerToAgent has arrived."""
         self._last_sent: dict[bytes, WebSocketMessage] = {}
@@ -214,11 +210,14 @@ class Client:
 
     # ---- whether the server is there
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server answered nobody when the client last looked. Then no more messages are sent."""
+        return self._lookout.is_lost
+
     def look(self) -> bool:
         """Return whether the server answers a new agent, on a connection of its own."""
-        self.is_lost = False
-        self.is_lost = not self.run(self._answers_another())
-        return not self.is_lost
+        return self.run(self._lookout.look())
 
     # ---- the end
 
@@ -292,11 +291,11 @@ class Client:
             await asyncio.sleep(wait)
 
     async def _attempt(self, request: HttpRequest | WebSocketMessage) -> Exchange:
-        if self.is_lost:
+        if self._lookout.is_lost:
             raise PreconditionFailedError("response.must-respond", "not sent, because the server no longer answers")
         if isinstance(request, HttpRequest):
             await asyncio.sleep(self.timing.next_turn())
-            return await self._timed(request, self._patiently(request, self._http.send(request)))
+            return await self._timed(request, self._lookout.await_answer(len(request.body), self._http.send(request)))
         if request.connection_id in self._last_message_sent:
             # agent_disconnect is the last message on a connection (AgentDisconnect): a later message needs a new one.
             self._last_message_sent.discard(request.connection_id)
@@ -308,7 +307,7 @@ class Client:
 
     async def _send_websocket(self, request: WebSocketMessage) -> Exchange:
         self._last_sent[request.connection_id] = request
-        return await self._timed(request, self._patiently(request, self._websocket.send(request)))
+        return await self._timed(request, self._lookout.await_answer(len(request.body), self._websocket.send(request)))
 
     async def _post(self, message: WebSocketMessage) -> None:
         await asyncio.sleep(self.timing.next_turn())
@@ -323,57 +322,19 @@ class Client:
             for message in received
         ]
 
-    async def _patiently(
-        self, request: HttpRequest | WebSocketMessage, answer: Answer
-    ) -> HttpResponse | ReceivedMessage:
-        """Wait for the answer to a request; raises NoResponseError.
-
-        A message is unanswered if another agent gets its answer meanwhile. If no other agent does, the server may only
-        pause, so the client waits until the limit of the exchange.
-        """
-        waiting, began = asyncio.ensure_future(answer), time.monotonic()
-        waiting.add_done_callback(_retrieve)
+    async def _report(self, message: pb.AgentToServer) -> bool:
+        """Let the agent of the lookout report on a connection of its own; return whether the server answers it."""
+        request, sent_at = self._request(message), time.monotonic()
         try:
-            is_in_time = await self._comes_in_time(waiting, self.timing.patience(len(request.body)))
-            response = await waiting
-        except NoResponseError as error:
-            self.timing.silences += error.close_code is None
-            raise
-        finally:
-            waiting.cancel()
-        self.is_lost = False
-        if not is_in_time:
-            self.timing.slowest = max(self.timing.slowest, time.monotonic() - began)
-        return response
-
-    async def _comes_in_time(self, waiting: asyncio.Future[Any], patience: float) -> bool:
-        """Return whether an answer comes in time; raises NoResponseError if only another agent gets one."""
-        await asyncio.wait({waiting}, timeout=patience)
-        if waiting.done() or patience >= self.timing.limit:
-            return waiting.done()
-        self.is_lost = not await self._answers_another()
-        if not self.is_lost:
-            await asyncio.wait({waiting}, timeout=patience)
-            if not waiting.done():
-                raise NoResponseError(f"no answer within {2 * patience:g} seconds, while another agent got one")
-        return False
-
-    async def _answers_another(self) -> bool:
-        """Let another agent report on a connection of its own; return whether the server answers it."""
-        async with self._looking:
-            if self.is_lost:
-                return False
-            request, sent_at = self._request(self._lookout.full_status()), time.monotonic()
-            try:
-                if isinstance(request, HttpRequest):
-                    response: HttpResponse | ReceivedMessage = await self._http.send(request)
-                else:
-                    response = await self._websocket.send(request)
-            except NoResponseError:
-                return False
-            exchange = Exchange(request, sent_at - self._began, time.monotonic() - sent_at, response)
-            self.log.agents.record(exchange)
-            return not exchange.is_lost
+            if isinstance(request, HttpRequest):
+                response: HttpResponse | ReceivedMessage = await self._http.send(request)
+            else:
+                response = await self._websocket.send(request)
+        except NoResponseError:
+            return False
+        exchange = Exchange(request, sent_at - self._began, time.monotonic() - sent_at, response)
+        self.log.agents.record(exchange)
+        return not exchange.is_lost
 
     async def _timed(self, request: HttpRequest | WebSocketMessage, answer: Answer) -> Exchange:
         """Make the exchange of a request and what comes next."""
@@ -427,7 +388,7 @@ class Client:
 
     async def _receive_answer(self, message: WebSocketMessage) -> Exchange:
         answer = self._websocket.receive(message.connection_id, self.timeout)
-        return await self._timed(message, self._patiently(message, answer))
+        return await self._timed(message, self._lookout.await_answer(len(message.body), answer))
 
     async def _close_websockets(self) -> None:
         await asyncio.gather(*(self._close_politely(each) for each in self._websocket.connection_ids()))
@@ -457,9 +418,3 @@ def _separated(
         return request
     same = sum(isinstance(other, WebSocketMessage) and other.connection_id == request.connection_id for other in before)
     return replace(request, connection_id=request.connection_id + bytes([same])) if same else request
-
-
-def _retrieve(waiting: asyncio.Future[Any]) -> None:
-    """Take the error of an answer that nobody awaits any more, so that asyncio does not report it."""
-    if not waiting.cancelled():
-        waiting.exception()

@@ -132,6 +132,11 @@ class Exchange:
         return self.status in _BAD_GATEWAY
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the server refused the message, by an HTTP status or by an error_response."""
+        return self.is_error or (self.status or 0) >= 400
+
+    @property
     def is_throttled(self) -> bool:
         """Whether the server refused the request by an HTTP status because it is too busy (Throttling)."""
         return self.status in _TOO_BUSY
