@@ -209,6 +209,20 @@ def test_a_client_certificate(cli: Cli, authority: trustme.CA, ca_file: Path, tm
     assert one_line(not_shown)
 
 
+def test_the_command_that_repeats_a_scenario_has_all_options(
+    cli: Cli, authority: trustme.CA, ca_file: Path, tmp_path: Path
+) -> None:
+    ca_file = ca_file.rename(tmp_path / "our ca.pem")
+    with BadServer(acknowledge, tls_server(authority)) as server:
+        url = f"https://localhost:{server.port}/v1/opamp"
+        arguments = ("--url", url, "--ca", ca_file, "--timeout", 2, "--transport", "http", "--assume", "OffersPackages")
+        result = cli("run", *arguments, "--only", "bad-request.respond.not-protobuf", "--strict")
+    assert result.returncode == 1
+    (again,) = [line for line in result.stdout.splitlines() if line.strip().startswith("again ")]
+    for option in (f"--url {url}", f"--ca '{ca_file}'", "--timeout 2", "--assume OffersPackages", "--strict"):
+        assert option in again
+
+
 # ---- a later exchange fails: the scenario gets a verdict
 
 

@@ -308,6 +308,7 @@ def test_a_scenario_that_was_not_run_is_no_regression(cli: Cli, graded: Path, tm
     result = cli("diff", graded / "good.jsonl", path)
     assert result.returncode == 0
     assert "passed -> not run" in result.stdout
+    assert re.search(r"^\d+ scenarios of .*good.jsonl did not run in .*few.jsonl$", result.stdout, re.MULTILINE)
     assert "different scenarios" in result.stdout
 
 

@@ -58,6 +58,9 @@ def diff_command(old: Path, new: Path) -> ExitCode:
     for change in found:
         click.echo(_line(change))
     regressions = sum(change.is_regression for change in found)
+    vanished = sum(change.after is None for change in found)
+    if vanished:
+        click.echo(f"{vanished} scenarios of {old} did not run in {new}")
     if before.started.contracts != after.started.contracts or before.started.only != after.started.only:
         click.echo("the two runs selected different scenarios")
     click.echo(f"{len(found)} changed, {regressions} for the worse; {before.verdict} before, {after.verdict} after")
