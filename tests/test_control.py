@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from google.protobuf.message import DecodeError
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
@@ -273,7 +274,7 @@ def test_every_deviation_can_be_activated_while_agents_are_connected(
             else:
                 server.deviate([deviation])
             send_report()
-        with suppress(OSError, HTTPException):
+        with suppress(OSError, HTTPException, DecodeError):
             send(server.url, agent.check_in())
         server.deviate([])
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []

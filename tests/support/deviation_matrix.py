@@ -24,7 +24,7 @@ BROKEN = (Verdict.FAILED, Verdict.WARNED)
 CONTROLS = 10
 """How many scenarios run that a deviation should not break."""
 # Long enough for a busy machine; only messages without an answer wait for so long.
-TIMEOUT = 3.0
+TIMEOUT = 6.0
 _RUNS_PER_PROCESSOR = 2
 
 
