@@ -22,7 +22,10 @@ class OpampSettingsWithoutCapability(ConnectionSettings):
         return settings == "opamp" or super().may_offer(settings, capabilities)
 
 
-@breaks("connection-settings.capability.own-metrics", also=["interop.server-stops-unsupported"])
+@breaks(
+    "connection-settings.capability.own-metrics",
+    also=["interop.server-stops-unsupported", "capabilities.server-respects-change"],
+)
 class OwnMetricsWithoutCapability(ConnectionSettings):
     """Settings for own metrics are offered to agents without the ReportsOwnMetrics capability."""
 

@@ -30,7 +30,7 @@ class FlagRequiresDescription(Core):
         return super().answer_instance_uid_request(known, message)
 
 
-@breaks("fleet.request-uid.known-agent")
+@breaks("fleet.request-uid.known-agent", also=["identification.request-uid.answered"])
 class FlagIgnoredForEnrolledAgents(Core):
     """RequestInstanceUid of an enrolled agent is ignored: the message is processed as a check-in."""
 
@@ -38,7 +38,7 @@ class FlagIgnoredForEnrolledAgents(Core):
         return super().answer_instance_uid_request(known, message) if known is None else self.check_in(known, message)
 
 
-@breaks("fleet.request-uid.known-agent:refused")
+@breaks("fleet.request-uid.known-agent:refused", also=["identification.request-uid.answered"])
 class FlagRefusedForEnrolledAgents(Core):
     """RequestInstanceUid of an enrolled agent is refused with BadRequest."""
 
@@ -254,7 +254,7 @@ class RefusedDisconnectWithoutInstanceUid(FleetCore):
         return outcome
 
 
-@breaks("fleet.disconnect.enrolled", also=["fleet.instances.disconnect"])
+@breaks("fleet.disconnect.enrolled", also=["fleet.instances.disconnect", "response.no-error-on-success"])
 class DisconnectUnavailable(FleetCore):
     """agent_disconnect from an enrolled agent is answered with Unavailable."""
 
@@ -292,7 +292,7 @@ class AnyFlagOfEnrolledAgents(Core):
         return self.answer_instance_uid_request(known, message) if message.flags else super().check_in(known, message)
 
 
-@breaks("fleet.auto-enrollment")
+@breaks("fleet.auto-enrollment", also=["response.no-error-on-success"])
 class AutoEnrolledDisconnectRefused(FleetCore):
     """agent_disconnect is refused from an agent that enrolled under its own instance_uid."""
 

@@ -57,16 +57,6 @@ class FlagIgnored(Core):
         return self.enroll(message) if known is None else self.check_in(known, message)
 
 
-@breaks("identification.request-uid.answered:known", also=["fleet.request-uid.known-agent"])
-class FlagOfKnownAgentIgnored(Core):
-    """RequestInstanceUid is ignored in the messages of a known agent."""
-
-    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
-        if known is None:
-            return super().answer_instance_uid_request(known, message)
-        return self.check_in(known, message)
-
-
 @breaks("identification.new-instance-uid.length")
 class ShortNewInstanceUid(Core):
     """new_instance_uid has 15 bytes instead of 16."""

@@ -20,7 +20,10 @@ class PackagesNeverOffered(Packages):
         return record
 
 
-@breaks("packages.not-offered-if-unsupported", also=["interop.server-stops-unsupported"])
+@breaks(
+    "packages.not-offered-if-unsupported",
+    also=["interop.server-stops-unsupported", "capabilities.server-respects-change"],
+)
 class PackagesWithoutCapability(Packages):
     """Packages are offered to agents without the AcceptsPackages capability."""
 
