@@ -53,6 +53,7 @@ Feature: Missing messages
 
   @transport.http @MUST @sequence.server-report-full-state.compressed @sequence.server-requests-omitted
   Scenario: The message after the gap is compressed
+    Given the agent has reported its full status compressed with gzip
     When the agent checks in compressed with gzip after 1 lost message
     Then the server asks for the full state
 

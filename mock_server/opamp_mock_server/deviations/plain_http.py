@@ -21,7 +21,7 @@ class GzipRefused(HttpEndpoint):
         return super().decode(content_encoding, body)
 
 
-@breaks("http.honour-content-encoding", also=["http.support-gzip-request"])
+@breaks("http.honour-content-encoding", also=["http.support-gzip-request", "http.unknown-content-encoding"])
 class ContentEncodingIgnored(HttpEndpoint):
     """Content-Encoding is ignored: a request body is not decompressed."""
 
@@ -106,7 +106,15 @@ class SecWebSocketHeadersRefused(HttpEndpoint):
         super().check(request, headers)
 
 
-@breaks("http.respond-each", also=["response.must-respond", "retry.respond-to-each-duplicate"])
+@breaks(
+    "http.respond-each",
+    also=[
+        "response.must-respond",
+        "retry.respond-to-each-duplicate",
+        "fleet.disconnect.unenrolled",
+        "fleet.disconnect.with-flag",
+    ],
+)
 class EverySecondCheckInUnanswered(HttpEndpoint):
     """The reply to every second check-in in a row has an empty body."""
 
@@ -141,4 +149,7 @@ class OnlyFirstGzipMemberDecoded(HttpEndpoint):
     """Only the first member of a gzip body is decoded, and the rest is ignored."""
 
     def gunzip(self, body: bytes) -> bytes:
-        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(body)
+        try:
+            return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(body)
+        except zlib.error as error:
+            raise UndecodableBodyError("the gzip body is broken") from error
