@@ -31,7 +31,7 @@ _DISCONNECTS_AT_ONCE: Final = 16
 _MAX_ATTEMPTS: Final = 4
 _MAX_ATTEMPTS_IF_TOLD_WHEN: Final = 10
 # A server that pushes does so at once; one that does not push is asked, so a long wait gains nothing.
-_PUSH_SECONDS: Final = 0.5
+_PUSH_SECONDS: Final = 1.0
 _CLOSING_SECONDS: Final = 1.0
 # A pause that shows that a server has sent all its answers.
 _PAUSE_SECONDS: Final = 0.05
