@@ -86,6 +86,16 @@ def test_a_server_that_ends_in_a_scenario(how: Callable[[BadServer, socket.socke
     assert all(failed.key in event.actual for event in left)
 
 
+@pytest.mark.parametrize("how", [die, hang])
+def test_a_server_that_ends_after_the_first_exchange(how: Callable[[BadServer, socket.socket], None]) -> None:
+    """The preflight has seen an OpAMP server, so the run judges it."""
+    with that_ends_at(3, how) as server:
+        code, record = graded(server, "response.*")
+    assert code is ExitCode.NOT_CONFORMANT
+    assert [event.verdict for event in record.scenarios].count(Verdict.FAILED) == 1
+    assert Verdict.PASSED not in {event.verdict for event in record.scenarios}
+
+
 def test_a_server_that_a_supervisor_restarts() -> None:
     restarted: list[BadServer] = []
 

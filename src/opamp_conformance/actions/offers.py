@@ -28,6 +28,10 @@ SETTINGS: Final = {
 }
 """The fields of ConnectionSettingsOffers, by the names that scenarios use."""
 
+_NEEDS_OPERATOR: Final = (
+    "the server does not offer this to every agent, so the scenario needs a control plane (--control)"
+)
+
 
 class OfferFlow:
     """Makes the server offer, and lets an agent receive and apply.
@@ -51,9 +55,7 @@ class OfferFlow:
             self._server.require(capability)
         elif not self._standing.has(capability):
             self._server.require(capability)
-            raise NotApplicableError(
-                "the server does not offer this to every agent, so the scenario needs a control plane (--control)"
-            )
+            raise NotApplicableError(_NEEDS_OPERATOR)
 
     def offer_everything(self, agent: Agent) -> None:
         """Offer everything that the specification defines."""
@@ -118,9 +120,11 @@ class OfferFlow:
         self._control_plane.offer_packages(agent, {PACKAGE: Package(kind, version, content)})
 
     def receive_package(self, agent: Agent, content: bytes) -> Exchange:
-        if self._control_plane.is_given:
-            self.offer_package(agent, content=content)
-        return self._receive(agent, lambda reply: len(reply.packages_available.packages) > 0, "packages.offer-field")
+        requirement = "packages.offer-field"
+        if not self._control_plane.is_given:
+            return self._receive(agent, lambda reply: len(reply.packages_available.packages) > 0, requirement)
+        self.offer_package(agent, content=content)
+        return self._receive(agent, lambda reply: PACKAGE in reply.packages_available.packages, requirement)
 
     def apply_package(self, agent: Agent, content: bytes) -> Exchange:
         exchange = self.receive_package(agent, content)
@@ -160,7 +164,7 @@ class OfferFlow:
     ) -> Exchange:
         """Return the exchange in which the server offered the agent what it offers to every agent."""
         if not has_arrived(self._standing.seen):
-            raise NotApplicableError("the server does not offer this to every agent, so the scenario needs --control")
+            raise NotApplicableError(_NEEDS_OPERATOR)
         so_far = self._client.exchanges_of(agent.instance_uid)
         if not so_far:
             so_far = [self._client.send(agent.full_status())]

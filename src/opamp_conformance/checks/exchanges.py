@@ -6,6 +6,7 @@ from typing import Final
 from opamp_conformance.errors import Violation
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse
+from opamp_proto import CONTENT_TYPE
 
 # A server may refuse a larger request before it has arrived, and the client may not see the refusal.
 _MAX_REQUEST_BYTES: Final = 16 * 1024
@@ -16,7 +17,8 @@ def _unanswered(exchange: Exchange) -> Violation | None:
     request = exchange.request
     if not isinstance(request, HttpRequest) or exchange.response is not None:
         return None
-    if request.method != "POST" or len(request.body) > _MAX_REQUEST_BYTES:
+    is_opamp = request.method == "POST" and request.headers.get("Content-Type") == CONTENT_TYPE
+    if not is_opamp or len(request.body) > _MAX_REQUEST_BYTES:
         return None
     return Violation("an HTTP response to each request", exchange.failure or "none")
 
@@ -79,7 +81,7 @@ class Memory:
         """Return the violation of a new_instance_uid that the agent has already, or that another agent got."""
         reply, sender = exchange.message, exchange.instance_uid
         announced = reply.agent_identification.new_instance_uid if reply is not None else b""
-        if not announced:
+        if not announced or exchange.is_push:  # An unsolicited message may be for another agent of the same WebSocket.
             return None
         owner = self._announced.setdefault(announced, sender)
         if announced == sender:
