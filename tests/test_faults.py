@@ -131,9 +131,9 @@ def test_no_agent_is_lost(site: Site, chosen: str) -> None:
     time.sleep(3)  # Documents that were not acknowledged are removed one second after they can be.
     found = documents(site.elastic)
     lost = [uid.hex() for uid in fleet.acknowledged.values() if _name(uid) not in found]
-    wrong = [run for run, uid in fleet.acknowledged.items() if _owner(found.get(_name(uid), {})) != run]
+    wrong = [name for name, uid in fleet.acknowledged.items() if _owner(found.get(_name(uid), {})) != name]
     enrolled = Counter(_owner(document) for document in found.values())
-    enrolled_twice = [run for run, count in enrolled.items() if count > 1]
+    enrolled_twice = [name for name, count in enrolled.items() if count > 1]
     figures = Figures(
         chosen, AGENTS, fleet.messages, fleet.failures, len(lost), len(enrolled_twice), round(fleet.longest_outage, 1)
     )
@@ -141,7 +141,7 @@ def test_no_agent_is_lost(site: Site, chosen: str) -> None:
     assert lost == []
     assert wrong == []
     assert fleet.changed == []
-    assert fleet.recovered == {f"agent-{number}" for number in range(AGENTS)}
+    assert fleet.recovered == {agent.name for agent in fleet.agents}
     # A killed instance cannot acknowledge what it has just written. This concerns at most one agent per connection.
     assert len(enrolled_twice) <= (CONNECTIONS if KILLS_AN_INSTANCE in faults else 0)
 

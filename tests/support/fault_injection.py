@@ -195,7 +195,7 @@ class Fleet:
     def __init__(self, agents: int, urls: list[str], *, enrolling_seconds: float) -> None:
         self._urls = urls
         self._enrolling_seconds = enrolling_seconds
-        self._agents = [Agent(f"agent-{number}") for number in range(agents)]
+        self.agents = [Agent(f"agent-{number}") for number in range(agents)]
         self._is_over = False
         self.acknowledged: dict[str, bytes] = {}
         """The instance_uid under which each agent is enrolled, by service.instance.id."""
@@ -228,7 +228,7 @@ class Fleet:
         connector = aiohttp.TCPConnector(limit=CONNECTIONS)
         timeout = aiohttp.ClientTimeout(total=5)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as self._session:
-            await asyncio.gather(*(self._live(number, agent) for number, agent in enumerate(self._agents)))
+            await asyncio.gather(*(self._live(number, agent) for number, agent in enumerate(self.agents)))
 
     async def _live(self, number: int, agent: Agent) -> None:
         await asyncio.sleep(random.random() * self._enrolling_seconds)
@@ -236,14 +236,14 @@ class Fleet:
         flags = REQUEST_INSTANCE_UID if number % 2 else 0
         reply = await self._insist(agent, flags=flags)
         agent.instance_uid = reply.agent_identification.new_instance_uid or agent.instance_uid
-        self.acknowledged[agent.run_id] = agent.instance_uid
+        self.acknowledged[agent.name] = agent.instance_uid
         while not self._is_over:
             await asyncio.sleep(random.uniform(1, 3))
             reply = await self._insist(agent)
             if reply.HasField("agent_identification"):
-                self.changed.append(agent.run_id)
+                self.changed.append(agent.name)
         await self._insist(agent)
-        self.recovered.add(agent.run_id)
+        self.recovered.add(agent.name)
 
     async def _insist(self, agent: Agent, flags: int = 0) -> pb.ServerToAgent:
         """Report until the server accepts it, with shorter waits than the protocol requires."""
