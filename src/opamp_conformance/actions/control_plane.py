@@ -90,6 +90,7 @@ class ControlPlaneClient:
 
     def fail(self, agent: Agent) -> None:
         """Let the server fail to process the agent's next message."""
+        self._client.log.findings.conversation.forget(agent.instance_uid)
         self._ask("POST", agent, "fault", json.dumps({"kind": "failing"}))
 
     def close_connection(self, agent: Agent) -> None:

@@ -1,4 +1,4 @@
-"""The checks of every exchange that look at more than the two messages: at HTTP, and at what came before."""
+"""The checks of every exchange that look at more than the two messages: at HTTP, and at the form of a message."""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 from opamp_conformance.errors import Violation
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse
+from opamp_conformance.wire.websocket import HEADER, ReceivedMessage
 from opamp_proto import CONTENT_TYPE
 
 # A server may refuse a larger request before it has arrived, and the client may not see the refusal.
@@ -43,49 +44,23 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return False
 
 
+def _header(exchange: Exchange) -> Violation | None:
+    response = exchange.response
+    if not isinstance(response, ReceivedMessage) or not response.is_binary or response.body[:1] == HEADER:
+        return None
+    return Violation("a WebSocket message that begins with the header 0", response.body[:4].hex() or "an empty message")
+
+
+def _binary(exchange: Exchange) -> Violation | None:
+    if not isinstance(exchange.response, ReceivedMessage) or exchange.response.is_binary:
+        return None
+    return Violation("a binary WebSocket message", "a text message")
+
+
 EXCHANGE_CHECKS: Final[dict[str, Callable[[Exchange], Violation | None]]] = {
     "http.respond-each": _unanswered,
     "http.response-compression": _compressed_unasked,
+    "ws.header.zero.server": _header,
+    "ws.binary-frames.server": _binary,
 }
 """The checks of exchanges, by requirement."""
-CUSTOM_MESSAGES: Final = "custom.capability-matches"
-NEW_INSTANCE_UIDS: Final = "identification.request-uid.answered"
-"""The requirements that the memory of earlier exchanges checks."""
-
-
-class Memory:
-    """What the suite's agents have declared so far, and what the server has announced to them."""
-
-    def __init__(self) -> None:
-        self._custom: dict[bytes, set[str]] = {}
-        self._announced: dict[bytes, bytes] = {}
-
-    def note(self, exchange: Exchange) -> None:
-        """Note the declarations of an exchange, before its reply is checked."""
-        sent = exchange.request.message
-        if sent is not None and sent.HasField("custom_capabilities"):
-            self._custom[sent.instance_uid] = set(sent.custom_capabilities.capabilities)
-
-    def undeclared_custom_message(self, exchange: Exchange) -> Violation | None:
-        """Return the violation of a custom message whose capability the agent has not declared."""
-        reply = exchange.message
-        if reply is None or not reply.HasField("custom_message"):
-            return None
-        got = reply.custom_message.capability
-        declared = self._custom.get(exchange.instance_uid, set()) | self._custom.get(reply.instance_uid, set())
-        if got in declared:
-            return None
-        return Violation("only custom messages of capabilities that the agent has declared", repr(got))
-
-    def uid_that_is_not_new(self, exchange: Exchange) -> Violation | None:
-        """Return the violation of a new_instance_uid that the agent has already, or that another agent got."""
-        reply, sender = exchange.message, exchange.instance_uid
-        announced = reply.agent_identification.new_instance_uid if reply is not None else b""
-        if not announced or exchange.is_push:  # An unsolicited message may be for another agent of the same WebSocket.
-            return None
-        owner = self._announced.setdefault(announced, sender)
-        if announced == sender:
-            return Violation("a new_instance_uid that differs from the instance_uid of the agent", announced.hex())
-        if owner != sender:
-            return Violation("another new_instance_uid for each agent", f"{announced.hex()} for a second agent")
-        return None

@@ -3,13 +3,16 @@
 A finding is a verdict of its own on its requirement. It does not fail the scenario that saw it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from opamp_conformance.checks.exchanges import CUSTOM_MESSAGES, EXCHANGE_CHECKS, NEW_INSTANCE_UIDS, Memory
+from opamp_conformance.checks.conversation import Conversation
+from opamp_conformance.checks.exchanges import EXCHANGE_CHECKS
+from opamp_conformance.checks.offer_memory import Breach
 from opamp_conformance.checks.server_messages import CHECKS, TRUTHFUL, undeclared_use
 from opamp_conformance.errors import Violation
+from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest
 
@@ -28,37 +31,49 @@ class Finding:
 
 
 class Findings:
-    """The findings of a run."""
+    """The findings of a run, and the conversations that they come from."""
 
-    def __init__(self) -> None:
+    def __init__(self, contracts: Collection[str] = (Contract.OPAMP,)) -> None:
         self._findings: dict[str, Finding] = {}
         self._announced = 0
-        self._memory = Memory()
+        self.conversation = Conversation(contracts)
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._findings.values())
 
-    def inspect(self, exchange: Exchange) -> None:
-        """Check one exchange; the scenario judges a response that is not a ServerToAgent."""
+    def inspect(self, exchange: Exchange) -> list[Breach]:
+        """Check one exchange; return and book what it breaks."""
+        breaches = [*self._look_at(exchange), *self._look_at_message(exchange), *self.conversation.follow(exchange)]
+        for requirement, violation in breaches:
+            self.book(requirement, violation, exchange)
+        return breaches
+
+    def _look_at(self, exchange: Exchange) -> Iterator[Breach]:
         for requirement, look in EXCHANGE_CHECKS.items():
-            self._book(requirement, look(exchange), exchange)
-        if exchange.message is None:
+            violation = look(exchange)
+            if violation is not None:
+                yield requirement, violation
+
+    def _look_at_message(self, exchange: Exchange) -> Iterator[Breach]:
+        """Check a ServerToAgent; the scenario judges a response that is something else."""
+        reply = exchange.message
+        if reply is None:
             return
-        sent = exchange.request.message
+        sent = self.conversation.sent_to(exchange)
         is_encoded = isinstance(exchange.request, HttpRequest) and "Content-Encoding" in exchange.request.headers
-        if exchange.message.HasField("error_response") and is_encoded:
+        if reply.HasField("error_response") and is_encoded:
             sent = None  # A server that cannot decompress a message does not know its sender.
         for requirement, check in CHECKS.items():
-            self._book(requirement, check(sent, exchange.message), exchange)
-        self._memory.note(exchange)
-        self._book(CUSTOM_MESSAGES, self._memory.undeclared_custom_message(exchange), exchange)
-        self._book(NEW_INSTANCE_UIDS, self._memory.uid_that_is_not_new(exchange), exchange)
-        self._announced |= exchange.message.capabilities
-        self._book(TRUTHFUL, undeclared_use(self._announced, exchange.message), exchange)
+            violation = check(sent, reply)
+            if violation is not None:
+                yield requirement, violation
+        self._announced |= reply.capabilities
+        violation = undeclared_use(self._announced, reply)
+        if violation is not None:
+            yield TRUTHFUL, violation
 
-    def _book(self, requirement: str, violation: Violation | None, exchange: Exchange) -> None:
-        if violation is None:
-            return
+    def book(self, requirement: str, violation: Violation, exchange: Exchange) -> None:
+        """Note that an exchange breaks a requirement."""
         finding = self._findings.setdefault(requirement, Finding(requirement, violation))
         finding.count += 1
         if finding.count <= MAX_SAMPLES:

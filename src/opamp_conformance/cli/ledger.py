@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from opamp_conformance.cli.files import FILE
+from opamp_conformance.cli.files import FILE, read_text
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger.ledger import Contract, Requirement, Subject, load_ledger
 from opamp_conformance.ledger.sentences import compare, sentences
@@ -28,10 +28,10 @@ def check_command(specification: Path, protos: tuple[Path, ...]) -> ExitCode:
     Lists the sentences that are new, gone or changed; then the exit code is 1. Without .proto files, their sentences
     are ignored.
     """
-    ledger, text = load_ledger(), _text(specification)
+    ledger, text = load_ledger(), read_text(specification)
     if not any(sentence.is_normative for sentence in sentences(text)):
         raise InconclusiveError(f"{specification} is not the text of a specification: no sentence has MUST or SHOULD")
-    differences = compare(ledger, text, [_text(path) for path in protos])
+    differences = compare(ledger, text, [read_text(path) for path in protos])
     for difference in differences:
         click.echo(str(difference))
     if differences:
@@ -63,12 +63,3 @@ def _counts(requirements: Iterable[Requirement], catalogue: Catalogue) -> dict[s
         else:
             counts[agents if requirement.subject is Subject.AGENT else unseen] += 1
     return counts
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InconclusiveError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InconclusiveError(f"cannot read {path}: it is not UTF-8 text") from error

@@ -11,11 +11,11 @@ from typing import Any, Final
 import click
 
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.files import FILE, require_writable
+from opamp_conformance.cli.files import FILE, read_text, require_writable
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
 from opamp_conformance.cli.help import CommandWithSections, click_option, combine_options
 from opamp_conformance.cli.output_options import on_github, output_options, outputs_of
-from opamp_conformance.cli.rates import Rate
+from opamp_conformance.cli.rates import Rate, Seconds
 from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger.ledger import Contract
@@ -27,12 +27,14 @@ from opamp_conformance.reports.repetition import Repetition
 from opamp_conformance.reports.terminal import Terminal
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.runner.run import grade
+from opamp_conformance.runner.walking import DEFAULT_SEED, WalkOptions
 from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.targets.options import ACCESS_OPTIONS, Access
 from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.text import did_you_mean
+from opamp_conformance.walks.steps import Walk, read_walk
 from opamp_conformance.wire.transport import Transport
 from opamp_proto import opamp_pb2 as pb
 
@@ -53,6 +55,9 @@ _SECTIONS: Final = {
         "--disruptive",
         "--strict",
         "--repeat",
+        "--explore",
+        "--seed",
+        "--replay",
     ),
     "What to write": ("--html", "--junit", "--badge", "--jsonl"),
     "How long to wait": ("--timeout", "--rate", "--deadline", "--workers"),
@@ -143,6 +148,16 @@ _SECTIONS: Final = {
     default=1,
     help="Run everything N times, and show what came out differently. Files are of the last run.",
 )
+@click.option(
+    "--explore",
+    metavar="SECONDS",
+    type=Seconds(),
+    help="Go random walks for so long, such as 60s. Default: a few walks, on this machine only.",
+)
+@click.option(
+    "--seed", type=click.IntRange(1), default=DEFAULT_SEED, help="Of the walks: the same seed, the same walks."
+)
+@click.option("--replay", type=FILE, help="Go one walk only: its steps, a line each, as a finding shows them.")
 @fleet_server_options
 @output_options
 @click.option("--jsonl", type=FILE, help="Write the events of the run to this file, as JSON Lines.")
@@ -165,6 +180,9 @@ def run_command(
     deadline: float,
     workers: int | None,
     repeat: int,
+    explore: float | None,
+    seed: int,
+    replay: Path | None,
     html: Path | None,
     junit: Path | None,
     badge: Path | None,
@@ -201,6 +219,7 @@ def run_command(
         transports,
         disruptive or not chosen.is_shared,
     )
+    walks = WalkOptions(explore, seed, () if replay is None else _replayed(replay))
     repetition, code = Repetition(), ExitCode.CONFORMANT
     ends_at = time.time() + deadline
     for number in range(1, repeat + 1):
@@ -215,6 +234,7 @@ def run_command(
             workers=workers,
             profile=known,
             version=server_version,
+            walks=walks,
             listeners=[terminal, repetition, *files],
         )
         code = max(code, graded)
@@ -228,6 +248,14 @@ def _print_differences(repetition: Repetition, runs: int) -> None:
     click.echo(f"\n{len(differences)} came out differently in {runs} runs{':' if differences else ''}")
     for line in differences:
         click.echo(f"  {line}")
+
+
+def _replayed(path: Path) -> Walk:
+    """Read the steps of a walk; raises InconclusiveError."""
+    walk = read_walk(read_text(path).splitlines())
+    if not walk:
+        raise InconclusiveError(f"{path} has no step")
+    return walk
 
 
 def _access_again(given: dict[str, Any]) -> list[str]:

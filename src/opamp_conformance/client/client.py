@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -98,19 +99,16 @@ class Client:
 
         Over WebSocket it uses the connection of its agent, or the one with the given ``connection_id``.
         """
-        require_valid_message(message)
-        return self.deliver(self._request(message, connection_id))
+        return self.deliver(self.request(message, connection_id))
 
     def send_at_once(self, messages: Sequence[pb.AgentToServer]) -> list[Exchange]:
         """Deliver well-formed messages at the same time, each on its own connection."""
-        for message in messages:
-            require_valid_message(message)
-        requests = [self._request(message) for message in messages]
+        requests = [self.request(message) for message in messages]
         return self.deliver_at_once([_separated(request, requests[:index]) for index, request in enumerate(requests)])
 
     def send_once(self, message: pb.AgentToServer) -> Exchange:
         """Deliver a message without a retry, for scenarios about busy servers."""
-        return self._record(self.run(self._attempt(self._request(message))))
+        return self._record(self.run(self._attempt(self.request(message))))
 
     def receive_next(self, agent_sends: Callable[[], pb.AgentToServer], instance_uid: bytes) -> Exchange:
         """Return the next message for an agent: a push, or the response to one more message of the agent.
@@ -141,6 +139,8 @@ class Client:
 
     def deliver_at_once(self, requests: Sequence[HttpRequest | WebSocketMessage]) -> list[Exchange]:
         """Deliver any requests at the same time."""
+        uids = Counter(request.message.instance_uid for request in requests if request.message is not None)
+        self.log.overlapping(*(uid for uid, count in uids.items() if count > 1))
         return [self._record(exchange) for exchange in self.run(self._exchange_all(requests))]
 
     def deliver_in_a_row(self, messages: Sequence[WebSocketMessage]) -> list[Exchange]:
@@ -180,6 +180,7 @@ class Client:
         count = sum(exchange.response is not None for exchange in self.deliver_in_a_row(messages[:1]))
         with contextlib.suppress(NoResponseError):  # Then the messages that arrive are too few.
             for message in messages[1:]:
+                self.log.overlapping(connection_id)
                 self.run(self._post(message))
         while not is_enough(count, seconds := time.monotonic() - began) and seconds < self.timeout:
             exchange = self._record(self.run(self._receive(connection_id, self.timeout - seconds)))
@@ -205,7 +206,7 @@ class Client:
 
     def close(self, connection_id: bytes) -> int | None:
         """Close a WebSocket; returns the code of the server's Close frame, None if it sent none."""
-        self.log.agents.connection_closed(connection_id)
+        self.log.connection_closed(connection_id)
         return self.run(self._websocket.close(connection_id))
 
     # ---- whether the server is there
@@ -230,7 +231,7 @@ class Client:
         agents = self.log.agents
         disconnects = agents.disconnects()
         for first in range(0, len(disconnects), _DISCONNECTS_AT_ONCE):
-            batch = [self._request(message) for message in disconnects[first : first + _DISCONNECTS_AT_ONCE]]
+            batch = [self.request(message) for message in disconnects[first : first + _DISCONNECTS_AT_ONCE]]
             try:
                 exchanges = self.run(self._exchange_all(batch))
             except (PreconditionFailedError, ThrottledError):
@@ -250,8 +251,9 @@ class Client:
         self._http = HttpTransport(endpoint.url, endpoint.headers, self.tls, self.timeout)
         self._websocket = WebSocketTransport(endpoint.url, endpoint.headers, self.tls, self.timeout)
 
-    def _request(self, message: pb.AgentToServer, connection_id: bytes | None = None) -> HttpRequest | WebSocketMessage:
-        """Make the ordinary request of the transport."""
+    def request(self, message: pb.AgentToServer, connection_id: bytes | None = None) -> HttpRequest | WebSocketMessage:
+        """Make the ordinary request of a well-formed message; raises HarnessError if it is not."""
+        require_valid_message(message)
         if message.HasField("agent_description"):
             message.agent_description.non_identifying_attributes.extend(
                 attribute(key, value) for key, value in self.endpoint.agent_attributes.items()
@@ -265,7 +267,7 @@ class Client:
         self.log.record(exchange)
         self.was_answered |= exchange.message is not None
         if exchange.connection_id is not None and not self._websocket.has(exchange.connection_id):
-            self.log.agents.connection_closed(exchange.connection_id)
+            self.log.connection_closed(exchange.connection_id)
         return exchange
 
     # ---- in the event loop
@@ -324,7 +326,7 @@ class Client:
 
     async def _report(self, message: pb.AgentToServer) -> bool:
         """Let the agent of the lookout report on a connection of its own; return whether the server answers it."""
-        request, sent_at = self._request(message), time.monotonic()
+        request, sent_at = self.request(message), time.monotonic()
         try:
             if isinstance(request, HttpRequest):
                 response: HttpResponse | ReceivedMessage = await self._http.send(request)
@@ -333,7 +335,7 @@ class Client:
         except NoResponseError:
             return False
         exchange = Exchange(request, sent_at - self._began, time.monotonic() - sent_at, response)
-        self.log.agents.record(exchange)
+        self.log.record_unjudged(exchange)
         return not exchange.is_lost
 
     async def _timed(self, request: HttpRequest | WebSocketMessage, answer: Answer) -> Exchange:
@@ -404,7 +406,7 @@ class Client:
         except NoResponseError:
             return
         finally:
-            self.log.agents.connection_closed(connection_id)
+            self.log.connection_closed(connection_id)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_SECONDS):
                 await self._websocket.close(connection_id)

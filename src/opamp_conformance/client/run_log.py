@@ -20,3 +20,23 @@ class RunLog:
         self.exchanges.append(exchange)
         self.agents.record(exchange)
         self.findings.inspect(exchange)
+
+    def record_unjudged(self, exchange: Exchange) -> None:
+        """Record an exchange that is not part of a scenario."""
+        self.agents.record(exchange)
+        self.findings.conversation.forget(exchange.instance_uid)
+
+    def connection_closed(self, connection_id: bytes) -> None:
+        """Note that a WebSocket is closed."""
+        self.agents.connection_closed(connection_id)
+        self.findings.conversation.connection_closed(connection_id)
+
+    def overlapping(self, *instance_uids: bytes) -> None:
+        """Note that agents send messages whose order of arrival is not known."""
+        for instance_uid in instance_uids:
+            self.findings.conversation.overlapping(instance_uid)
+
+    def end_scenario(self) -> None:
+        """Forget the exchanges of a scenario, and its agents, whose connections are closed."""
+        self.exchanges.clear()
+        self.findings.conversation.forget_agents()

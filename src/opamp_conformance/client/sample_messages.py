@@ -138,3 +138,33 @@ def with_components(agent: Agent, depth: int) -> pb.AgentToServer:
     message.available_components.hash = components_hash()
     message.available_components.components["extension"].CopyFrom(components(depth))
     return message
+
+
+def with_attributes_of_each_kind(agent: Agent) -> pb.AgentToServer:
+    """Return a full report with an attribute for each kind of AnyValue."""
+    message = agent.full_status()
+    value = anyvalue_pb2.AnyValue
+    text = value(string_value="text")
+    kinds = {
+        "text": text,
+        "yes": value(bool_value=True),
+        "number": value(int_value=-7),
+        "ratio": value(double_value=0.5),
+        "bytes": value(bytes_value=b"\x00\xff"),
+        "list": value(array_value=anyvalue_pb2.ArrayValue(values=[text, text])),
+        "nothing": value(),
+        "empty list": value(array_value=anyvalue_pb2.ArrayValue()),
+        "map": value(kvlist_value=anyvalue_pb2.KeyValueList(values=[attribute("key", "value")])),
+    }
+    for key, kind in kinds.items():
+        message.agent_description.non_identifying_attributes.add(key=f"kind.{key}").value.CopyFrom(kind)
+    return message
+
+
+def custom_message(agent: Agent) -> pb.AgentToServer:
+    """Return a check-in with a custom message of a capability that no server has."""
+    message = agent.check_in()
+    message.custom_message.capability = "org.example.unknown"
+    message.custom_message.type = "greeting"
+    message.custom_message.data = b"hello"
+    return message

@@ -96,7 +96,7 @@ class Terminal:
             click.echo(_indented([event.known_because]))
             return
         lines = [f"expected  {event.expected}", f"actual    {event.actual}", f"see       {event.link}"]
-        click.echo(_indented([*lines, *_conversation(event.transcript)]))
+        click.echo(_indented([*lines, *_walk(event), *_conversation(event.transcript)]))
 
     def _finish(self, event: RunFinished) -> None:
         self._clear_progress()
@@ -109,6 +109,9 @@ class Terminal:
         click.echo(f"\n{click.style(word, fg=colour, bold=True)}: {counts or 'nothing ran'} in {event.seconds:.1f} s")
         if event.in_development:
             click.echo(f"about parts that the specification marks as [Development]: {_counted(event.in_development)}")
+        if event.walks:
+            walks = f"{event.walks} random walks, seed {event.seed}" if event.seed else "one walk"
+            click.echo(f"{walks}: {event.walk_messages} messages")
         disconnected = event.agents - event.still_connected
         ended = "all of them" if not event.still_connected else f"{disconnected} of them"
         click.echo(f"The run created {event.agents} agents on the target and disconnected {ended}.")
@@ -132,6 +135,14 @@ def _explained(event: ScenarioFinished) -> Iterable[str]:
     yield f"actual    {event.actual}"
     yield from _conversation(event.transcript)
     yield f"again     {event.reproduce}"
+
+
+def _walk(event: FindingBooked) -> Iterable[str]:
+    """Yield the steps of a walk as lines that --replay reads."""
+    if event.walk:
+        yield "the shortest conversation that shows it:"
+        yield from (f"    {step}" for step in event.walk)
+        yield f"again     {event.reproduce}, with these lines in FILE"
 
 
 def _conversation(transcript: tuple[TranscriptEntry, ...]) -> Iterable[str]:

@@ -112,7 +112,10 @@ class TargetLost:
 
 @dataclass(frozen=True, slots=True)
 class FindingBooked:
-    """Messages of the target broke a requirement that every message is checked for: one event per requirement."""
+    """Messages of the target broke a requirement that every message is checked for: one event per requirement.
+
+    ``walk`` are the steps of the shortest random walk that shows it, if one does, and ``reproduce`` goes it again.
+    """
 
     requirement: str
     level: str
@@ -123,6 +126,8 @@ class FindingBooked:
     actual: str
     transcript: tuple[TranscriptEntry, ...]
     known_because: str = ""
+    walk: tuple[str, ...] = ()
+    reproduce: str = ""
 
     @property
     def because(self) -> str:
@@ -134,7 +139,8 @@ class FindingBooked:
 class RunFinished:
     """A run ends. It created ``agents`` on the target, of which ``still_connected`` could not be disconnected.
 
-    ``in_development`` counts the verdicts about parts that the specification marks as [Development].
+    ``in_development`` counts the verdicts about parts that the specification marks as [Development]. ``walks`` random
+    walks with ``walk_messages`` messages were gone; they depend on ``seed`` only.
     """
 
     exit_code: ExitCode
@@ -143,6 +149,9 @@ class RunFinished:
     agents: int
     still_connected: int
     seconds: float
+    walks: int = 0
+    walk_messages: int = 0
+    seed: int = 0
 
 
 Event = RunStarted | ScenarioFinished | TargetLost | FindingBooked | RunFinished

@@ -25,7 +25,7 @@ _summary = pytest.StashKey["WorkerSummary"]()
 
 @dataclass(frozen=True)
 class WorkerSummary:
-    """The summary of one process at its end: its findings, and the agents that it created."""
+    """The summary of one process, or of the walks: the findings, and the agents that were created."""
 
     findings: tuple[FindingBooked, ...]
     cleanup: CleanupReport

@@ -17,10 +17,11 @@ from opamp_conformance.wire.transport import Transport
 class RunPlan:
     """The information that a process needs to take part in a run; a worker gets it as JSON.
 
-    ``arguments`` are the options of ``run`` that choose the target again, ``contracts`` those it is graded by without
-    other options. ``cases`` are keys and transports, None for all. ``exemptions`` are what the target's profile says of
-    cases, ``known_findings`` and ``flaky_findings`` the requirements that every message may break, with reasons.
-    ``assumed`` are the bits of ServerCapabilities that the target is graded by without announcing them.
+    ``arguments`` are the options of ``run`` that choose the target again, ``default_contracts`` those it is graded by
+    without other options, ``contracts`` those of this run. ``cases`` are keys and transports, None for all.
+    ``exemptions`` are what the target's profile says of cases, ``known_findings`` and ``flaky_findings`` the
+    requirements that every message may break, with reasons. ``assumed`` are the bits of ServerCapabilities that the
+    target is graded by without announcing them.
     """
 
     endpoint: Endpoint
@@ -28,6 +29,7 @@ class RunPlan:
     timing: Timing
     served: tuple[Transport, ...]
     contracts: tuple[str, ...]
+    default_contracts: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     strict: bool = False
     assumed: int = 0

@@ -129,8 +129,8 @@ def _filter(config: pytest.Config) -> Callable[[Case], bool]:
     if plan is not None:
         chosen = set(plan.cases or ())
         return lambda case: (case.key, str(case.transport)) in chosen
-    target, contract, transport = (_target(config), *map(config.getoption, ("opamp_contract", "opamp_transport")))
-    contracts = target.contracts if contract is None else list(Contract) if contract == "all" else [contract]
+    target, transport = _target(config), config.getoption("opamp_transport")
+    contracts = _contracts(config, target)
     disruptive = config.getoption("opamp_disruptive") or not target.is_shared
     return lambda case: (
         case.scenario.contract in contracts
@@ -197,7 +197,7 @@ def pytest_runtest_makereport(
     seconds, steps = time.monotonic() - progress.began, progress.steps or case.scenario.steps
     loss = worker.find_loss(case, exchanges)
     event = worker.judge_scenario(case, error, progress.step, exchanges, seconds, steps, loss)
-    worker.log.exchanges.clear()
+    worker.log.end_scenario()
     if channel.plan_of(item.config) is not None:
         channel.tell(item.config, report, event)
         if loss is not None:
@@ -261,10 +261,16 @@ def _own_plan(config: pytest.Config, stack: ExitStack) -> RunPlan:
         run_id=run_id,
         timing=timing,
         served=found.served,
-        contracts=tuple(target.contracts),
+        contracts=_contracts(config, target),
+        default_contracts=tuple(target.contracts),
         arguments=tuple(target.arguments),
         strict=config.getoption("opamp_strict"),
     )
+
+
+def _contracts(config: pytest.Config, target: Target) -> tuple[Contract, ...]:
+    contract = config.getoption("opamp_contract")
+    return tuple(target.contracts if contract is None else Contract if contract == "all" else [Contract(contract)])
 
 
 def _seconds(text: str) -> float:

@@ -21,6 +21,7 @@ from opamp_conformance.runner import signals
 from opamp_conformance.runner.plan import RunPlan
 from opamp_conformance.runner.preflight import explore
 from opamp_conformance.runner.session import RunSession
+from opamp_conformance.runner.walking import OF_EACH_RUN, WalkOptions, are_asked_for, go_walks
 from opamp_conformance.suite.catalogue import load_catalogue
 from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets import Target
@@ -47,29 +48,32 @@ def grade(
     workers: int | None = None,
     profile: Profile = NO_PROFILE,
     version: str | None = None,
+    walks: WalkOptions = OF_EACH_RUN,
     listeners: Sequence[Listener] = (),
 ) -> ExitCode:
     """Grade a target by the selected scenarios; raises InconclusiveError if that cannot begin.
 
     ``assumed`` are names of server capabilities that are checked even if the server does not announce them. ``workers``
     is a number of processes; by default, it depends on how slow the target's first answers are. ``version``
-    is that of the server, for a profile that differs by version; some targets know their version. An interrupted run
-    still disconnects its agents.
+    is that of the server, for a profile that differs by version; some targets know their version. After the scenarios,
+    agents go random ``walks``; a walk that is replayed takes the place of the scenarios. An interrupted run still
+    disconnects its agents.
     """
     run_id = uuid6.uuid7().hex
     with target.start() as endpoint:
         found = explore(endpoint, selection.transports, run_id, timing)
-        cases = selection.choose(load_catalogue().cases(), found.served)
+        cases = [] if walks.replay else selection.choose(load_catalogue().cases(), found.served)
         if workers is None:  # Workers would only wait for each other's turns.
             workers = _WORKERS_FOR_A_SLOW_SERVER if found.is_slow and not timing.interval else 1
-        workers = min(len(cases), workers)
+        workers = max(1, min(len(cases), workers))
         known = profile.at(version or endpoint.version)
         plan = RunPlan(
             endpoint=endpoint,
             run_id=run_id,
             timing=replace(timing, interval=timing.interval * workers),
             served=found.served,
-            contracts=tuple(target.contracts),
+            contracts=tuple(selection.contracts),
+            default_contracts=tuple(target.contracts),
             arguments=(
                 *target.arguments,
                 *_profile_arguments(profile, version),
@@ -83,14 +87,17 @@ def grade(
             known_findings=known.findings(Kind.KNOWN),
             flaky_findings=known.findings(Kind.FLAKY),
         )
-        is_whole = not selection.only and not selection.skip
+        is_whole = not selection.only and not selection.skip and not walks.replay
         session = RunSession(plan, listeners, found.cleanup, profile.name, is_whole=is_whole)
         session.start(target, selection, workers)
         # A worker that crashed is not replaced: an incomplete run says nothing.
         in_parallel = ["-p", "xdist.plugin", "-n", str(workers), "--max-worker-restart", "0"]
         try:
-            with _isolated() as arguments:
-                pytest.main([*arguments, *(in_parallel if workers > 1 else [])], plugins=[session])
+            if cases:
+                with _isolated() as arguments:
+                    pytest.main([*arguments, *(in_parallel if workers > 1 else [])], plugins=[session])
+            if session.is_complete and are_asked_for(plan, walks, is_whole=is_whole):
+                session.add_walks(go_walks(plan, walks))
         except KeyboardInterrupt:  # Where pytest does not expect one: before its scenarios, and after them.
             signals.ignore()  # A second one must not keep the run from its end.
             session.interrupt()

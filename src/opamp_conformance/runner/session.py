@@ -30,6 +30,7 @@ from opamp_conformance.results.verdicts import ExitCode, Verdict, exit_code
 from opamp_conformance.runner import channel, signals
 from opamp_conformance.runner.channel import WorkerSummary
 from opamp_conformance.runner.plan import RunPlan
+from opamp_conformance.runner.walking import WalkReport
 from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets import Target
 from opamp_proto import SPECIFICATION_VERSION
@@ -62,6 +63,7 @@ class RunSession:
         self._plugins: pytest.PytestPluginManager | None = None
         self._pids: list[int] = []
         self._has_begun = False
+        self._walks = WalkReport()
         self._began = time.monotonic()
 
     def start(self, target: Target, selection: Selection, workers: int) -> None:
@@ -99,7 +101,9 @@ class RunSession:
             self._verdicts[finding.verdict] += 1
             self._emit(finding)
         # An incomplete run says nothing about the target, even if it has found failures.
-        code = ExitCode.COULD_NOT_TELL if self._problem else exit_code(self._verdicts)
+        is_fine_walk = not self._verdicts and self._walks.walks > 0
+        told = ExitCode.CONFORMANT if is_fine_walk else exit_code(self._verdicts)
+        code = ExitCode.COULD_NOT_TELL if self._problem else told
         self._emit(
             RunFinished(
                 exit_code=code,
@@ -108,6 +112,9 @@ class RunSession:
                 agents=sum(cleanup.agents for cleanup in self._cleanups),
                 still_connected=sum(cleanup.still_connected for cleanup in self._cleanups),
                 seconds=round(time.monotonic() - self._began, 3),
+                walks=self._walks.walks,
+                walk_messages=self._walks.messages,
+                seed=self._walks.seed,
             )
         )
         if self._problem:
@@ -115,6 +122,11 @@ class RunSession:
         if self._unwritten:
             raise InconclusiveError(f"the outcome could not be written: {self._unwritten[0]}")
         return code
+
+    def add_walks(self, report: WalkReport) -> None:
+        """Add what random walks found."""
+        self._walks = report
+        self._add(report.summary)
 
     def interrupt(self) -> None:
         """Note that the run was interrupted."""
@@ -138,6 +150,11 @@ class RunSession:
             for requirement, because in self._plan.known_findings.items()
             if requirement not in self._findings and requirement not in self._known
         }
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing has gone wrong so far."""
+        return not self._problem
 
     # ---- hooks of pytest and pytest-xdist
 
@@ -230,9 +247,13 @@ class RunSession:
             if known is None:
                 self._findings[finding.requirement] = finding
             else:
-                transcript = (*known.transcript, *finding.transcript)[:MAX_SAMPLES]
-                count = known.count + finding.count
-                self._findings[finding.requirement] = replace(known, count=count, transcript=transcript)
+                self._findings[finding.requirement] = replace(
+                    known,
+                    count=known.count + finding.count,
+                    transcript=(*known.transcript, *finding.transcript)[:MAX_SAMPLES],
+                    walk=known.walk or finding.walk,
+                    reproduce=known.reproduce or finding.reproduce,
+                )
 
     def _emit(self, event: Event) -> None:
         """Pass an event on; a listener that cannot write gets no more events, and the run continues."""

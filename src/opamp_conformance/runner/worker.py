@@ -9,6 +9,7 @@ from typing import Final
 
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.actions.fleet_documents import FleetDocuments
+from opamp_conformance.checks.findings import Findings
 from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.client.client import Client
 from opamp_conformance.client.run_log import RunLog
@@ -18,7 +19,8 @@ from opamp_conformance.profiles.profile import CaseExemption, Kind
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.events import FindingBooked, ScenarioFinished, TargetLost
 from opamp_conformance.results.transcript import transcript_of
-from opamp_conformance.results.verdicts import Verdict, judge, of_violation
+from opamp_conformance.results.verdicts import Verdict, judge
+from opamp_conformance.runner.booking import book
 from opamp_conformance.runner.plan import RunPlan
 from opamp_conformance.suite.catalogue import Case, Scenario
 from opamp_conformance.text import printable
@@ -37,7 +39,7 @@ _LOOK_EVERY_SECONDS: Final = 0.25
 @contextmanager
 def open_worker(plan: RunPlan) -> Iterator["Worker"]:
     """Connect to the target; raises InconclusiveError for unusable certificates."""
-    log = RunLog()
+    log = RunLog(findings=Findings(plan.contracts))
     with ExitStack() as stack:
         clients = {
             transport: stack.enter_context(Client(plan.endpoint, plan.timing, transport, log, plan.run_id))
@@ -167,27 +169,7 @@ class Worker:
 
     def findings(self) -> list[FindingBooked]:
         """Give each requirement that messages broke, independently of the scenarios, its own verdict."""
-        booked = []
-        for finding in self.log.findings:
-            requirement = self.ledger[finding.requirement]
-            known_because = self.plan.known_findings.get(requirement.id, "")
-            flaky_because = self.plan.flaky_findings.get(requirement.id, "")
-            verdict = of_violation(requirement.is_binding, strict=self.plan.strict)
-            if known_because or flaky_because:
-                verdict = Verdict.KNOWN if known_because else Verdict.FLAKY
-            booked.append(
-                FindingBooked(
-                    requirement=requirement.id,
-                    level=requirement.level,
-                    link=requirement.link,
-                    verdict=verdict,
-                    count=finding.count,
-                    expected=finding.violation.expected,
-                    actual=self._redactor.text(finding.violation.actual),
-                    transcript=transcript_of(finding.samples, self._redactor),
-                    known_because=known_because or flaky_because,
-                )
-            )
+        booked = [book(finding, self.plan, self._redactor) for finding in self.log.findings]
         if self._silent_at_end:
             over = " and ".join(self._silent_at_end)
             expected, actual = "an answer to a new agent after the last scenario", f"none over {over}"
@@ -211,7 +193,7 @@ class Worker:
 
     def _reproduce(self, scenario: Scenario, case: Case) -> str:
         arguments = list(self.plan.arguments)
-        if scenario.contract not in self.plan.contracts:
+        if scenario.contract not in self.plan.default_contracts:
             arguments += ["--contract", scenario.contract]
         if len(scenario.transports) > 1:
             arguments += ["--transport", case.transport]

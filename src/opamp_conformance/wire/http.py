@@ -8,7 +8,7 @@ import gzip
 import io
 import ssl
 import zlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import SimpleNamespace, TracebackType
@@ -49,6 +49,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": CONTENT_TYPE})
     with_credentials: bool = True
     follows_redirects: bool = False
+    is_chunked: bool = False
 
     @classmethod
     def of(cls, message: pb.AgentToServer) -> "HttpRequest":
@@ -171,7 +172,7 @@ class HttpTransport:
         async with self._session.request(
             request.method,
             self._url,
-            data=io.BytesIO(request.body) if request.body else None,
+            data=_chunks(request.body) if request.is_chunked else io.BytesIO(request.body) if request.body else None,
             headers={**own, **request.headers},
             allow_redirects=request.follows_redirects,
             trace_request_ctx=attempt,
@@ -179,6 +180,13 @@ class HttpTransport:
             body = await _read(response)
             names = {name.lower(): _readable(value) for name, value in response.headers.items()}
             return HttpResponse(response.status, names, body)
+
+
+async def _chunks(body: bytes) -> AsyncIterator[bytes]:
+    """Yield a body in two parts: a body of unknown length is sent in chunks (RFC 9112, section 7.1)."""
+    middle = len(body) // 2
+    yield body[:middle]
+    yield body[middle:]
 
 
 def _note_kept_connections() -> aiohttp.TraceConfig:

@@ -1,0 +1,78 @@
+"""What a server has to know of one agent, as far as the exchanges show it.
+
+Where they do not show it, the memory says so, and no check depends on it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from opamp_conformance.wire.exchange import Exchange
+from opamp_proto import opamp_pb2 as pb
+
+_PARTS: Final = (
+    (pb.AgentCapabilities_ReportsHealth, "health"),
+    (pb.AgentCapabilities_ReportsEffectiveConfig, "effective_config"),
+    (pb.AgentCapabilities_ReportsRemoteConfig, "remote_config_status"),
+    (pb.AgentCapabilities_ReportsPackageStatuses, "package_statuses"),
+)
+"""The parts of a full report, by the capability that an agent reports them with (Agent Status Compression)."""
+
+
+def is_full(message: pb.AgentToServer) -> bool:
+    """Return whether a report leaves nothing out that its agent has to report."""
+    return message.HasField("agent_description") and all(
+        message.HasField(part) for bit, part in _PARTS if message.capabilities & bit
+    )
+
+
+@dataclass(slots=True)
+class AgentMemory:
+    """One agent by its instance_uid.
+
+    ``sequence_num`` is that of the last message that the server has accepted, None if that is not certain.
+    ``is_enrolled`` is None if it is not certain (fleet contract). The hashes are those that the agent reported last.
+    """
+
+    last_sent: pb.AgentToServer
+    sequence_num: int | None = None
+    has_full_state: bool = False
+    connection_id: bytes | None = None
+    has_left: bool = False
+    is_answered: bool = False
+    is_enrolled: bool | None = False
+    custom_capabilities: frozenset[str] = field(default_factory=frozenset)
+    config_hash: bytes = b""
+    settings_hash: bytes = b""
+    packages_hash: bytes = b""
+
+    def is_next(self, message: pb.AgentToServer) -> bool:
+        """Return whether a message certainly follows the last one that the server has accepted."""
+        return self.sequence_num is not None and message.sequence_num == self.sequence_num + 1
+
+    def is_after_gap(self, message: pb.AgentToServer) -> bool:
+        """Return whether a message certainly does not follow the last one that the server has accepted."""
+        return self.sequence_num is not None and message.sequence_num != self.sequence_num + 1
+
+    def report(self, message: pb.AgentToServer) -> None:
+        """Note what the agent says about itself, which it knows also if the server does not answer."""
+        self.last_sent = message
+        if message.HasField("custom_capabilities"):
+            self.custom_capabilities = frozenset(message.custom_capabilities.capabilities)
+        if message.HasField("remote_config_status"):
+            self.config_hash = message.remote_config_status.last_remote_config_hash
+        if message.HasField("connection_settings_status"):
+            self.settings_hash = message.connection_settings_status.last_connection_settings_hash
+        if message.HasField("package_statuses"):
+            self.packages_hash = message.package_statuses.server_provided_all_packages_hash
+
+    def accept(self, exchange: Exchange, message: pb.AgentToServer, reply: pb.ServerToAgent) -> None:
+        """Note that the server has processed a message."""
+        asks = bool(reply.flags & pb.ServerToAgentFlags_ReportFullState)
+        self.has_full_state = is_full(message) or (self.has_full_state and not asks)
+        self.has_left = message.HasField("agent_disconnect")
+        # What a server keeps of an agent that has disconnected is its own affair.
+        self.sequence_num = None if self.has_left else message.sequence_num
+        self.connection_id = exchange.connection_id
+        self.is_answered = True
+        if not self.has_left:
+            self.is_enrolled = True

@@ -1,0 +1,207 @@
+"""A model of every conversation: what each message of the server has to be, after all that came before.
+
+It knows what each agent has sent and what it was answered. Where the specification is open, it reports nothing.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from opamp_conformance.checks.agent_memory import AgentMemory
+from opamp_conformance.checks.answer_rules import ANSWER_RULES
+from opamp_conformance.checks.fleet_rules import FLEET_RULES
+from opamp_conformance.checks.offer_memory import Breach, OfferMemory
+from opamp_conformance.checks.situation import Rule, Situation, is_ordinary
+from opamp_conformance.errors import Violation
+from opamp_conformance.ledger.ledger import Contract
+from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.http import HttpRequest
+from opamp_proto import INSTANCE_UID_BYTES
+from opamp_proto import opamp_pb2 as pb
+
+_CLOSED: Final = b"closed"
+_UID_TAG: Final = bytes([pb.AgentToServer.INSTANCE_UID_FIELD_NUMBER << 3 | 2, INSTANCE_UID_BYTES])
+"""The bytes before an instance_uid, with which a message begins."""
+CUSTOM_MESSAGES: Final = "custom.capability-matches"
+NEW_INSTANCE_UIDS: Final = "identification.request-uid.answered"
+FORGOTTEN: Final = "disconnect.server-forgets-instance"
+
+
+class Conversation:
+    """The conversations of all agents of one process with one server."""
+
+    def __init__(self, contracts: Collection[str] = (Contract.OPAMP,)) -> None:
+        self._rules: tuple[tuple[str, Rule], ...] = ANSWER_RULES + (FLEET_RULES if Contract.FLEET in contracts else ())
+        self._agents: dict[bytes, AgentMemory] = {}
+        self._forgotten: set[bytes] = set()
+        self._twins: set[bytes] = set()
+        self._open: set[bytes] = set()
+        self._announced: dict[bytes, bytes] = {}
+        self._offers = OfferMemory()
+
+    # ---- what the exchanges do not show
+
+    def forget_agents(self) -> None:
+        """Forget all agents, as between two scenarios, and after a restart of the server.
+
+        The server may still know them, so nothing is certain about their next messages.
+        """
+        self._forgotten.update(self._agents)
+        self._agents.clear()
+        self._twins.clear()
+        self._open.clear()
+
+    def forget(self, instance_uid: bytes) -> None:
+        """Note that the server may know an agent from messages that the model has not seen."""
+        self._forgotten.add(instance_uid)
+        self._agents.pop(instance_uid, None)
+
+    def connection_closed(self, connection_id: bytes) -> None:
+        """Note that a WebSocket has ended."""
+        self._open.discard(connection_id)
+        for agent in self._agents.values():
+            if agent.connection_id == connection_id:
+                agent.connection_id = _CLOSED
+
+    def overlapping(self, instance_uid: bytes) -> None:
+        """Note that an agent sends several messages at once, so that nobody knows in which order they arrive."""
+        self._twins.add(instance_uid)
+        self._unsettle(instance_uid)
+
+    # ---- the exchanges
+
+    def follow(self, exchange: Exchange) -> Iterator[Breach]:
+        """Yield what the message of an exchange breaks, and remember the exchange."""
+        sent = exchange.request.message
+        if sent is None:
+            self._unsettle_senders(exchange)
+        else:
+            self._find_twin(sent.instance_uid, exchange)
+        agent = self._agents.get(sent.instance_uid) if sent is not None else None
+        situation = self._situation(exchange, agent)
+        if situation is not None:
+            for requirement, rule in self._rules:
+                violation = rule(situation)
+                if violation is not None:
+                    yield requirement, violation
+        if sent is not None and not exchange.is_push:
+            self._remember(exchange, sent, situation)
+        if situation is None and sent is not None and _is_unreadable(exchange):
+            yield exchange.broken_by_no_message, exchange.problem or Violation("a ServerToAgent", "none")
+        if exchange.message is not None:
+            yield from self._check_message(exchange, exchange.message)
+        if exchange.connection_id is not None and exchange.message is not None:
+            self._open.add(exchange.connection_id)
+
+    def sent_to(self, exchange: Exchange) -> pb.AgentToServer | None:
+        """Return the message that an answer has to fit: for a message to another agent, the last one of that agent."""
+        sent, reply = exchange.request.message, exchange.message
+        if exchange.is_push and sent is not None and reply is not None and reply.instance_uid != sent.instance_uid:
+            other = self._agents.get(reply.instance_uid)
+            if other is not None and other.connection_id == exchange.connection_id:
+                return other.last_sent
+        return sent
+
+    def _situation(self, exchange: Exchange, agent: AgentMemory | None) -> Situation | None:
+        """Return the situation of an answer to an ordinary message, None for any other exchange."""
+        sent, reply = exchange.request.message, exchange.message
+        if sent is None or reply is None or not is_ordinary(exchange):
+            return None
+        if agent is None and sent.instance_uid in self._forgotten:
+            return None
+        is_first = exchange.connection_id is None or exchange.connection_id not in self._open
+        return Situation(exchange, sent, reply, agent, is_first)
+
+    def _remember(self, exchange: Exchange, sent: pb.AgentToServer, situation: Situation | None) -> None:
+        uid = sent.instance_uid
+        agent = self._agents.get(uid)
+        if agent is None:
+            agent = self._agents[uid] = AgentMemory(sent, is_enrolled=None if uid in self._forgotten else False)
+        agent.report(sent)
+        if situation is None or (situation.is_error and not situation.is_bad_request):
+            self._unsettle(uid)
+        elif situation.is_error:
+            agent.sequence_num = None
+        elif situation.announced:
+            self._enroll_anew(exchange, situation, agent)
+        else:
+            agent.accept(exchange, sent, situation.reply)
+        if uid in self._twins:
+            self._unsettle(uid)
+
+    def _enroll_anew(self, exchange: Exchange, situation: Situation, old: AgentMemory) -> None:
+        """Remember that the agent of a message has a new instance_uid, and what the server knows under it."""
+        old.sequence_num, old.is_answered = None, True
+        new = self._agents.setdefault(situation.announced, AgentMemory(situation.sent))
+        new.report(situation.sent)
+        new.is_answered, new.is_enrolled, new.connection_id = True, True, exchange.connection_id
+        if not situation.asks_for_uid:  # The server has found a duplicate, or has other reasons.
+            old.is_enrolled = None
+
+    def _check_message(self, exchange: Exchange, reply: pb.ServerToAgent) -> Iterator[Breach]:
+        """Yield what any message of the server breaks, an answer or an unsolicited one."""
+        agent = self._agents.get(reply.instance_uid) or self._agents.get(exchange.instance_uid)
+        yield from self._offers.check(reply, agent)
+        violation = self._undeclared_custom_message(reply, agent)
+        if violation is not None:
+            yield CUSTOM_MESSAGES, violation
+        yield from self._uid_that_is_not_new(exchange, reply)
+        if reply.agent_identification.new_instance_uid not in self._agents:
+            self._forgotten.add(reply.agent_identification.new_instance_uid)
+        if exchange.is_push and agent is not None and agent.has_left and reply.instance_uid in self._agents:
+            yield FORGOTTEN, Violation("no message for an agent that has disconnected", "an unsolicited message")
+
+    def _undeclared_custom_message(self, reply: pb.ServerToAgent, agent: AgentMemory | None) -> Violation | None:
+        if not reply.HasField("custom_message"):
+            return None
+        got = reply.custom_message.capability
+        if agent is not None and got in agent.custom_capabilities:
+            return None
+        return Violation("only custom messages of capabilities that the agent has declared", repr(got))
+
+    def _uid_that_is_not_new(self, exchange: Exchange, reply: pb.ServerToAgent) -> Iterator[Breach]:
+        announced, sender = reply.agent_identification.new_instance_uid, exchange.instance_uid
+        if not announced or exchange.is_push:  # An unsolicited message may be for another agent of the same WebSocket.
+            return
+        if announced == sender:
+            expected = "a new_instance_uid that differs from the instance_uid of the agent"
+            yield NEW_INSTANCE_UIDS, Violation(expected, announced.hex())
+        elif self._announced.setdefault(announced, sender) != sender:
+            yield NEW_INSTANCE_UIDS, Violation("another new_instance_uid for each agent", f"{announced.hex()} again")
+
+    def _find_twin(self, instance_uid: bytes, exchange: Exchange) -> None:
+        """Note that two WebSockets are in use with one instance_uid."""
+        agent = self._agents.get(instance_uid)
+        if agent is None or exchange.connection_id is None or exchange.is_push:
+            return
+        if agent.connection_id in self._open and agent.connection_id != exchange.connection_id:
+            self.overlapping(instance_uid)
+
+    def _unsettle_senders(self, exchange: Exchange) -> None:
+        """Forget what an unreadable request makes uncertain: some server may have read it after all."""
+        request = exchange.request
+        is_encoded = isinstance(request, HttpRequest) and any(
+            name.lower() == "content-encoding" for name in request.headers
+        )
+        self._forgotten.add(_uid_in(exchange))
+        for instance_uid in list(self._agents):
+            if is_encoded or instance_uid in request.body:
+                self._unsettle(instance_uid)
+
+    def _unsettle(self, instance_uid: bytes) -> None:
+        agent = self._agents.get(instance_uid)
+        if agent is not None:
+            agent.sequence_num = None
+            agent.is_enrolled = agent.is_enrolled or None
+            if instance_uid in self._twins:
+                agent.is_enrolled = None
+
+
+def _is_unreadable(exchange: Exchange) -> bool:
+    """Return whether an ordinary message got an answer that is no ServerToAgent."""
+    return exchange.response is not None and exchange.message is None and is_ordinary(exchange)
+
+
+def _uid_in(exchange: Exchange) -> bytes:
+    """Return the instance_uid that an unreadable request may have for a lenient server, empty if it has none."""
+    _, tag, rest = exchange.request.body.partition(_UID_TAG)
+    return rest[:INSTANCE_UID_BYTES] if tag else (exchange.connection_id or b"")[:INSTANCE_UID_BYTES]

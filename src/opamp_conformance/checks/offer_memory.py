@@ -1,0 +1,83 @@
+"""What the server has offered so far: equal content and equal hashes, and offers that the agent has acknowledged."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from opamp_conformance.checks.agent_memory import AgentMemory
+from opamp_conformance.checks.offers import all_settings
+from opamp_conformance.errors import Violation
+from opamp_proto import opamp_pb2 as pb
+
+Breach = tuple[str, Violation]
+"""A requirement, and how it was broken."""
+
+_UNCHANGED: Final = {
+    "remote_config": "remote-config.config-unset-if-unchanged",
+    "connection_settings": "own-telemetry.no-offer-if-unchanged",
+    "packages_available": "package-status.server-compares-hash",
+}
+"""The requirements of a server that offers again what the agent has acknowledged."""
+
+
+class OfferMemory:
+    """The contents of all offers of a run, by their hashes."""
+
+    def __init__(self) -> None:
+        self._contents: dict[tuple[str, bytes, bytes], bytes] = {}
+
+    def check(self, reply: pb.ServerToAgent, agent: AgentMemory | None) -> Iterator[Breach]:
+        """Yield what an offer to an agent breaks."""
+        if agent is not None:
+            yield from _unchanged(reply, agent)
+        yield from self._configuration(reply)
+        yield from self._settings(reply)
+        yield from self._packages(reply)
+
+    def _configuration(self, reply: pb.ServerToAgent) -> Iterator[Breach]:
+        offer = reply.remote_config
+        if offer.HasField("config") and offer.config_hash:
+            files = offer.config.SerializeToString(deterministic=True)
+            if self._is_other_content("configuration", b"", offer.config_hash, files):
+                yield "remote-config.hash-function", _one_hash("remote configurations", offer.config_hash)
+
+    def _settings(self, reply: pb.ServerToAgent) -> Iterator[Breach]:
+        offer = reply.connection_settings
+        if not offer.hash:
+            return
+        for name, settings in all_settings(offer):
+            content = settings.SerializeToString(deterministic=True)
+            if self._is_other_content(f"settings {name}", reply.instance_uid, offer.hash, content):
+                yield "offers.hash-covers-all", _one_hash(f"settings for {name}", offer.hash)
+
+    def _packages(self, reply: pb.ServerToAgent) -> Iterator[Breach]:
+        offer = reply.packages_available
+        if not offer.all_packages_hash:
+            return
+        contents = sorted((name, package.file.content_hash) for name, package in offer.packages.items())
+        if self._is_other_content("packages", b"", offer.all_packages_hash, repr(contents).encode()):
+            yield "packages.all-hash-aggregate", _one_hash("lists of packages", offer.all_packages_hash)
+        for name, package in offer.packages.items():
+            if package.hash and self._is_other_content(
+                f"package {name}", b"", package.hash, repr((package.version, package.file.content_hash)).encode()
+            ):
+                yield "packages.hash-inputs", _one_hash(f"versions of the package {name!r}", package.hash)
+
+    def _is_other_content(self, kind: str, owner: bytes, hash_: bytes, content: bytes) -> bool:
+        return self._contents.setdefault((kind, owner, hash_), content) != content
+
+
+def _unchanged(reply: pb.ServerToAgent, agent: AgentMemory) -> Iterator[Breach]:
+    """Yield offers of what the agent has reported as its last one, by the hash."""
+    offers = (
+        ("remote_config", reply.remote_config.config_hash, agent.config_hash, reply.remote_config.HasField("config")),
+        ("connection_settings", reply.connection_settings.hash, agent.settings_hash, True),
+        ("packages_available", reply.packages_available.all_packages_hash, agent.packages_hash, True),
+    )
+    for name, offered, acknowledged, has_content in offers:
+        if offered and offered == acknowledged and has_content:
+            expected = f"no {name} with the hash that the agent has reported"
+            yield _UNCHANGED[name], Violation(expected, f"{name} with the hash {offered.hex()} again")
+
+
+def _one_hash(of_what: str, hash_: bytes) -> Violation:
+    return Violation(f"another hash for other {of_what}", f"the hash {hash_.hex()} for both")

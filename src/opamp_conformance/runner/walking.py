@@ -1,0 +1,101 @@
+"""Random walks of a run, after its scenarios: what they found, with the shortest conversation for each breach."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from opamp_conformance.checks.findings import Finding
+from opamp_conformance.client.client import Client
+from opamp_conformance.client.run_log import RunLog
+from opamp_conformance.redaction import Redactor
+from opamp_conformance.results.events import FindingBooked
+from opamp_conformance.runner.booking import book
+from opamp_conformance.runner.channel import WorkerSummary
+from opamp_conformance.runner.plan import RunPlan
+from opamp_conformance.walks.steps import Walk
+from opamp_conformance.wire.transport import Transport
+
+_WALKS_OF_EACH_RUN: Final = 80
+_SECONDS_OF_EACH_RUN: Final = 3.0
+_MOST_WALKS: Final = 1_000_000
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+DEFAULT_SEED: Final = 1
+"""Each run goes the same walks."""
+
+
+@dataclass(frozen=True)
+class WalkOptions:
+    """Which walks to go: for some ``seconds``, or one to ``replay``; otherwise the short ones of each run."""
+
+    seconds: float | None = None
+    seed: int = DEFAULT_SEED
+    replay: Walk = ()
+
+
+OF_EACH_RUN: Final = WalkOptions()
+
+
+@dataclass(frozen=True)
+class WalkReport:
+    """The numbers of walks and of their messages, and what they found."""
+
+    walks: int = 0
+    messages: int = 0
+    seed: int = 0
+    summary: WorkerSummary | None = None
+
+
+def are_asked_for(plan: RunPlan, options: WalkOptions, *, is_whole: bool) -> bool:
+    """Return whether a run goes walks: if asked, and otherwise only on this machine, after a run of all scenarios."""
+    is_local = urlsplit(plan.endpoint.url).hostname in _LOOPBACK
+    return options.seconds is not None or bool(options.replay) or (is_whole and is_local)
+
+
+def go_walks(plan: RunPlan, options: WalkOptions) -> WalkReport:
+    """Go the walks, and disconnect their agents."""
+    from opamp_conformance.walks.exploration import Discovery, Exploration, explore  # noqa: PLC0415 - it is slow to load
+    from opamp_conformance.walks.walker import Walker  # noqa: PLC0415
+
+    redactor = Redactor(plan.endpoint.secrets)
+    with _clients(plan) as (log, clients):
+        walker = Walker(clients, log, plan.run_id, plan.contracts)
+        if options.replay:
+            found = {finding.requirement: Discovery(options.replay, finding) for finding in walker.go(options.replay)}
+            exploration = Exploration(0, 1, walker.messages, found)
+        else:
+            number, seconds = _MOST_WALKS, options.seconds
+            if seconds is None:
+                number, seconds = _WALKS_OF_EACH_RUN, _SECONDS_OF_EACH_RUN
+            exploration = explore(walker, number=number, until=time.monotonic() + seconds, seed_number=options.seed)
+        findings = tuple(
+            _booked(discovery.finding, discovery.walk, plan, redactor) for discovery in exploration.discoveries.values()
+        )
+        cleanup = clients[plan.served[0]].disconnect_agents()
+    return WalkReport(exploration.walks, exploration.messages, exploration.seed, WorkerSummary(findings, cleanup))
+
+
+def _booked(finding: Finding, walk: Walk, plan: RunPlan, redactor: Redactor) -> FindingBooked:
+    again = " ".join(["opamp-conformance run", *plan.arguments, *_contract(plan), "--replay FILE"])
+    return replace(book(finding, plan, redactor), walk=tuple(map(str, walk)), reproduce=again)
+
+
+def _contract(plan: RunPlan) -> list[str]:
+    if set(plan.contracts) == set(plan.default_contracts):
+        return []
+    return ["--contract", "all" if len(plan.contracts) > 1 else plan.contracts[0]]
+
+
+@contextmanager
+def _clients(plan: RunPlan) -> Iterator[tuple[RunLog, dict[Transport, Client]]]:
+    log = RunLog()
+    with ExitStack() as stack:
+        yield (
+            log,
+            {
+                transport: stack.enter_context(Client(plan.endpoint, plan.timing, transport, log, plan.run_id))
+                for transport in plan.served
+            },
+        )

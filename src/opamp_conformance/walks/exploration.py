@@ -1,0 +1,107 @@
+"""Looks for conversations that show a breach, by random walks, and shortens those that do."""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis.errors import HypothesisException
+
+from opamp_conformance.checks.findings import Finding
+from opamp_conformance.walks.steps import AGENTS, Action, Form, Step, Walk
+from opamp_conformance.walks.walker import Walker
+
+SEED: Final = 1
+"""The seed of the walks that belong to each run, so that each run goes the same ones."""
+# The ordinary messages, and what makes them extraordinary, come more often than the rest.
+_ACTIONS: Final = [*Action, Action.REPORT, *[Action.CHECK_IN] * 3, *[Action.LOSE] * 2, Action.ASK, Action.DISCONNECT]
+_FORMS: Final = [Form.PLAIN, Form.PLAIN, Form.PLAIN, Form.GZIP, Form.CHUNKS]
+_ALL_CHECKS: Final = list(HealthCheck)
+
+_STEPS: Final = st.builds(Step, st.integers(1, AGENTS), st.sampled_from(_ACTIONS), st.sampled_from(_FORMS))
+# Lists of lists, because the lists of hypothesis are short.
+_PARTS: Final = st.lists(st.lists(_STEPS, min_size=1, max_size=8), min_size=1, max_size=5)
+WALKS: Final = _PARTS.map(lambda parts: tuple(step for part in parts for step in part))
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The shortest walk that was found to break a requirement, and the finding."""
+
+    walk: Walk
+    finding: Finding
+
+
+@dataclass
+class Exploration:
+    """The results of many walks; ``messages`` counts what was sent."""
+
+    seed: int
+    walks: int = 0
+    messages: int = 0
+    discoveries: dict[str, Discovery] = field(default_factory=dict)
+
+
+class _BreachError(Exception):
+    """Tells hypothesis that a walk shows the breach that it is to shorten."""
+
+
+def explore(walker: Walker, *, number: int, until: float, seed_number: int = SEED) -> Exploration:
+    """Go ``number`` walks at most, until a time of the monotonic clock.
+
+    Each round looks for one breach that is new, and shortens its walk. The last round finds none.
+    """
+    exploration = Exploration(seed_number)
+    with tempfile.TemporaryDirectory() as folder:
+        set_hypothesis_home_dir(folder)  # It would otherwise write into the current folder.
+        while time.monotonic() < until and _find_one(walker, exploration, number, until):
+            pass
+    return exploration
+
+
+def _find_one(walker: Walker, exploration: Exploration, number: int, until: float) -> bool:
+    """Add a breach to an exploration, and return whether there was one."""
+    found: list[Discovery] = []
+
+    def go(walk: Walk) -> None:
+        if time.monotonic() >= until:
+            return
+        findings = {finding.requirement: finding for finding in walker.go(walk)}
+        exploration.walks += 1
+        exploration.messages += walker.messages
+        wanted = found[0].finding.requirement if found else _first_new(findings, exploration)
+        if wanted in findings:
+            if not found or len(walk) <= len(found[-1].walk):
+                found.append(Discovery(walk, findings[wanted]))
+            raise _BreachError
+
+    with contextlib.suppress(
+        _BreachError, HypothesisException
+    ):  # At the end of its time, a breach does not show again.
+        _as_test(go, number, exploration.seed)()
+    if found:
+        exploration.discoveries[found[-1].finding.requirement] = found[-1]
+    return bool(found)
+
+
+def _first_new(findings: dict[str, Finding], exploration: Exploration) -> str:
+    return next((requirement for requirement in findings if requirement not in exploration.discoveries), "")
+
+
+def _as_test(go: Callable[[Walk], None], number: int, seed_number: int) -> Callable[[], None]:
+    """Return a test of hypothesis that generates walks, and shortens one that fails."""
+    chosen = settings(
+        max_examples=number,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=_ALL_CHECKS,
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    return seed(seed_number)(chosen(given(WALKS)(go)))

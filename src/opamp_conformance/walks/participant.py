@@ -1,0 +1,123 @@
+"""An agent of a walk, and the steps that need nothing but the agent."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from opamp_conformance.client import sample_messages
+from opamp_conformance.client.agent import EVERY_CAPABILITY, ORDINARY_CAPABILITIES, REQUEST_INSTANCE_UID, Agent
+from opamp_conformance.walks.steps import Action
+from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.transport import Transport
+from opamp_proto import opamp_pb2 as pb
+
+_LARGE_BYTES: Final = 12 * 1024
+_NESTED_LEVELS: Final = 20
+_NEWER_CAPABILITY: Final = 1 << 30
+"""A bit of AgentCapabilities that no version defines yet."""
+
+
+class Participant:
+    """One agent of a walk, its transport, and what the server has told it."""
+
+    def __init__(self, run_id: str, transport: Transport, connection_id: bytes | None = None) -> None:
+        """``connection_id`` names a WebSocket that the agent shares with another one."""
+        self.agent = Agent(run_id, capabilities=EVERY_CAPABILITY)
+        self.transport = transport
+        self.connection_id = connection_id or self.agent.instance_uid
+        self._announced = b""
+        self._offered = pb.ServerToAgent()
+
+    def hear(self, exchange: Exchange) -> None:
+        """Keep what the agent can use later: a new instance_uid, and the hashes of offers."""
+        reply = exchange.message
+        if reply is not None:
+            self._announced = reply.agent_identification.new_instance_uid or self._announced
+            self._offered.MergeFrom(reply)
+
+    # ---- changes that the server does not see at once
+
+    def adopt(self) -> None:
+        if len(self._announced) == len(self.agent.instance_uid):
+            self.agent.adopt(self._announced)
+
+    def withdraw(self) -> None:
+        self.agent.capabilities = ORDINARY_CAPABILITIES
+
+    def give_back(self) -> None:
+        self.agent.capabilities = EVERY_CAPABILITY
+
+    def lose(self) -> None:
+        self.agent.lose(1)
+
+    def restart(self) -> None:
+        self.agent.count_from(1)
+
+    # ---- messages
+
+    def applied(self) -> pb.AgentToServer:
+        self._apply_offers()
+        return self.agent.full_status()
+
+    def failed(self) -> pb.AgentToServer:
+        self._apply_offers()
+        return self.agent.remote_config_status(pb.RemoteConfigStatuses_FAILED)
+
+    def forgotten(self) -> pb.AgentToServer:
+        self._offered.Clear()
+        return self.applied()
+
+    def repeated(self) -> pb.AgentToServer:
+        self.agent.count_from(max(self.agent.sequence_num, 1))
+        return self.agent.check_in()
+
+    def with_custom_capability(self) -> pb.AgentToServer:
+        self.agent.custom_capabilities = ("org.example.walk",)
+        return self.agent.full_status()
+
+    def with_newer_capability(self) -> pb.AgentToServer:
+        message = self.agent.full_status()
+        message.capabilities |= _NEWER_CAPABILITY
+        return message
+
+    def _apply_offers(self) -> None:
+        agent, offered = self.agent, self._offered
+        agent.remote_config_hash = offered.remote_config.config_hash
+        agent.connection_settings_hash = offered.connection_settings.hash
+        agent.packages_hash = offered.packages_available.all_packages_hash
+
+
+CHANGES: Final[Mapping[Action, Callable[[Participant], None]]] = {
+    Action.ADOPT: Participant.adopt,
+    Action.WITHDRAW: Participant.withdraw,
+    Action.GIVE_BACK: Participant.give_back,
+    Action.LOSE: Participant.lose,
+    Action.RESTART: Participant.restart,
+}
+"""The steps without a message."""
+
+MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
+    Action.REPORT: lambda p: p.agent.full_status(),
+    Action.CHECK_IN: lambda p: p.agent.check_in(),
+    Action.REPORT_DESCRIPTION: lambda p: sample_messages.with_only(p.agent, "description"),
+    Action.REPORT_HEALTH: lambda p: sample_messages.with_only(p.agent, "health"),
+    Action.REPORT_UNHEALTHY: lambda p: sample_messages.unhealthy(p.agent),
+    Action.REPORT_ATTRIBUTES: lambda p: sample_messages.with_attributes_of_each_kind(p.agent),
+    Action.REPORT_NESTED: lambda p: sample_messages.with_nested_health(p.agent, _NESTED_LEVELS),
+    Action.REPORT_COMPONENTS: lambda p: sample_messages.with_components(p.agent, _NESTED_LEVELS),
+    Action.REPORT_NEWER_FIELDS: lambda p: sample_messages.with_newer_fields(p.agent),
+    Action.REPORT_NEWER_VALUE: lambda p: sample_messages.with_newer_value(p.agent),
+    Action.REPORT_NEWER_BITS: Participant.with_newer_capability,
+    Action.REPORT_MUCH: lambda p: sample_messages.with_large_configuration(p.agent, _LARGE_BYTES),
+    Action.REPORT_CUSTOM: Participant.with_custom_capability,
+    Action.SEND_CUSTOM: lambda p: sample_messages.custom_message(p.agent),
+    Action.ASK: lambda p: p.agent.full_status(flags=REQUEST_INSTANCE_UID),
+    Action.ASK_IN_CHECK_IN: lambda p: p.agent.check_in(flags=REQUEST_INSTANCE_UID),
+    Action.APPLY: Participant.applied,
+    Action.FAIL_TO_APPLY: Participant.failed,
+    Action.FORGET_OFFERS: Participant.forgotten,
+    Action.REPEAT: Participant.repeated,
+    Action.DISCONNECT: lambda p: p.agent.disconnect(),
+    Action.DISCONNECT_DESCRIBED: lambda p: p.agent.disconnect(full_report=True),
+    Action.DISCONNECT_WITH_FLAG: lambda p: p.agent.disconnect(flags=REQUEST_INSTANCE_UID),
+}
+"""The steps that are one ordinary message; the model of the conversation judges the answer."""
