@@ -53,8 +53,14 @@ class AgentMemory:
         """Return whether a message certainly does not follow the last one that the server has accepted."""
         return self.sequence_num is not None and message.sequence_num != self.sequence_num + 1
 
+    def may_have_reported(self, message: pb.AgentToServer) -> None:
+        """Note a message that the server may have read or not: it is open what the agent has acknowledged."""
+        self.last_sent = message
+        self.custom_capabilities |= frozenset(message.custom_capabilities.capabilities)
+        self.config_hash = self.settings_hash = self.packages_hash = b""
+
     def report(self, message: pb.AgentToServer) -> None:
-        """Note what the agent says about itself, which it knows also if the server does not answer."""
+        """Note what the agent says about itself in a message that the server has processed."""
         self.last_sent = message
         if message.HasField("custom_capabilities"):
             self.custom_capabilities = frozenset(message.custom_capabilities.capabilities)

@@ -116,12 +116,12 @@ class Conversation:
         agent = self._agents.get(uid)
         if agent is None:
             agent = self._agents[uid] = AgentMemory(sent, is_enrolled=None if uid in self._forgotten else False)
+        if situation is None or situation.is_error:
+            agent.may_have_reported(sent)
+            self._unsettle(uid, is_refused=situation is not None and situation.is_bad_request)
+            return
         agent.report(sent)
-        if situation is None or (situation.is_error and not situation.is_bad_request):
-            self._unsettle(uid)
-        elif situation.is_error:
-            agent.sequence_num = None
-        elif situation.announced:
+        if situation.announced:
             self._enroll_anew(exchange, situation, agent)
         else:
             agent.accept(exchange, sent, situation.reply)
@@ -131,6 +131,7 @@ class Conversation:
     def _enroll_anew(self, exchange: Exchange, situation: Situation, old: AgentMemory) -> None:
         """Remember that the agent of a message has a new instance_uid, and what the server knows under it."""
         old.sequence_num, old.is_answered = None, True
+        old.may_have_reported(situation.sent)  # Some servers forget an agent under its old instance_uid.
         new = self._agents.setdefault(situation.announced, AgentMemory(situation.sent))
         new.report(situation.sent)
         new.is_answered, new.is_enrolled, new.connection_id = True, True, exchange.connection_id
@@ -187,11 +188,12 @@ class Conversation:
             if is_encoded or instance_uid in request.body:
                 self._unsettle(instance_uid)
 
-    def _unsettle(self, instance_uid: bytes) -> None:
+    def _unsettle(self, instance_uid: bytes, *, is_refused: bool = False) -> None:
+        """Note that it is not certain what the server knows of an agent; a refused message enrolls nobody."""
         agent = self._agents.get(instance_uid)
         if agent is not None:
             agent.sequence_num = None
-            agent.is_enrolled = agent.is_enrolled or None
+            agent.is_enrolled = agent.is_enrolled or (agent.is_enrolled if is_refused else None)
             if instance_uid in self._twins:
                 agent.is_enrolled = None
 

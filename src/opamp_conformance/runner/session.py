@@ -37,6 +37,7 @@ from opamp_proto import SPECIFICATION_VERSION
 
 # How long an interrupted run waits for its workers to disconnect their agents.
 _CLEANUP_SECONDS: Final = 20.0
+_BREACHES: Final = (Verdict.FAILED, Verdict.WARNED, Verdict.KNOWN, Verdict.FLAKY)
 _STALE: Final = "it is no longer broken: remove it from the profile"
 
 
@@ -57,6 +58,7 @@ class RunSession:
         self._in_development: Counter[Verdict] = Counter()
         self._failed = False
         self._known: set[str] = set()
+        self._broken: set[str] = set()
         self._blocked: dict[str, list[ScenarioFinished]] = {}
         self._unwritten: list[str] = []
         self._problem = ""
@@ -152,6 +154,11 @@ class RunSession:
         }
 
     @property
+    def broken(self) -> set[str]:
+        """The requirements that a scenario or a message has shown to be broken so far."""
+        return {*self._broken, *self._findings}
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing has gone wrong so far."""
         return not self._problem
@@ -233,6 +240,8 @@ class RunSession:
             self._failed |= event.verdict is Verdict.FAILED
             if event.verdict is Verdict.KNOWN:
                 self._known.update(event.requirements)
+            if event.verdict in _BREACHES:
+                self._broken.update(event.requirements)
             if event.blocked_by:
                 self._blocked.setdefault(event.blocked_by, []).append(event)
         self._emit(event)

@@ -1,7 +1,7 @@
 """Random walks of a run, after its scenarios: what they found, with the shortest conversation for each breach."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -54,8 +54,8 @@ def are_asked_for(plan: RunPlan, options: WalkOptions, *, is_whole: bool) -> boo
     return options.seconds is not None or bool(options.replay) or (is_whole and is_local)
 
 
-def go_walks(plan: RunPlan, options: WalkOptions) -> WalkReport:
-    """Go the walks, and disconnect their agents."""
+def go_walks(plan: RunPlan, options: WalkOptions, broken: Collection[str]) -> WalkReport:
+    """Go the walks, and disconnect their agents. What is ``broken`` according to the scenarios is not looked for."""
     from opamp_conformance.walks.exploration import Discovery, Exploration, explore  # noqa: PLC0415 - it is slow to load
     from opamp_conformance.walks.walker import Walker  # noqa: PLC0415
 
@@ -64,12 +64,13 @@ def go_walks(plan: RunPlan, options: WalkOptions) -> WalkReport:
         walker = Walker(clients, log, plan.run_id, plan.contracts)
         if options.replay:
             found = {finding.requirement: Discovery(options.replay, finding) for finding in walker.go(options.replay)}
-            exploration = Exploration(0, 1, walker.messages, found)
+            exploration = Exploration(0, (), 1, walker.messages, found)
         else:
             number, seconds = _MOST_WALKS, options.seconds
             if seconds is None:
                 number, seconds = _WALKS_OF_EACH_RUN, _SECONDS_OF_EACH_RUN
-            exploration = explore(walker, number=number, until=time.monotonic() + seconds, seed_number=options.seed)
+            until = time.monotonic() + seconds
+            exploration = explore(walker, number=number, until=until, seed_number=options.seed, ignored=broken)
         findings = tuple(
             _booked(discovery.finding, discovery.walk, plan, redactor) for discovery in exploration.discoveries.values()
         )

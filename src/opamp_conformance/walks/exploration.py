@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +16,8 @@ from opamp_conformance.checks.findings import Finding
 from opamp_conformance.walks.steps import AGENTS, Action, Form, Step, Walk
 from opamp_conformance.walks.walker import Walker
 
+_SHORTENING_SECONDS: Final = 5.0
+"""How long a walk may be shortened after the time for walks is over."""
 SEED: Final = 1
 """The seed of the walks that belong to each run, so that each run goes the same ones."""
 # The ordinary messages, and what makes them extraordinary, come more often than the rest.
@@ -39,9 +41,10 @@ class Discovery:
 
 @dataclass
 class Exploration:
-    """The results of many walks; ``messages`` counts what was sent."""
+    """The results of many walks with ``messages``. Breaches of the requirements in ``ignored`` do not count."""
 
     seed: int
+    ignored: Collection[str] = ()
     walks: int = 0
     messages: int = 0
     discoveries: dict[str, Discovery] = field(default_factory=dict)
@@ -51,12 +54,18 @@ class _BreachError(Exception):
     """Tells hypothesis that a walk shows the breach that it is to shorten."""
 
 
-def explore(walker: Walker, *, number: int, until: float, seed_number: int = SEED) -> Exploration:
-    """Go ``number`` walks at most, until a time of the monotonic clock.
+class _TimeIsOver(BaseException):
+    """Ends hypothesis at once, which goes on after any other error."""
+
+
+def explore(
+    walker: Walker, *, number: int, until: float, seed_number: int = SEED, ignored: Collection[str] = ()
+) -> Exploration:
+    """Go ``number`` walks at most, until a time of the monotonic clock; ``ignored`` are requirements.
 
     Each round looks for one breach that is new, and shortens its walk. The last round finds none.
     """
-    exploration = Exploration(seed_number)
+    exploration = Exploration(seed_number, ignored)
     with tempfile.TemporaryDirectory() as folder:
         set_hypothesis_home_dir(folder)  # It would otherwise write into the current folder.
         while time.monotonic() < until and _find_one(walker, exploration, number, until):
@@ -69,8 +78,8 @@ def _find_one(walker: Walker, exploration: Exploration, number: int, until: floa
     found: list[Discovery] = []
 
     def go(walk: Walk) -> None:
-        if time.monotonic() >= until:
-            return
+        if time.monotonic() >= (until + _SHORTENING_SECONDS if found else until):
+            raise _TimeIsOver
         findings = {finding.requirement: finding for finding in walker.go(walk)}
         exploration.walks += 1
         exploration.messages += walker.messages
@@ -80,9 +89,7 @@ def _find_one(walker: Walker, exploration: Exploration, number: int, until: floa
                 found.append(Discovery(walk, findings[wanted]))
             raise _BreachError
 
-    with contextlib.suppress(
-        _BreachError, HypothesisException
-    ):  # At the end of its time, a breach does not show again.
+    with contextlib.suppress(_BreachError, _TimeIsOver, HypothesisException):
         _as_test(go, number, exploration.seed)()
     if found:
         exploration.discoveries[found[-1].finding.requirement] = found[-1]
@@ -90,7 +97,8 @@ def _find_one(walker: Walker, exploration: Exploration, number: int, until: floa
 
 
 def _first_new(findings: dict[str, Finding], exploration: Exploration) -> str:
-    return next((requirement for requirement in findings if requirement not in exploration.discoveries), "")
+    old = {*exploration.discoveries, *exploration.ignored}
+    return next((requirement for requirement in findings if requirement not in old), "")
 
 
 def _as_test(go: Callable[[Walk], None], number: int, seed_number: int) -> Callable[[], None]:
