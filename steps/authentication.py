@@ -32,7 +32,7 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 
 @when("the agent reports its full status with wrong credentials", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    return context.http.report(agent, wrong_credentials(), with_credentials=False)
+    return context.http.report_with_wrong_credentials(agent)
 
 
 @when("the agent reports its full status with credentials of an unknown scheme", target_fixture="exchange")
@@ -52,7 +52,8 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 
 @when("the agent opens a WebSocket with wrong credentials", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    return context.websocket.open_and_report(agent, wrong_credentials(), with_credentials=False)
+    headers = wrong_credentials(context.client.endpoint.headers)
+    return context.websocket.open_and_report(agent, headers, with_credentials=False)
 
 
 @then("one of the reports is refused")

@@ -23,12 +23,6 @@ def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_configuration(agent, FIRST)
 
 
-@given("the operator has offered the agent another configuration")
-@when("the operator offers the agent another configuration")
-def _(context: ScenarioContext, agent: Agent) -> None:
-    context.offers.offer_configuration(agent, OTHER)
-
-
 @given("the agent has received the operator's configuration")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_configuration(agent, FIRST)
@@ -70,11 +64,6 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 @then("the agent is offered a configuration")
 def _(exchange: Exchange) -> None:
     assert_remote_config.offered(exchange)
-
-
-@then("the agent is offered the other configuration")
-def _(exchange: Exchange) -> None:
-    assert_remote_config.offered_with(exchange, ONLY_IN_OTHER)
 
 
 @then("no configuration is offered")

@@ -52,12 +52,6 @@ def _(context: ScenarioContext, agent: Agent, part: str, count: int) -> Exchange
     return context.client.send(sample_messages.with_only(agent, part))
 
 
-@when("the agent checks in with the same sequence number again", target_fixture="exchange")
-def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    agent.count_from(agent.sequence_num)
-    return context.client.send(agent.check_in())
-
-
 @when(parsers.parse("the agent checks in with the sequence number {number:d}"), target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent, number: int) -> Exchange:
     agent.count_from(number)

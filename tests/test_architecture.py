@@ -18,6 +18,7 @@ KIT = (
     "cli",
     "load",
     "runner",
+    "walks",
     "assertions",
     "actions",
     "profiles",

@@ -190,7 +190,7 @@ def test_a_reply_announcing_a_new_instance_uid_may_be_addressed_to_either() -> N
     findings = Findings()
     new = uuid6.uuid7().bytes
     announced = pb.AgentIdentification(new_instance_uid=new)
-    findings.inspect(exchange(pb.ServerToAgent(instance_uid=new, agent_identification=announced)))
+    findings.inspect(exchange(pb.ServerToAgent(instance_uid=new, agent_identification=announced, capabilities=1)))
     assert list(findings) == []
     findings.inspect(exchange(pb.ServerToAgent(instance_uid=new)))
     assert [finding.requirement for finding in findings] == ["identification.s2a-matches"]

@@ -7,7 +7,7 @@ Feature: Requests without valid credentials
     Given a server that requires credentials
     And an agent that has reported its full status
 
-  @MUST @auth.401.no-credentials
+  @implied @auth.without-credentials.report
   Scenario: A client sends no credentials
     When the agent reports its full status without credentials
     Then the request is answered with the status 401
@@ -22,7 +22,7 @@ Feature: Requests without valid credentials
     When the agent reports its full status with credentials of an unknown scheme
     Then the request is answered with the status 401
 
-  @MUST @auth.401.malformed-message
+  @implied @auth.without-credentials.malformed-message
   Scenario: A client without credentials sends a malformed message
     When the agent sends bytes that are not protobuf without credentials
     Then the request is answered with the status 401

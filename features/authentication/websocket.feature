@@ -6,7 +6,7 @@ Feature: WebSockets without valid credentials
     Given a server that requires credentials
     And an unknown agent
 
-  @MUST @auth.401.websocket-no-credentials
+  @implied @auth.without-credentials.websocket
   Scenario: A client opens a WebSocket without credentials
     When the agent opens a WebSocket without credentials
     Then the request is answered with the status 401

@@ -13,7 +13,7 @@ Feature: The hash of a remote configuration
     When the agent reports that it has applied another configuration
     Then the agent is offered a configuration
 
-  @SHOULD @remote-config.server-compares-hash
+  @SHOULD @remote-config.server-compares-hash.lost
   Scenario: An agent that has lost its configuration is offered it again
     When the agent reports that it has no configuration
     Then the agent is offered a configuration

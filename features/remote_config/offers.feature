@@ -7,7 +7,7 @@ Feature: Offers of a remote configuration
 
   Rule: An offer reaches its agent
 
-    @implied @remote-config.offer-field.connected
+    @implied @remote-config.offer-field
     Scenario: A connected agent is offered a configuration
       Given an agent with every capability
       And the agent has reported its full status
@@ -15,7 +15,7 @@ Feature: Offers of a remote configuration
       And the agent receives the next message
       Then the agent is offered a configuration
 
-    @implied @remote-config.offer-field.first-answer
+    @SHOULD @remote-config.server-compares-hash.first-answer
     Scenario: A configuration that was defined before the agent reports is in the first answer
       Given an agent with every capability
       And the operator has offered the agent a configuration
@@ -30,19 +30,11 @@ Feature: Offers of a remote configuration
       And the agent checks in
       Then no configuration is offered
 
-    @transport.http @implied @retry.server-one-message
-    Scenario: If the operator offers two configurations, the agent receives the newer one
-      Given an agent with every capability
-      And the agent has reported its full status
-      And the operator has offered the agent a configuration
-      And the operator has offered the agent another configuration
-      When the agent checks in
-      Then the agent is offered the other configuration
-
   Rule: An offer is well-formed
 
     Background:
       Given an agent with every capability
+      And the agent has reported its full status
       And the agent has received a configuration
 
     @MUST @remote-config.config-hash-set
@@ -62,6 +54,7 @@ Feature: Offers of a remote configuration
     Background:
       Given a server with a control plane
       And an agent with every capability
+      And the agent has reported its full status
       And the agent has received a configuration
 
     @implied @config-files.keys-are-names

@@ -69,11 +69,6 @@ Feature: Missing messages
     When the agent checks in after 5 lost messages
     Then the server asks for the full state
 
-  @MUST @sequence.server-report-full-state.repeated @sequence.server-requests-omitted
-  Scenario: A sequence number is repeated
-    When the agent checks in with the same sequence number again
-    Then the server asks for the full state
-
   @MUST @sequence.server-report-full-state.backwards @sequence.server-requests-omitted
   Scenario: Sequence numbers go backwards
     Given the agent has checked in 3 times

@@ -6,7 +6,7 @@ from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_mock_server.transports.websocket import Receive, Scope, Send, WebSocketEndpoint
 
 
-@breaks("auth.401")
+@breaks("auth.401", also=["auth.without-credentials"])
 class UnauthenticatedForbidden(HttpEndpoint):
     """A plain HTTP request without valid credentials is rejected with 403 instead of 401."""
 
@@ -14,12 +14,21 @@ class UnauthenticatedForbidden(HttpEndpoint):
         return RequestRefusedError(403, "an enrollment key is needed")
 
 
-@breaks("auth.before-upgrade:anyone")
+@breaks("auth.before-upgrade:anyone", also=["auth.401", "auth.without-credentials"])
 class AuthenticationSkipped(HttpEndpoint):
     """Plain HTTP requests are accepted without authentication."""
 
     def require_admission(self, headers: RequestHeaders) -> None:
         pass
+
+
+@breaks("auth.without-credentials")
+class FirstUseTrusted(HttpEndpoint):
+    """Plain HTTP requests without any credentials are accepted."""
+
+    def require_admission(self, headers: RequestHeaders) -> None:
+        if headers.authorization is not None:
+            super().require_admission(headers)
 
 
 @breaks("auth.401:any-key")
@@ -31,7 +40,7 @@ class AnyCredentialsAccepted(HttpEndpoint):
             raise self.unauthorized()
 
 
-@breaks("auth.401:websocket")
+@breaks("auth.401:websocket", also=["auth.without-credentials"])
 class UnauthenticatedWebSocketForbidden(WebSocketEndpoint):
     """A WebSocket handshake without valid credentials is rejected with 403 instead of 401."""
 
@@ -39,7 +48,7 @@ class UnauthenticatedWebSocketForbidden(WebSocketEndpoint):
         return RequestRefusedError(403, "an enrollment key is needed")
 
 
-@breaks("auth.before-upgrade", also=["auth.401"])
+@breaks("auth.before-upgrade", also=["auth.401", "auth.without-credentials"])
 class ClosedAfterUpgrade(WebSocketEndpoint):
     """A WebSocket without valid credentials is accepted, and closed only after the upgrade."""
 

@@ -136,7 +136,7 @@ class DisconnectUnanswered(Core):
         return super().disconnect(known, message)._replace(reply=pb.ServerToAgent())
 
 
-@breaks("http.server-waits-for-poll", also=["remote-config.offer-field", "retry.server-one-message"])
+@breaks("http.server-waits-for-poll", also=["remote-config.offer-field"])
 class ConfigOnlyInFirstReply(RemoteConfig):
     """A configuration is offered in the first reply to an agent, but not in replies to check-ins."""
 

@@ -9,7 +9,7 @@ from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
 
-@breaks("remote-config.offer-field", also=["http.server-waits-for-poll", "retry.server-one-message"])
+@breaks("remote-config.offer-field", also=["http.server-waits-for-poll"])
 class ConfigNeverOffered(RemoteConfig):
     """The configuration is never offered."""
 

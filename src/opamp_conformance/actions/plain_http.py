@@ -1,8 +1,10 @@
 """Requests of plain HTTP that differ from the ordinary one: headers, credentials, compression, connections."""
 
 import secrets
+import string
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Final
 
 from opamp_conformance.actions.preconditions import require_accepted
 from opamp_conformance.client.agent import Agent
@@ -10,6 +12,8 @@ from opamp_conformance.client.client import Client
 from opamp_conformance.errors import NotApplicableError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest
+
+_LEAST_KEY: Final = 16
 
 
 class PlainHttpActions:
@@ -44,7 +48,7 @@ class PlainHttpActions:
         return self._client.deliver(request)
 
     def report_with_wrong_credentials(self, agent: Agent) -> Exchange:
-        return self.report(agent, wrong_credentials(), with_credentials=False)
+        return self.report(agent, wrong_credentials(self._client.endpoint.headers), with_credentials=False)
 
     def report_compressed(self, agent: Agent, members: int = 1) -> Exchange:
         return self._client.deliver(HttpRequest.of(agent.full_status()).compressed(members))
@@ -64,6 +68,10 @@ class PlainHttpActions:
         return self._client.deliver(HttpRequest(b"", method="GET", headers={}))
 
 
-def wrong_credentials() -> dict[str, str]:
-    """Make an Authorization header with a key that no server knows."""
-    return {"Authorization": f"ApiKey {secrets.token_urlsafe(16)}"}
+def wrong_credentials(right: Mapping[str, str]) -> dict[str, str]:
+    """Make an Authorization header with a key that no server knows, in the scheme and the length of the right one."""
+    given = next((value for name, value in right.items() if name.lower() == "authorization"), "")
+    scheme, _, key = given.rpartition(" ")
+    alphabet = string.ascii_letters + string.digits
+    wrong = "".join(secrets.choice(alphabet) for _ in range(max(len(key), _LEAST_KEY)))
+    return {"Authorization": f"{scheme or 'ApiKey'} {wrong}"}

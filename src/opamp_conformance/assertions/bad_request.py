@@ -23,4 +23,5 @@ def is_bad_request(exchange: Exchange) -> None:
 
 def is_readable(exchange: Exchange) -> None:
     text = exchange.reply.error_response.error_message
-    require(text.strip() and text.isprintable(), "an error_message for people", repr(text))
+    is_printable = all(character.isprintable() or character.isspace() for character in text)
+    require(text.strip() and is_printable, "an error_message for people", repr(text))

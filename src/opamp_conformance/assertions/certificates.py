@@ -3,12 +3,14 @@
 from opamp_conformance.assertions import bad_request
 from opamp_conformance.assertions.common import described, require
 from opamp_conformance.client import certificates
-from opamp_conformance.errors import PreconditionFailedError
+from opamp_conformance.errors import NotApplicableError, PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
 
 
 def offered(exchange: Exchange) -> None:
+    if exchange.is_acknowledgement:
+        raise NotApplicableError("the server does not issue certificates at once: people may have to approve them")
     require(_certificate(exchange).cert, "connection_settings.opamp with a certificate", described(exchange))
 
 
@@ -17,8 +19,10 @@ def none_issued(exchange: Exchange) -> None:
 
 
 def with_private_key(exchange: Exchange) -> None:
-    key = _certificate(exchange).private_key
-    require(key.startswith(b"-----BEGIN"), "a private_key in PEM", "none" if not key else "something else")
+    certificate = _certificate(exchange)
+    is_own = certificates.belongs_to(certificate.private_key, certificate.cert)
+    actual = "another key, or something else" if certificate.private_key else "none"
+    require(is_own, "the private_key of the certificate in PEM", actual)
 
 
 def without_private_key(exchange: Exchange) -> None:

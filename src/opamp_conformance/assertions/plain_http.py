@@ -24,8 +24,8 @@ def any_refused(exchanges: Sequence[Exchange]) -> None:
 
 
 def not_plain_http(exchange: Exchange) -> None:
-    is_refused = exchange.status is None or exchange.status >= 400 or exchange.status == 101
-    require(is_refused, "a failed WebSocket opening, so a status of 400 or more", str(exchange.response))
+    is_refused = exchange.status is None or exchange.status >= 300 or exchange.status == 101
+    require(is_refused, "a failed WebSocket opening, so a status of 300 or more", str(exchange.response))
 
 
 def not_compressed(exchange: Exchange) -> None:

@@ -12,13 +12,6 @@ def offered(exchange: Exchange) -> None:
     require(files, "remote_config with a configuration", described(exchange))
 
 
-def offered_with(exchange: Exchange, word: str) -> None:
-    """Look for a word: a server may write the configuration of its operator in another form."""
-    files = processed(exchange).remote_config.config.config_map.values()
-    texts = [file.body.decode(errors="replace") for file in files]
-    require(any(word in text for text in texts), f"remote_config with {word!r}", f"{texts or described(exchange)}")
-
-
 def none_offered(exchange: Exchange) -> None:
     require(not exchange.everything.HasField("remote_config"), "no remote_config", "remote_config")
 

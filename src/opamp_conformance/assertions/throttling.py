@@ -1,13 +1,10 @@
 """Servers that are too busy (Throttling)."""
 
-from typing import Final
-
 from opamp_conformance.assertions.common import described, require
+from opamp_conformance.checks.exchanges import EXCHANGE_CHECKS
+from opamp_conformance.errors import ViolationError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
-
-_MIN_RETRY_SECONDS: Final = 30
-"""The shortest interval that the specification recommends (Throttling)."""
 
 
 def not_bad_request(exchange: Exchange) -> None:
@@ -28,6 +25,6 @@ def unavailable(exchange: Exchange) -> None:
 
 def long_wait(exchange: Exchange) -> None:
     """A server need not name an interval."""
-    wait = exchange.retry_after
-    is_long = wait is None or wait >= _MIN_RETRY_SECONDS
-    require(is_long, f"a wait of {_MIN_RETRY_SECONDS} seconds or more", f"{wait} seconds")
+    violation = EXCHANGE_CHECKS["throttle.min-30s"](exchange)
+    if violation is not None:
+        raise ViolationError(violation)

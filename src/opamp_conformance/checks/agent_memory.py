@@ -50,8 +50,12 @@ class AgentMemory:
         return self.sequence_num is not None and message.sequence_num == self.sequence_num + 1
 
     def is_after_gap(self, message: pb.AgentToServer) -> bool:
-        """Return whether a message certainly does not follow the last one that the server has accepted."""
-        return self.sequence_num is not None and message.sequence_num != self.sequence_num + 1
+        """Return whether a message certainly does not follow the last one that the server has accepted.
+
+        A message with the same number may be that message, which has been sent again.
+        """
+        expected = (self.sequence_num, None if self.sequence_num is None else self.sequence_num + 1)
+        return self.sequence_num is not None and message.sequence_num not in expected
 
     def may_have_reported(self, message: pb.AgentToServer) -> None:
         """Note a message that the server may have read or not: it is open what the agent has acknowledged."""

@@ -16,8 +16,9 @@ def _asks_for_missing_state(at: Situation) -> Violation | None:
     if any(message.flags & pb.ServerToAgentFlags_ReportFullState for message in at.exchange.unsolicited):
         return None
     if at.agent is None:
-        # The first messages of an agent may have been all that there is; a higher number shows that some are missing.
-        return None if at.sent.sequence_num <= 1 else _not_asked("an unknown agent", at)
+        # A higher number shows that messages are missing. An agent that describes itself may have nothing else to say.
+        is_open = at.sent.sequence_num <= 1 or at.sent.HasField("agent_description")
+        return None if is_open else _not_asked("an unknown agent", at)
     return _not_asked("a gap", at) if at.agent.is_after_gap(at.sent) else None
 
 

@@ -11,6 +11,9 @@ from opamp_proto import CONTENT_TYPE
 
 # A server may refuse a larger request before it has arrived, and the client may not see the refusal.
 _MAX_REQUEST_BYTES: Final = 16 * 1024
+_TRAVEL_SECONDS: Final = 2
+MIN_RETRY_SECONDS: Final = 30
+"""The shortest interval for a retry that the specification recommends (Throttling)."""
 
 
 def _unanswered(exchange: Exchange) -> Violation | None:
@@ -57,9 +60,18 @@ def _binary(exchange: Exchange) -> Violation | None:
     return Violation("a binary WebSocket message", "a text message")
 
 
+def _wait(exchange: Exchange) -> Violation | None:
+    wait = exchange.retry_after if exchange.is_busy else None
+    # A Retry-After header may be a date, which has whole seconds, and the answer takes time to arrive.
+    if wait is None or wait >= MIN_RETRY_SECONDS - _TRAVEL_SECONDS:
+        return None
+    return Violation(f"a wait of {MIN_RETRY_SECONDS} seconds or more", f"{wait:g} seconds")
+
+
 EXCHANGE_CHECKS: Final[dict[str, Callable[[Exchange], Violation | None]]] = {
     "http.respond-each": _unanswered,
     "http.response-compression": _compressed_unasked,
+    "throttle.min-30s": _wait,
     "ws.header.zero.server": _header,
     "ws.binary-frames.server": _binary,
 }

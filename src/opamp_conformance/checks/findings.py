@@ -11,10 +11,10 @@ from opamp_conformance.checks.conversation import Conversation
 from opamp_conformance.checks.exchanges import EXCHANGE_CHECKS
 from opamp_conformance.checks.offer_memory import Breach
 from opamp_conformance.checks.server_messages import CHECKS, TRUTHFUL, undeclared_use
+from opamp_conformance.checks.situation import is_read_by_every_server
 from opamp_conformance.errors import Violation
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.wire.exchange import Exchange
-from opamp_conformance.wire.http import HttpRequest
 
 MAX_SAMPLES: Final = 3
 """How many exchanges a finding keeps, so that a run with many violations stays small."""
@@ -60,9 +60,8 @@ class Findings:
         if reply is None:
             return
         sent = self.conversation.sent_to(exchange)
-        is_encoded = isinstance(exchange.request, HttpRequest) and "Content-Encoding" in exchange.request.headers
-        if reply.HasField("error_response") and is_encoded:
-            sent = None  # A server that cannot decompress a message does not know its sender.
+        if reply.HasField("error_response") and not exchange.is_push and not is_read_by_every_server(exchange):
+            sent = None  # A server that refuses a request before it reads the message does not know the sender.
         for requirement, check in CHECKS.items():
             violation = check(sent, reply)
             if violation is not None:

@@ -13,7 +13,9 @@ Settings = pb.OpAMPConnectionSettings | pb.TelemetryConnectionSettings | pb.Othe
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
 _MIME: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+( *;.*)?", re.ASCII)
-_REVERSE_FQDN: Final = re.compile(r"[a-z][a-z0-9-]*(\.[A-Za-z0-9_-]+)+(/[^/\s]+)?")
+_REVERSE_FQDN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9_-]+)+(/[^/\s]+)?")
+# A file in PEM may have text before the certificate (RFC 7468, section 2).
+_PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----\s+[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 
 
 def all_settings(offer: pb.ConnectionSettingsOffers) -> Iterator[tuple[str, Settings]]:
@@ -87,7 +89,7 @@ def _opamp_url(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violat
 def _telemetry_url(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
     for name, settings in telemetry_settings(reply.connection_settings):
         endpoint = settings.destination_endpoint
-        if not _is_url(endpoint, "http", "https") or urlsplit(endpoint).path in ("", "/"):
+        if not _is_url(endpoint, "http", "https") or not urlsplit(endpoint).path:
             return Violation(f"a full URL with its path as destination_endpoint of {name}", repr(endpoint))
     return None
 
@@ -108,7 +110,7 @@ def _proxy_url(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violat
 
 def _certificate(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
     for name, settings in all_settings(reply.connection_settings):
-        if settings.HasField("certificate") and not settings.certificate.cert.startswith(b"-----BEGIN CERTIFICATE"):
+        if settings.HasField("certificate") and not _PEM.search(settings.certificate.cert):
             return Violation(f"a PEM certificate in {name}", repr(settings.certificate.cert[:40]))
     return None
 

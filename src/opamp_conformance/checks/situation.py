@@ -7,7 +7,7 @@ from typing import Final
 from opamp_conformance.checks.agent_memory import AgentMemory
 from opamp_conformance.errors import Violation
 from opamp_conformance.wire.exchange import Exchange
-from opamp_conformance.wire.http import GZIP, HttpRequest
+from opamp_conformance.wire.http import GZIP
 from opamp_conformance.wire.websocket import WebSocketMessage
 from opamp_proto import CONTENT_TYPE, INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
@@ -68,20 +68,22 @@ def is_ordinary(exchange: Exchange) -> bool:
 
     A server that refuses a client by an HTTP status has not looked at the message.
     """
+    message = exchange.request.message
+    if message is None or len(message.instance_uid) != INSTANCE_UID_BYTES:
+        return False
+    if exchange.is_push or len(exchange.request.body) > _MAX_BYTES or exchange.status in _REFUSALS:
+        return False
+    # A message without capabilities is a poll, which is hardly specified.
+    return bool(message.capabilities) and is_read_by_every_server(exchange)
+
+
+def is_read_by_every_server(exchange: Exchange) -> bool:
+    """Return whether every server has to read the message of a request before it can refuse it."""
     request = exchange.request
-    message = request.message
-    if message is None or len(message.instance_uid) != INSTANCE_UID_BYTES or not request.with_credentials:
-        return False
-    if exchange.is_push or len(request.body) > _MAX_BYTES or exchange.status in _REFUSALS:
-        return False
-    if not message.capabilities:  # A poll, which is hardly specified.
+    if not request.with_credentials:
         return False
     if isinstance(request, WebSocketMessage):
         return not request.headers and not exchange.is_refused_opening
-    return _is_ordinary_http(request)
-
-
-def _is_ordinary_http(request: HttpRequest) -> bool:
     headers = {name.lower(): value for name, value in request.headers.items()}
     return (
         request.method == "POST"

@@ -6,7 +6,7 @@ import uuid
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -51,10 +51,34 @@ def is_for(certificate: bytes, request: bytes) -> bool:
 
 
 def is_issued_by(certificate: bytes, authority: bytes) -> bool:
-    """Return whether an authority has signed a certificate. Both are PEM."""
+    """Return whether a chain of signatures leads from a certificate to an authority.
+
+    Both are PEM; each may have several certificates, of which the first one of ``certificate`` is the agent's.
+    """
     try:
-        issued = x509.load_pem_x509_certificate(certificate)
-        issued.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
+        issued, *intermediate = x509.load_pem_x509_certificates(certificate)
+        authorities = x509.load_pem_x509_certificates(authority)
+    except ValueError:
+        return False
+    for _ in range(len(intermediate) + 1):
+        if any(_has_signed(one, issued) for one in authorities):
+            return True
+        issued = next((one for one in intermediate if _has_signed(one, issued)), issued)
+    return False
+
+
+def belongs_to(private_key: bytes, certificate: bytes) -> bool:
+    """Return whether a private key is the one of a certificate. Both are PEM."""
+    try:
+        key = serialization.load_pem_private_key(private_key, None)
+        return key.public_key() == x509.load_pem_x509_certificate(certificate).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
+def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True

@@ -281,6 +281,7 @@ class Client:
             exchange = await self._attempt(request)
             if not exchange.is_busy:
                 return exchange
+            self.log.findings.inspect(exchange)
             attempts += 1
             told = exchange.retry_after
             if attempts >= (_MAX_ATTEMPTS if told is None else _MAX_ATTEMPTS_IF_TOLD_WHEN):

@@ -48,9 +48,10 @@ class LedgerError(ConformanceError):
 class Requirement:
     """One statement of the specification, in our words.
 
-    ``counts_as`` is the level of an implied statement, and ``because`` says why. ``status`` is the maturity in the
-    specification. ``since`` is ``main`` if no release has it yet. ``unchecked`` says why no scenario checks it.
-    ``sentences`` are hashes of the sentences of the specification, ``proto_sentences`` of those in its .proto files.
+    ``counts_as`` is the level of a verdict where it is not that of the statement, and ``because`` says why. ``status``
+    is the maturity in the specification. ``since`` is ``main`` if no release has it yet. ``unchecked`` says why no
+    scenario checks it. ``sentences`` are hashes of the sentences of the specification, ``proto_sentences`` of those in
+    its .proto files.
     """
 
     id: str
@@ -139,8 +140,6 @@ def _read(requirement: str, contract: Contract, entry: dict[str, Any]) -> Requir
     except (KeyError, TypeError, ValueError) as error:
         raise LedgerError(f"{requirement}: {error}") from error
     is_decided = read.counts_as is not None and read.because is not None
-    if is_decided and level is not Level.IMPLIED:
-        raise LedgerError(f"{requirement}: counts_as and because belong to implied statements")
     if level is Level.IMPLIED and not is_decided and read.subject is not Subject.AGENT and not read.unchecked:
         raise LedgerError(f"{requirement}: an implied statement that is checked needs counts_as and because")
     return read
