@@ -103,3 +103,8 @@ def _(exchange: Exchange) -> None:
 @then("no certificate is issued")
 def _(exchange: Exchange) -> None:
     assert_certificates.none_issued(exchange)
+
+
+@when("the agent asks for a client certificate with a request that names another agent", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.certificates.ask_for_another(agent, context.agents.unknown())

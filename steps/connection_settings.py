@@ -50,6 +50,16 @@ def _(context: ScenarioContext, agent: Agent, kind: str) -> None:
     context.offers.offer_settings(agent, SETTINGS[kind])
 
 
+@when("the operator offers the agent the settings with other headers")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.offer_settings(agent, "own_metrics", headers={"X-Tenant": "another"})
+
+
+@when("the operator offers the agent settings for own logs, too")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.offer_settings(agent, "own_metrics", "own_logs")
+
+
 @when("the agent reports that it has applied other settings", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     agent.connection_settings_hash = b"the hash of others"

@@ -73,3 +73,24 @@ def _(context: ScenarioContext, agent: Agent) -> None:
 @then("the server does not ask for the full state")
 def _(exchange: Exchange) -> None:
     assert_status_reporting.no_full_state_requested(exchange)
+
+
+@when("the agent sends only its instance_uid", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.agents.send_only_uid(agent)
+
+
+@then("the server regards both agents as disconnected")
+def _(context: ScenarioContext, agent: Agent, other_agent: Agent) -> None:
+    for one in (agent, other_agent):
+        assert_connections.disconnected(context.control_plane.settled_record(one, connected=False))
+
+
+@when("the other agent reports its full status on a WebSocket of its own", target_fixture="exchange")
+def _(context: ScenarioContext, other_agent: Agent) -> Exchange:
+    return context.client.send(other_agent.full_status())
+
+
+@when("a clone of the agent checks in on another WebSocket", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.websocket.check_in_on_separate_connection(agent.clone())

@@ -78,3 +78,28 @@ def _(exchange: Exchange) -> None:
 @then("new_instance_uid is a UUID version 7")
 def _(exchange: Exchange) -> None:
     assert_identification.uuid_version_7(exchange)
+
+
+@given("an unknown agent whose instance_uid is no UUID", target_fixture="agent")
+def _(context: ScenarioContext) -> Agent:
+    return context.agents.with_arbitrary_uid()
+
+
+@given("another agent has reported its full status on the agent's WebSocket", target_fixture="other_agent")
+def _(context: ScenarioContext, agent: Agent) -> Agent:
+    return context.websocket.accompany(agent, context.agents.with_every_capability())
+
+
+@when("the operator offers the other agent a configuration")
+def _(context: ScenarioContext, other_agent: Agent) -> None:
+    context.offers.offer_configuration(other_agent, "receivers: {}")
+
+
+@when("the other agent receives the next message", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, other_agent: Agent) -> Exchange:
+    return context.websocket.receive_for(agent, other_agent)
+
+
+@then("the response is addressed to the other agent")
+def _(exchange: Exchange, other_agent: Agent) -> None:
+    assert_identification.addressed_to(exchange, other_agent.instance_uid)

@@ -21,6 +21,7 @@ def _(context: ScenarioContext, agent: Agent, name: str) -> Exchange:
     return context.client.send(agent.full_status())
 
 
+@given("the operator has offered the agent everything")
 @when("the operator offers the agent everything")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_everything(agent)
@@ -54,3 +55,19 @@ def _(exchange: Exchange) -> None:
 @then("the server uses only capabilities that it has announced")
 def _(context: ScenarioContext, exchange: Exchange) -> None:
     assert_interoperability.only_announced(exchange, context.server.announced)
+
+
+@when(parsers.parse("the agent checks in without the capability {name}"), target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, name: str) -> Exchange:
+    agent.capabilities &= ~capability(name)
+    return context.client.send(agent.check_in())
+
+
+@when("the agent reports its full status with a capability of a newer protocol", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(sample_messages.with_newer_capability(agent))
+
+
+@when("the agent describes itself with attributes of each kind", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(sample_messages.with_attributes_of_each_kind(agent))

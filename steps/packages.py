@@ -1,10 +1,12 @@
 """Steps about packages."""
 
-from pytest_bdd import given, then, when
+from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.actions.offers import VERSION
 from opamp_conformance.assertions import packages as assert_packages
 from opamp_conformance.assertions.common import satisfies
+from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpResponse
@@ -32,6 +34,11 @@ def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_package(agent, content=CONTENT)
 
 
+@when(parsers.parse('the operator offers the agent the packages "{first}" and "{second}"'))
+def _(context: ScenarioContext, agent: Agent, first: str, second: str) -> None:
+    context.offers.offer_packages(agent, first, second)
+
+
 @when("the operator offers the agent the package with another content")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_package(agent, content=b"something else")
@@ -46,6 +53,12 @@ def _(context: ScenarioContext, agent: Agent) -> None:
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     agent.packages_hash = b"the hash of others"
     return context.client.send(agent.package_statuses())
+
+
+@when("the agent reports that it has failed to install other packages", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.packages_hash = b"the hash of others"
+    return context.client.send(sample_messages.with_package_error(agent))
 
 
 @when("the agent reports that it has no packages", target_fixture="exchange")
@@ -79,6 +92,16 @@ def _(exchange: Exchange) -> None:
     assert_packages.none_offered(exchange)
 
 
+@then(parsers.parse('the packages "{first}" and "{second}" are offered'))
+def _(exchange: Exchange, first: str, second: str) -> None:
+    assert_packages.all_offered(exchange, first, second)
+
+
+@then("the package has the version that the operator gave it")
+def _(exchange: Exchange) -> None:
+    assert_packages.version(exchange, VERSION)
+
+
 @then("the offer has a hash of all packages")
 def _(exchange: Exchange) -> None:
     satisfies("packages.all-hash-set", exchange)
@@ -94,9 +117,24 @@ def _(exchange: Exchange) -> None:
     assert_packages.top_level(exchange)
 
 
-@then("the hash of the file is the SHA-256 of its content")
-def _(exchange: Exchange) -> None:
-    assert_packages.sha256_of(exchange, CONTENT)
+@given("the agent has downloaded all packages")
+def _(context: ScenarioContext, exchange: Exchange) -> None:
+    context.offers.download_all(exchange)
+
+
+@when("the agent downloads all packages", target_fixture="downloads")
+def _(context: ScenarioContext, exchange: Exchange) -> dict[str, HttpResponse]:
+    return context.offers.download_all(exchange)
+
+
+@then("the hash of each file is the SHA-256 of its content")
+def _(exchange: Exchange, downloads: dict[str, HttpResponse]) -> None:
+    assert_packages.sha256_of_each(exchange, downloads)
+
+
+@then("each download brings a file")
+def _(downloads: dict[str, HttpResponse]) -> None:
+    assert_packages.all_downloaded(downloads)
 
 
 @then("the agent has the whole file")

@@ -98,3 +98,25 @@ def _(exchange: Exchange) -> None:
 @then("the request is not answered as plain HTTP")
 def _(exchange: Exchange) -> None:
     assert_plain_http.not_plain_http(exchange)
+
+
+@when(
+    parsers.parse("the agent reports a configuration of {size:d} bytes compressed with gzip"), target_fixture="exchange"
+)
+def _(context: ScenarioContext, agent: Agent, size: int) -> Exchange:
+    return context.http.report_large_compressed(agent, size)
+
+
+@when("the agent reports its full status in chunks", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.report_in_chunks(agent)
+
+
+@when("the agent reports its full status compressed with gzip that has a file name", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.report_in_named_gzip(agent)
+
+
+@when("the client sends bytes that are not protobuf and accepts gzip", target_fixture="exchange")
+def _(context: ScenarioContext) -> Exchange:
+    return context.malformed.not_protobuf_accepting_gzip()

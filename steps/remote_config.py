@@ -1,6 +1,6 @@
 """Steps about remote configuration."""
 
-from pytest_bdd import given, then, when
+from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import remote_config as assert_remote_config
@@ -9,7 +9,7 @@ from opamp_conformance.client.agent import Agent
 from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
 
-FIRST, OTHER, ONLY_IN_OTHER = "receivers: {}", "receivers: {otlp: {}}", "otlp"
+FIRST, OTHER = "receivers: {}", "receivers: {otlp: {}}"
 
 
 @given("a server that offers remote configuration")
@@ -21,6 +21,16 @@ def _(context: ScenarioContext) -> None:
 @when("the operator offers the agent a configuration")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_configuration(agent, FIRST)
+
+
+@when(parsers.parse('the operator offers the agent the configuration files "{first}" and "{second}"'))
+def _(context: ScenarioContext, agent: Agent, first: str, second: str) -> None:
+    context.offers.offer_files(agent, first, second)
+
+
+@when("the operator offers the agent another configuration")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.offer_configuration(agent, OTHER)
 
 
 @given("the agent has received the operator's configuration")
@@ -89,6 +99,11 @@ def _(exchange: Exchange) -> None:
 @then("the configuration file has the name that the operator gave it")
 def _(exchange: Exchange) -> None:
     assert_remote_config.file_named(exchange)
+
+
+@then(parsers.parse('the agent is offered the configuration files "{first}" and "{second}"'))
+def _(exchange: Exchange, first: str, second: str) -> None:
+    assert_remote_config.files_named(exchange, first, second)
 
 
 @then("the configuration has one file")

@@ -126,3 +126,25 @@ def _(exchange: Exchange) -> None:
 @then("the server's capabilities are all defined")
 def _(exchange: Exchange) -> None:
     satisfies("capabilities.server.undefined-bits-zero", exchange)
+
+
+@when("the agent sends a custom message of an unknown capability", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(sample_messages.custom_message(agent))
+
+
+@when(parsers.parse('the agent reports the package "{name}"'), target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, name: str) -> Exchange:
+    return context.client.send(sample_messages.with_package(agent, name))
+
+
+@then("the server knows the configuration of the agent")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    record = context.control_plane.record(agent)
+    assert_status_reporting.reported_value_known(record, "effective_config", "config_map")
+
+
+@then(parsers.parse('the server knows the package "{name}" of the agent'))
+def _(context: ScenarioContext, agent: Agent, name: str) -> None:
+    record = context.control_plane.record(agent)
+    assert_status_reporting.package_known(record, name)

@@ -192,7 +192,7 @@ def test_a_reply_announcing_a_new_instance_uid_may_be_addressed_to_either() -> N
     announced = pb.AgentIdentification(new_instance_uid=new)
     findings.inspect(exchange(pb.ServerToAgent(instance_uid=new, agent_identification=announced, capabilities=1)))
     assert list(findings) == []
-    findings.inspect(exchange(pb.ServerToAgent(instance_uid=new)))
+    findings.inspect(exchange(pb.ServerToAgent(instance_uid=new, capabilities=1)))
     assert [finding.requirement for finding in findings] == ["identification.s2a-matches"]
 
 

@@ -65,6 +65,11 @@ Feature: Malformed messages
       Given the agent's malformed instance_uid was answered with an error_response
       Then the error is a BadRequest
 
+    @transport.http @MUST @bad-request.type.broken-gzip
+    Scenario: The error about a broken gzip body is a BadRequest
+      Given the agent's broken gzip was answered with an error_response
+      Then the error is a BadRequest
+
     @SHOULD @bad-request.message.not-protobuf
     Scenario: The error about bytes that are not protobuf is readable
       Given the agent's bytes that are not protobuf were answered with an error_response

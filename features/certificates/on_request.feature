@@ -7,8 +7,14 @@ Feature: Client certificates on request
 
   Rule: A valid request is granted
 
-    @SHOULD @csr.server-responds
+    @SHOULD @csr.server-responds.first-message
     Scenario: A request is answered with settings that contain a certificate
+      When the agent asks for a client certificate
+      Then settings with a certificate are offered
+
+    @SHOULD @csr.server-responds.known-agent
+    Scenario: An agent that the server knows can ask, too
+      Given the agent has reported its full status
       When the agent asks for a client certificate
       Then settings with a certificate are offered
 
@@ -50,6 +56,17 @@ Feature: Client certificates on request
     Scenario: The refusal of bytes that are not a request is a BadRequest
       When the agent asks for a client certificate with bytes that are not a request
       Then the refusal is a BadRequest
+
+    @MUST @csr.failure-bad-request.known-agent
+    Scenario: The refusal of a known agent's request is a BadRequest, too
+      Given the agent has reported its full status
+      When the agent asks for a client certificate with bytes that are not a request
+      Then the refusal is a BadRequest
+
+    @MUST @csr.uid-must-match
+    Scenario: A request that names another agent is not granted
+      When the agent asks for a client certificate with a request that names another agent
+      Then no certificate is issued
 
     @MUST @csr.failure-bad-request.forged
     Scenario: The refusal of a forged request is a BadRequest

@@ -34,7 +34,19 @@ Feature: The hash of connection settings
     And the agent receives the next message
     Then settings for own metrics are offered
 
-  @implied @offers.hash-covers-all
+  @implied @offers.hash-covers-all.headers
+  Scenario: Settings with other headers have another hash
+    When the operator offers the agent the settings with other headers
+    And the agent receives the next message
+    Then the settings have another hash than before
+
+  @implied @offers.hash-covers-all.another-kind
+  Scenario: Settings of another kind that are added make another hash
+    When the operator offers the agent settings for own logs, too
+    And the agent receives the next message
+    Then the settings have another hash than before
+
+  @implied @offers.hash-covers-all.endpoint
   Scenario: Other settings have another hash
     When the operator offers the agent settings for own metrics at another host
     And the agent receives the next message

@@ -29,6 +29,14 @@ Feature: Offers of connection settings
         | own traces  |
         | own logs    |
 
+    @implied @other-settings.offer-shape
+    Scenario: Settings for another connection are offered
+      Given an agent with every capability
+      And the agent has reported its full status
+      When the operator offers the agent settings for another connection
+      And the agent receives the next message
+      Then settings for another connection are offered
+
     @implied @registration.server-offers-immediately
     Scenario: Settings for OpAMP that were defined before the agent reports are in the first answer
       Given an agent with every capability

@@ -16,16 +16,40 @@ Feature: The end of a WebSocket
     When the operator closes the agent's WebSocket
     Then the WebSocket was closed by a Close frame
 
-  @SHOULD @disconnect.server-forgets-instance
+  @SHOULD @disconnect.server-forgets-instance.returned
+  Scenario: An agent that comes back after agent_disconnect is not a duplicate
+    Given an agent that has reported its full status
+    And the agent has sent agent_disconnect
+    And the agent has closed its connection
+    When the agent reports its full status
+    Then no new_instance_uid is announced
+
+  @SHOULD @disconnect.server-forgets-instance.connected
   Scenario: An agent that has sent agent_disconnect is no longer connected
     Given a server with a control plane
     And an agent that has reported its full status
     And the agent has sent agent_disconnect
     Then the server regards the agent as disconnected
 
-  @SHOULD @disconnect.server-forgets-on-close
+  @SHOULD @disconnect.server-forgets-on-close.one
   Scenario: An agent whose WebSocket has ended is no longer connected
     Given a server with a control plane
     And an agent that has reported its full status
     When the agent closes its WebSocket
     Then the server regards the agent as disconnected
+
+  @SHOULD @disconnect.server-forgets-on-close.shared
+  Scenario: All agents that shared a WebSocket are no longer connected after its end
+    Given a server with a control plane
+    And an agent that has reported its full status
+    And another agent has reported its full status on the agent's WebSocket
+    When the agent closes its WebSocket
+    Then the server regards both agents as disconnected
+
+  @SHOULD @disconnect.server-forgets-on-close.returned
+  Scenario: An agent whose shared WebSocket has ended comes back, and is not a duplicate
+    Given an agent that has reported its full status
+    And another agent has reported its full status on the agent's WebSocket
+    And the agent has closed its connection
+    When the other agent reports its full status on a WebSocket of its own
+    Then no new_instance_uid is announced

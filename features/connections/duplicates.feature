@@ -6,7 +6,12 @@ Feature: Two agents with the same instance_uid
   Background:
     Given an agent that has reported its full status
 
-  @SHOULD @duplicate.server-detects
+  @SHOULD @duplicate.server-detects.check-in
+  Scenario: The server detects a clone that only checks in
+    When a clone of the agent checks in on another WebSocket
+    Then the clone receives a new_instance_uid, or is refused
+
+  @SHOULD @duplicate.server-detects.report
   Scenario: The server detects a clone on a second WebSocket
     When a clone of the agent reports its full status on another WebSocket
     Then the clone receives a new_instance_uid, or is refused

@@ -9,3 +9,9 @@ Feature: Heartbeats
     And the agent has closed its connection
     When the agent checks in
     Then the server regards the agent as connected
+
+  @implied @heartbeat.only-instance-uid
+  Scenario: A message with only an instance_uid is a heartbeat
+    Given an agent that has reported its full status
+    When the agent sends only its instance_uid
+    Then the server answers without an error

@@ -14,6 +14,12 @@ Feature: The instance_uid of a response
     When the agent checks in
     Then the response echoes the instance_uid of the request
 
+  @implied @identification.any-uid
+  Scenario: An instance_uid need not be a UUID
+    Given an unknown agent whose instance_uid is no UUID
+    When the agent reports its full status
+    Then the server answers without an error
+
   @MUST @identification.s2a-matches.at-once
   Scenario: Agents that report at once each receive their own answer
     Given 8 unknown agents
@@ -47,3 +53,13 @@ Feature: The instance_uid of a response
     Given an agent that has reported its full status
     When 3 other agents report their full status on the agent's WebSocket
     Then each response echoes the instance_uid of its request
+
+  @transport.websocket @implied @identification.multiplex.push
+  Scenario: An offer for one of two agents that share a WebSocket is addressed to it
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And another agent has reported its full status on the agent's WebSocket
+    When the operator offers the other agent a configuration
+    And the other agent receives the next message
+    Then the response is addressed to the other agent

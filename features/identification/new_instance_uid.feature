@@ -20,6 +20,13 @@ Feature: An instance_uid from the server
     When the agent checks in with the RequestInstanceUid flag
     Then an instance_uid is announced
 
+  @implied @identification.request-uid.answered.again
+  Scenario: An agent that uses its new instance_uid can ask for another one
+    Given an unknown agent
+    And the agent has asked for a new instance_uid and adopted it
+    When the agent reports its full status with the RequestInstanceUid flag
+    Then an instance_uid is announced
+
   @implied @identification.request-uid.answered.at-once
   Scenario: Agents that ask at once receive a new instance_uid each
     Given 20 unknown agents
@@ -37,3 +44,10 @@ Feature: An instance_uid from the server
     Given an unknown agent
     And the agent has asked for a new instance_uid and received one of 16 bytes
     Then new_instance_uid is a UUID version 7
+
+  @implied @identification.new-uid-is-served
+  Scenario: An agent that uses its new instance_uid is served
+    Given an unknown agent
+    And the agent has asked for a new instance_uid and adopted it
+    When the agent checks in
+    Then the server answers without an error

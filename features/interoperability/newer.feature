@@ -15,6 +15,24 @@ Feature: Agents of a newer protocol version
     When the agent reports a remote configuration status of a newer protocol
     Then the server answers without an error
 
+  @implied @interop.ignore-unknown-fields.capabilities
+  Scenario: The server ignores unknown capabilities
+    Given an agent that has reported its full status
+    When the agent reports its full status with a capability of a newer protocol
+    Then the server answers without an error
+
+  @implied @interop.ignore-unknown-fields.flags
+  Scenario: The server ignores unknown flags
+    Given an agent that has reported its full status
+    When the agent reports its full status with an unknown flag
+    Then the server answers without an error
+
+  @implied @anyvalue.kinds
+  Scenario: Attributes may be of each kind
+    Given an agent that has reported its full status
+    When the agent describes itself with attributes of each kind
+    Then the server answers without an error
+
   @implied @anyvalue.null-valid
   Scenario: An attribute may be null
     Given an agent that has reported its full status

@@ -23,6 +23,23 @@ Feature: Peers with fewer capabilities
     And the agent checks in
     Then the agent is offered nothing
 
+  @MUST @interop.server-stops-unsupported.first-answer
+  Scenario: What the operator offered before is not in the first answer to an agent that accepts nothing
+    Given a server with a control plane
+    And an agent that only reports its status
+    And the operator has offered the agent everything
+    When the agent reports its full status
+    Then the agent is offered nothing
+
+  @MUST @capabilities.server-respects-change.check-in
+  Scenario: An agent can withdraw a capability in a check-in
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has received a configuration
+    When the agent checks in without the capability AcceptsRemoteConfig
+    Then no configuration is offered
+
   @MUST @capabilities.server-respects-change.before-offer
   Scenario: An agent that has withdrawn a capability receives no offer for it
     Given a server that offers remote configuration

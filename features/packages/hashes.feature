@@ -8,9 +8,14 @@ Feature: The hash of packages
     And the agent has reported its full status
     And the agent has applied a package
 
-  @SHOULD @package-status.server-offers-on-mismatch
+  @SHOULD @package-status.server-offers-on-mismatch.installed
   Scenario: An agent with other packages is offered the right ones
     When the agent reports that it has other packages
+    Then the package is offered again
+
+  @SHOULD @package-status.server-offers-on-mismatch.failed
+  Scenario: An agent that failed to install other packages is offered the right ones
+    When the agent reports that it has failed to install other packages
     Then the package is offered again
 
   @SHOULD @package-status.server-compares-hash
@@ -23,6 +28,12 @@ Feature: The hash of packages
     When the operator offers the agent the package with another content
     And the agent receives the next message
     Then the hash of all packages differs from the one before
+
+  @implied @packages.hash-identifies
+  Scenario: A package with another content has another hash
+    When the operator offers the agent the package with another content
+    And the agent receives the next message
+    Then the hash of the package differs from the one before
 
   @SHOULD @packages.hash-inputs
   Scenario: A package of another version has another hash

@@ -6,13 +6,22 @@ Feature: Offers of packages
 
   Rule: An offer reaches its agent
 
-    @implied @packages.offer-field
+    @implied @packages.offer-field.one
     Scenario: A connected agent is offered a package
       Given an agent with every capability
       And the agent has reported its full status
       When the operator offers the agent a package
       And the agent receives the next message
       Then the package is offered
+
+    @implied @packages.offer-field.several
+    Scenario: Each of several packages is offered
+      Given a server with a control plane
+      And an agent with every capability
+      And the agent has reported its full status
+      When the operator offers the agent the packages "collector" and "plugin"
+      And the agent receives the next message
+      Then the packages "collector" and "plugin" are offered
 
     @implied @packages.not-offered-if-unsupported
     Scenario: An agent that does not accept packages is offered none
@@ -33,6 +42,17 @@ Feature: Offers of packages
     Scenario: The offer has a hash of all packages
       Then the offer has a hash of all packages
 
+    @implied @packages.content-hash-sha256
+    Scenario: The hash of each file is its SHA-256
+      When the agent downloads all packages
+      Then the hash of each file is the SHA-256 of its content
+
+    @implied @packages.url-http-get.all
+    Scenario: Each package can be downloaded more than once
+      Given the agent has downloaded all packages
+      When the agent downloads all packages
+      Then each download brings a file
+
     @MUST @packages.strong-hash
     Scenario: The hashes of packages are long enough
       Then the hashes of the packages have 16 bytes or more
@@ -49,11 +69,11 @@ Feature: Offers of packages
     Scenario: A package has the type that the operator gave it
       Then the package is a top-level package
 
-    @implied @packages.content-hash-sha256
-    Scenario: The hash of a file is its SHA-256
-      Then the hash of the file is the SHA-256 of its content
+    @implied @packages.version
+    Scenario: A package has the version that the operator gave it
+      Then the package has the version that the operator gave it
 
-    @implied @packages.url-http-get
+    @implied @packages.url-http-get.whole
     Scenario: A package can be downloaded
       When the agent downloads the package
       Then the agent has the whole file

@@ -16,6 +16,20 @@ Feature: Bodies of requests and responses
     When the agent reports its full status compressed with gzip in 3 members
     Then the server answers without an error
 
+  @MUST @http.support-gzip-request.file-name @http.honour-content-encoding
+  Scenario: The server accepts gzip that has the name of a file
+    Given an agent that has reported its full status
+    And an unknown agent
+    When the agent reports its full status compressed with gzip that has a file name
+    Then the server answers without an error
+
+  @MUST @http.support-identity-request.chunks
+  Scenario: The server accepts a report in chunks
+    Given an agent that has reported its full status
+    And an unknown agent
+    When the agent reports its full status in chunks
+    Then the server answers without an error
+
   @implied @http.unknown-content-encoding
   Scenario: A report in an unknown encoding is refused
     Given an agent that has reported its full status
@@ -40,6 +54,11 @@ Feature: Bodies of requests and responses
       | gzip     |
       | br, gzip |
 
+  @SHOULD @http.response-compression.error
+  Scenario: An error is compressed, too
+    When the client sends bytes that are not protobuf and accepts gzip
+    Then the response is compressed with gzip
+
   @SHOULD @http.response-compression.refused
   Scenario: A client that refuses gzip receives no gzip
     Given an unknown agent
@@ -58,7 +77,7 @@ Feature: Bodies of requests and responses
     When the agent disconnects
     Then the server answers with a ServerToAgent
 
-  @MUST @http.support-identity-request
+  @MUST @http.support-identity-request.after-gzip
   Scenario: An agent that sent a compressed report may send the next one uncompressed
     Given an unknown agent
     And the agent has reported its full status compressed with gzip

@@ -33,3 +33,8 @@ Feature: The hash of a remote configuration
     When the operator offers the agent another configuration
     And the agent receives the next message
     Then the configuration has another hash than before
+
+  @SHOULD-NOT @remote-config.config-unset-if-unchanged.check-in
+  Scenario: A check-in does not bring a configuration again that the agent has applied
+    When the agent checks in
+    Then no configuration files are sent

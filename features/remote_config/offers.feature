@@ -57,9 +57,15 @@ Feature: Offers of a remote configuration
       And the agent has reported its full status
       And the agent has received a configuration
 
-    @implied @config-files.keys-are-names
+    @implied @config-files.keys-are-names.one
     Scenario: A configuration file has the name that the operator gave it
       Then the configuration file has the name that the operator gave it
+
+    @implied @config-files.keys-are-names.several
+    Scenario: Each of several configuration files arrives under its name
+      When the operator offers the agent the configuration files "first.yaml" and "second.yaml"
+      And the agent receives the next message
+      Then the agent is offered the configuration files "first.yaml" and "second.yaml"
 
     @SHOULD @config-files.single-entry
     Scenario: A configuration of one file has one entry

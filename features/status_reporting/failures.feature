@@ -15,3 +15,8 @@ Feature: Reports that fail
   Scenario: A check-in that cannot be processed is answered with an error
     When the agent checks in, and does not retry
     Then the response is an error_response
+
+  @implied @error.bad-request-only-as-reply.failure
+  Scenario: A report that cannot be processed is not called malformed
+    When the agent reports its full status, and does not retry
+    Then the answer is not BadRequest

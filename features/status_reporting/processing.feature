@@ -13,7 +13,13 @@ Feature: Processing of reports
     When the agent checks in
     Then the server answers with a ServerToAgent
 
-  @implied @error.bad-request-only-as-reply
+  @implied @error.bad-request-only-as-reply.custom-message
+  Scenario: A custom message that the server cannot use is not answered with BadRequest
+    Given an agent that has reported its full status
+    When the agent sends a custom message of an unknown capability
+    Then the answer is not BadRequest
+
+  @implied @error.bad-request-only-as-reply.check-in
   Scenario: A well-formed message is not answered with BadRequest
     Given an agent that has reported its full status
     When the agent checks in
@@ -25,8 +31,23 @@ Feature: Processing of reports
     When the agent checks in
     Then the answer is not Unavailable
 
-  @implied @message.process-fields
-  Scenario: The server knows what was reported
+  @implied @message.process-fields.configuration
+  Scenario: The server knows the configuration that was reported
+    Given a server with a control plane
+    And an agent with every capability
+    When the agent reports its full status
+    Then the server knows the configuration of the agent
+
+  @implied @message.process-fields.packages
+  Scenario: The server knows the packages that were reported
+    Given a server with a control plane
+    And an agent with every capability
+    And the agent has reported its full status
+    When the agent reports the package "collector"
+    Then the server knows the package "collector" of the agent
+
+  @implied @message.process-fields.health
+  Scenario: The server knows the health that was reported
     Given a server with a control plane
     And an agent that has reported its full status
     When the agent reports that it is unhealthy

@@ -31,6 +31,27 @@ Feature: Answers to reports
     When the agent reports that it is unhealthy
     Then the message is accepted
 
+  @MUST @response.no-error-on-success.binary-configuration
+  Scenario: The report of a configuration that is not text is processed without an error
+    Given an agent with every capability
+    And the agent has reported its full status
+    When the agent reports a configuration of 1000 bytes
+    Then the message is accepted
+
+  @MUST @response.must-respond.half-megabyte
+  Scenario: A report of half a megabyte is answered
+    Given an agent with every capability
+    And the agent has reported its full status
+    When the agent reports a configuration of 524288 bytes
+    Then the report is answered, or refused as too large
+
+  @transport.http @MUST @response.must-respond.half-megabyte-in-gzip
+  Scenario: A report of half a megabyte that is compressed is answered
+    Given an agent with every capability
+    And the agent has reported its full status
+    When the agent reports a configuration of 524288 bytes compressed with gzip
+    Then the report is answered, or refused as too large
+
   @transport.http @MUST @response.no-error-on-success.disconnect
   Scenario: The last message of an agent is processed without an error
     Given an agent that has reported its full status

@@ -51,6 +51,15 @@ Feature: Missing messages
     When the agent reports only its health after 1 lost message
     Then the server asks for the full state
 
+  @transport.http @MUST @sequence.server-report-full-state.with-offer @sequence.server-requests-omitted
+  Scenario: The answer to the message after the gap has an offer, too
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And the operator has offered the agent a configuration
+    When the agent checks in after 1 lost message
+    Then the server asks for the full state
+
   @transport.http @MUST @sequence.server-report-full-state.compressed @sequence.server-requests-omitted
   Scenario: The message after the gap is compressed
     Given the agent has reported its full status compressed with gzip

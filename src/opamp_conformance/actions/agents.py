@@ -1,10 +1,13 @@
 """The agents of a scenario, and their ordinary reports."""
 
+import secrets
+
 from opamp_conformance.actions.preconditions import require_accepted
 from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent, capability
 from opamp_conformance.client.client import Client
 from opamp_conformance.errors import NotApplicableError
 from opamp_conformance.wire.exchange import Exchange
+from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -18,6 +21,17 @@ class Agents:
     def unknown(self) -> Agent:
         """Make an agent that the target has never seen."""
         return Agent(self._run_id)
+
+    def with_arbitrary_uid(self) -> Agent:
+        """Make an agent with an instance_uid of 16 bytes that is no UUID of any version."""
+        uid = bytearray(secrets.token_bytes(INSTANCE_UID_BYTES))
+        uid[6], uid[8] = 0xFF, 0
+        return Agent(self._run_id, bytes(uid))
+
+    def send_only_uid(self, agent: Agent) -> Exchange:
+        """Send a message that has only its instance_uid, as a heartbeat or a poll."""
+        message = pb.AgentToServer(instance_uid=agent.instance_uid)
+        return self._client.send_bytes(message.SerializeToString(), message)
 
     def several(self, count: int) -> list[Agent]:
         return [self.unknown() for _ in range(count)]

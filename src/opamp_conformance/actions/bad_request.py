@@ -5,7 +5,7 @@ from typing import Final
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.client import Client
 from opamp_conformance.wire.exchange import Exchange
-from opamp_conformance.wire.http import HttpRequest
+from opamp_conformance.wire.http import GZIP, HttpRequest
 
 NOT_PROTOBUF: Final = b"\xff" * 24
 """Bytes that no protobuf message starts with: a tag that never ends."""
@@ -22,6 +22,9 @@ class MalformedMessages:
 
     def not_protobuf_without_credentials(self) -> Exchange:
         return self._client.deliver(HttpRequest(NOT_PROTOBUF, with_credentials=False))
+
+    def not_protobuf_accepting_gzip(self) -> Exchange:
+        return self._client.deliver(HttpRequest(NOT_PROTOBUF).with_headers({"Accept-Encoding": GZIP}))
 
     def cut_short(self, agent: Agent) -> Exchange:
         """Send a full report without its last byte."""

@@ -21,6 +21,10 @@ class CertificateRequests:
         """Send PEM that is not a request."""
         return self._send(agent, b"-----BEGIN CERTIFICATE REQUEST-----\nnothing\n-----END CERTIFICATE REQUEST-----\n")
 
+    def ask_for_another(self, agent: Agent, other: Agent) -> Exchange:
+        """Send a request whose common name is the instance_uid of another agent."""
+        return self._send(agent, certificates.signing_request(other.instance_uid))
+
     def ask_with_forged_request(self, agent: Agent) -> Exchange:
         """Send a request that is not signed with the key it holds."""
         return self._send(agent, certificates.forged_request(agent.instance_uid))

@@ -1,6 +1,6 @@
 """Offers, from both sides: the operator makes the server offer something, and an agent receives and applies it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from opamp_conformance.actions.control_plane import ControlPlaneClient, Package
@@ -17,6 +17,8 @@ FILE: Final = "collector.yaml"
 """The name of the configuration file that is offered."""
 PACKAGE: Final = "collector"
 """The name of the package that is offered."""
+VERSION: Final = "1.0.0"
+"""The version of the package that is offered."""
 CONNECTION: Final = "backend"
 """The name of the other connection that is offered."""
 SETTINGS: Final = {
@@ -65,6 +67,13 @@ class OfferFlow:
 
     # ---- remote configuration
 
+    def offer_files(self, agent: Agent, *names: str) -> None:
+        """Offer a configuration of several files, each with another content."""
+        files = pb.AgentConfigMap()
+        for name in names:
+            files.config_map[name].CopyFrom(configuration(f"# {name}"))
+        self._control_plane.offer_remote_config(agent, files)
+
     def offer_configuration(self, agent: Agent, text: str) -> None:
         files = pb.AgentConfigMap()
         files.config_map[FILE].CopyFrom(configuration(text))
@@ -84,15 +93,23 @@ class OfferFlow:
 
     # ---- connection settings
 
-    def offer_settings(self, agent: Agent, *fields: str, host: str = "first.example") -> None:
-        """Offer settings in these fields of ConnectionSettingsOffers, for connections to a host."""
-        self._control_plane.offer_connection_settings(agent, settings(fields, host))
+    def offer_settings(
+        self, agent: Agent, *fields: str, host: str = "first.example", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Offer settings in these fields of ConnectionSettingsOffers, for connections to a host.
+
+        The agent sends ``headers`` with its own metrics.
+        """
+        offer = settings(fields, host)
+        for key, value in (headers or {}).items():
+            offer.own_metrics.headers.headers.add(key=key, value=value)
+        self._control_plane.offer_connection_settings(agent, offer)
 
     def receive_settings(self, agent: Agent, field: str) -> Exchange:
         if self._control_plane.is_given:
             self.offer_settings(agent, field)
         broken = "opamp-offer.sent-in-opamp" if field == "opamp" else "own-telemetry.offer-shape"
-        return self._receive(agent, lambda reply: reply.connection_settings.HasField(field), broken)
+        return self._receive(agent, lambda reply: _has_settings(reply, field), broken)
 
     def apply_settings(self, agent: Agent, field: str) -> None:
         agent.connection_settings_hash = self.receive_settings(agent, field).reply.connection_settings.hash
@@ -115,9 +132,14 @@ class OfferFlow:
     # ---- packages
 
     def offer_package(
-        self, agent: Agent, *, version: str = "1.0.0", content: bytes = b"content", kind: str = "PackageType_TopLevel"
+        self, agent: Agent, *, version: str = VERSION, content: bytes = b"content", kind: str = "PackageType_TopLevel"
     ) -> None:
         self._control_plane.offer_packages(agent, {PACKAGE: Package(kind, version, content)})
+
+    def offer_packages(self, agent: Agent, *names: str) -> None:
+        """Offer several packages, each with another content."""
+        packages = {name: Package("PackageType_Addon", VERSION, name.encode()) for name in names}
+        self._control_plane.offer_packages(agent, packages)
 
     def receive_package(self, agent: Agent, content: bytes) -> Exchange:
         requirement = "packages.offer-field"
@@ -136,9 +158,16 @@ class OfferFlow:
 
     def download(self, exchange: Exchange, *, first_byte: int = 0) -> HttpResponse:
         """Download the file of the package that was offered, from its beginning or from a later byte."""
-        file = exchange.reply.packages_available.packages[PACKAGE].file
-        headers = {header.key: header.value for header in file.headers.headers}
         part = {"Range": f"bytes={first_byte}-"} if first_byte else {}
+        return self._fetch(exchange.reply.packages_available.packages[PACKAGE].file, part)
+
+    def download_all(self, exchange: Exchange) -> dict[str, HttpResponse]:
+        """Download the files of all packages that were offered, by the names of the packages."""
+        packages = exchange.reply.packages_available.packages
+        return {name: self._fetch(package.file, {}) for name, package in packages.items()}
+
+    def _fetch(self, file: pb.DownloadableFile, part: Mapping[str, str]) -> HttpResponse:
+        headers = {header.key: header.value for header in file.headers.headers}
         return self._client.fetch(file.download_url, {**headers, **part})
 
     def _receive_opamp_settings(
@@ -175,6 +204,12 @@ class OfferFlow:
         if not has_arrived(exchange.reply):
             raise PreconditionFailedError(requirement, "what the server offers to others does not reach the agent")
         return exchange
+
+
+def _has_settings(reply: pb.ServerToAgent, field: str) -> bool:
+    if field == "other_connections":
+        return len(reply.connection_settings.other_connections) > 0
+    return bool(reply.connection_settings.HasField(field))
 
 
 def settings(fields: Sequence[str], host: str) -> pb.ConnectionSettingsOffers:

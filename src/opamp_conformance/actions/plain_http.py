@@ -3,12 +3,14 @@
 import secrets
 import string
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
 from opamp_conformance.actions.preconditions import require_accepted
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.client import Client
+from opamp_conformance.client.sample_messages import with_large_configuration
 from opamp_conformance.errors import NotApplicableError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest
@@ -52,6 +54,17 @@ class PlainHttpActions:
 
     def report_compressed(self, agent: Agent, members: int = 1) -> Exchange:
         return self._client.deliver(HttpRequest.of(agent.full_status()).compressed(members))
+
+    def report_large_compressed(self, agent: Agent, size: int) -> Exchange:
+        return self._client.deliver(HttpRequest.of(with_large_configuration(agent, size)).compressed())
+
+    def report_in_chunks(self, agent: Agent) -> Exchange:
+        """Report in a body of unknown length (RFC 9112, section 7.1)."""
+        return self._client.deliver(replace(HttpRequest.of(agent.full_status()), is_chunked=True))
+
+    def report_in_named_gzip(self, agent: Agent) -> Exchange:
+        """Report in gzip whose header has the optional name of a file (RFC 1952, section 2.3)."""
+        return self._client.deliver(HttpRequest.of(agent.full_status()).compressed(name="message"))
 
     def check_in_compressed(self, agent: Agent) -> Exchange:
         return self._client.deliver(HttpRequest.of(agent.check_in()).compressed())

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from opamp_conformance.actions.preconditions import require_accepted
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.client import Client
 from opamp_conformance.wire.exchange import Exchange
@@ -65,9 +66,22 @@ class WebSocketActions:
         """Let other agents report on the connection of one agent."""
         return [self._client.send(other.full_status(), connection_id=agent.instance_uid) for other in others]
 
+    def accompany(self, agent: Agent, other: Agent) -> Agent:
+        """Let another agent report on the connection of an agent, and return it."""
+        require_accepted(self._client.send(other.full_status(), connection_id=agent.instance_uid))
+        return other
+
+    def receive_for(self, agent: Agent, other: Agent) -> Exchange:
+        """Return the next message for another agent on the connection of an agent: a push, or the next response."""
+        pushed = self._client.receive_push(agent.instance_uid)
+        return pushed or self._client.send(other.check_in(), connection_id=agent.instance_uid)
+
     def report_on_separate_connection(self, agent: Agent) -> Exchange:
         """Report on a connection that no other agent uses, not even one with the same instance_uid."""
         return self._client.send(agent.full_status(), connection_id=agent.instance_uid + b"separate")
+
+    def check_in_on_separate_connection(self, agent: Agent) -> Exchange:
+        return self._client.send(agent.check_in(), connection_id=agent.instance_uid + b"separate")
 
     def open_and_report(self, agent: Agent, headers: Mapping[str, str], *, with_credentials: bool = True) -> Exchange:
         """Open a connection with these headers in addition to the ordinary ones, and report on it."""

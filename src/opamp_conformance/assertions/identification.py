@@ -29,6 +29,11 @@ def addressed(exchange: Exchange) -> None:
     require(exchange.reply.instance_uid, "an instance_uid", "none")
 
 
+def addressed_to(exchange: Exchange, instance_uid: bytes) -> None:
+    got = exchange.reply.instance_uid
+    require(got == instance_uid, f"the instance_uid {instance_uid.hex()}", got.hex() or "none")
+
+
 def announced(exchange: Exchange) -> None:
     require(exchange.new_instance_uid, "agent_identification with a new_instance_uid", described(exchange))
 

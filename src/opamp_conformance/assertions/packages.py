@@ -1,6 +1,7 @@
 """Packages (PackagesAvailable, DownloadableFile)."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 from opamp_conformance.actions.offers import PACKAGE
@@ -16,6 +17,16 @@ _MIN_HASH_BYTES: Final = 16
 
 def offered(exchange: Exchange) -> None:
     require(PACKAGE in _packages(exchange), f"the package {PACKAGE!r}", described(exchange))
+
+
+def all_offered(exchange: Exchange, *names: str) -> None:
+    got = _packages(exchange)
+    require(set(names) <= set(got), f"the packages {', '.join(names)}", ", ".join(sorted(got)) or described(exchange))
+
+
+def version(exchange: Exchange, expected: str) -> None:
+    got = _packages(exchange)[PACKAGE].version
+    require(got == expected, f"the version {expected}", got or "none")
 
 
 def offered_again(exchange: Exchange, before: Exchange) -> None:
@@ -42,9 +53,17 @@ def top_level(exchange: Exchange) -> None:
     require(kind == pb.PackageType_TopLevel, "a top-level package", f"the type {kind}")
 
 
-def sha256_of(exchange: Exchange, content: bytes) -> None:
-    got = _packages(exchange)[PACKAGE].file.content_hash
-    require(got == hashlib.sha256(content).digest(), "the SHA-256 of the content", got.hex() or "none")
+def all_downloaded(downloads: Mapping[str, HttpResponse]) -> None:
+    for name, download in downloads.items():
+        require(download.status == 200 and download.body, f"the status 200 and the file of {name!r}", str(download))
+
+
+def sha256_of_each(exchange: Exchange, downloads: Mapping[str, HttpResponse]) -> None:
+    for name, download in downloads.items():
+        if download.status != 200:
+            raise PreconditionFailedError("packages.url-http-get", f"{name!r}: {download}")
+        got, right = _packages(exchange)[name].file.content_hash, hashlib.sha256(download.body).digest()
+        require(got == right, f"the SHA-256 of the file of {name!r}", got.hex() or "none")
 
 
 def another_all_packages_hash(exchange: Exchange, before: bytes) -> None:

@@ -35,6 +35,14 @@ def file_named(exchange: Exchange) -> None:
     require(FILE in names, f"the file {FILE!r}", ", ".join(map(repr, names)) or "none")
 
 
+def files_named(exchange: Exchange, *names: str) -> None:
+    """Assert that each file has its own content."""
+    files = processed(exchange).remote_config.config.config_map
+    bodies = {name: files[name].body for name in names if name in files}
+    are_whole = len(bodies) == len(names) == len(set(bodies.values()))
+    require(are_whole, f"the files {', '.join(names)}", ", ".join(files) or described(exchange))
+
+
 def one_file(exchange: Exchange) -> None:
     count = len(exchange.reply.remote_config.config.config_map)
     require(count == 1, "one file, because the operator offered one", f"{count} files")

@@ -91,3 +91,11 @@ def reported_value_known(record: Mapping[str, Any], part: str, field: str, value
     require(
         got == value if value is not None else got, f"{part}.{field} as it was reported", repr(reported) or "nothing"
     )
+
+
+def package_known(record: Mapping[str, Any], name: str) -> None:
+    """Assert that the server's record of an agent has a package that was reported."""
+    if record and "status" not in record:
+        raise NotApplicableError("the control plane does not show the reported status of an agent")
+    packages = record.get("status", {}).get("package_statuses", {}).get("packages", {})
+    require(name in packages, f"the package {name!r} as it was reported", ", ".join(packages) or "none")

@@ -44,6 +44,8 @@ class AgentMemory:
     config_hash: bytes = b""
     settings_hash: bytes = b""
     packages_hash: bytes = b""
+    server_capabilities: bytes = b""
+    """The custom capabilities that the server has announced to the agent, as bytes."""
 
     def is_next(self, message: pb.AgentToServer) -> bool:
         """Return whether a message certainly follows the last one that the server has accepted."""
@@ -83,6 +85,8 @@ class AgentMemory:
         # What a server keeps of an agent that has disconnected is its own affair.
         self.sequence_num = None if self.has_left else message.sequence_num
         self.connection_id = exchange.connection_id
+        if reply.HasField("custom_capabilities"):
+            self.server_capabilities = reply.custom_capabilities.SerializeToString()
         self.is_answered = True
         if not self.has_left:
             self.is_enrolled = True

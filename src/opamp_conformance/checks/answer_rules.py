@@ -97,6 +97,17 @@ def _succeeds_by_http(at: Situation) -> Violation | None:
     return Violation("a status of 2xx for a message that was processed", f"the status {status}")
 
 
+def _repeats_no_custom_capabilities(at: Situation) -> Violation | None:
+    """CustomCapabilities: they are sent if they have changed."""
+    if at.agent is None or not at.reply.HasField("custom_capabilities") or at.is_error:
+        return None
+    is_unbroken = at.agent.connection_id == at.exchange.connection_id and at.agent.is_next(at.sent)
+    is_same = at.reply.custom_capabilities.SerializeToString() == at.agent.server_capabilities
+    if not is_unbroken or not is_same or at.sent.HasField("agent_description"):
+        return None
+    return Violation("no custom_capabilities, because they have not changed", "the same again")
+
+
 def _lists_components_only_if_able(at: Situation) -> Violation | None:
     """AgentCapabilities.ReportsAvailableComponents."""
     if not at.reply.flags & pb.ServerToAgentFlags_ReportAvailableComponents:
@@ -116,6 +127,7 @@ ANSWER_RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("response.no-error-on-success", _succeeds_by_http),
     ("error.unavailable-means-overload", _is_available),
     ("capabilities.server.accepts-status-bit", _accepts_status),
+    ("custom.only-on-change", _repeats_no_custom_capabilities),
     ("interop.server-stops-unsupported", _lists_components_only_if_able),
 )
 """The rules of the specification, each with its requirement."""

@@ -79,6 +79,14 @@ def _command_alone(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Vi
     return Violation("a command with no other field than instance_uid and capabilities", f"also {', '.join(extra)}")
 
 
+def _error_message(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
+    error = reply.error_response
+    is_bad_request = reply.HasField("error_response") and error.type == pb.ServerErrorResponseType_BadRequest
+    if not is_bad_request or error.error_message.strip():
+        return None
+    return Violation("an error_message with a BadRequest", "none")
+
+
 CHECKS: Final[dict[str, Check]] = {
     "identification.new-instance-uid.length": _length_of_new_instance_uid,
     "identification.new-instance-uid.uuidv7": _version_of_new_instance_uid,
@@ -86,6 +94,7 @@ CHECKS: Final[dict[str, Check]] = {
     "error.excludes-other-fields": _error_alone,
     "error.retry-info-only-unavailable": _retry_info,
     "capabilities.server.undefined-bits-zero": _defined_capabilities,
+    "bad-request.message": _error_message,
     "command.alone": _command_alone,
     **OFFER_CHECKS,
 }

@@ -115,12 +115,21 @@ class Client:
 
         A push may be late, and then arrive next to the acknowledgement of that message.
         """
-        push = self._receive_push(instance_uid)
+        push = self.receive_push(instance_uid)
         if push is not None:
             return push
         answer = self.send(agent_sends())
-        late = self._receive_push(instance_uid) if answer.is_acknowledgement else None
+        late = self.receive_push(instance_uid) if answer.is_acknowledgement else None
         return answer if late is None else late
+
+    def receive_push(self, connection_id: bytes) -> Exchange | None:
+        """Return a message that arrives soon without a request, None if none does."""
+        if not self._websocket.has(connection_id):
+            return None
+        seconds = min(_PUSH_SECONDS, self.timeout)
+        exchange = self.run(self._receive(connection_id, seconds))
+        has_come = exchange.response is not None or exchange.close_code is not None
+        return self._record(exchange) if has_come else None
 
     # ---- anything
 
@@ -375,14 +384,6 @@ class Client:
         return [
             replace(answer, request=message, is_push=False) for message, answer in zip(messages, answers, strict=True)
         ]
-
-    def _receive_push(self, connection_id: bytes) -> Exchange | None:
-        if not self._websocket.has(connection_id):
-            return None
-        seconds = min(_PUSH_SECONDS, self.timeout)
-        exchange = self.run(self._receive(connection_id, seconds))
-        has_come = exchange.response is not None or exchange.close_code is not None
-        return self._record(exchange) if has_come else None
 
     async def _receive(self, connection_id: bytes, seconds: float) -> Exchange:
         """Wait for a message that need not come."""

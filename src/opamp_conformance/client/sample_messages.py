@@ -19,8 +19,10 @@ WITHOUT_SECRETS: Final = {
 }
 """The configuration of with_secrets() after its secrets were removed: values by path."""
 
+_EVERY_BYTE = bytes(range(256))  # A configuration may be of any format, also one that is not text.
 _NEWER_FIELD = 99
 _NEWER_VALUE = 77
+_NEWER_CAPABILITY = 1 << 30
 
 
 def with_newer_fields(agent: Agent) -> pb.AgentToServer:
@@ -59,7 +61,7 @@ def with_large_configuration(agent: Agent, size: int) -> pb.AgentToServer:
     """Return a report with an effective configuration of ``size`` bytes."""
     message = agent.check_in()
     message.capabilities |= pb.AgentCapabilities_ReportsEffectiveConfig
-    message.effective_config.config_map.config_map[""].body = b"#" * size
+    message.effective_config.config_map.config_map[""].body = (_EVERY_BYTE * (size // len(_EVERY_BYTE) + 1))[:size]
     return message
 
 
@@ -167,4 +169,26 @@ def custom_message(agent: Agent) -> pb.AgentToServer:
     message.custom_message.capability = "org.example.unknown"
     message.custom_message.type = "greeting"
     message.custom_message.data = b"hello"
+    return message
+
+
+def with_newer_capability(agent: Agent) -> pb.AgentToServer:
+    """Return a full report with a bit of AgentCapabilities that no version defines yet."""
+    message = agent.full_status()
+    message.capabilities |= _NEWER_CAPABILITY
+    return message
+
+
+def with_package(agent: Agent, name: str) -> pb.AgentToServer:
+    """Return a report of one installed package."""
+    message = agent.package_statuses()
+    status = message.package_statuses.packages[name]
+    status.name, status.agent_has_version, status.status = name, VERSION, pb.PackageStatusEnum_Installed
+    return message
+
+
+def with_package_error(agent: Agent) -> pb.AgentToServer:
+    """Return a report that the packages could not be processed (PackageStatuses.error_message)."""
+    message = agent.package_statuses()
+    message.package_statuses.error_message = "the packages cannot be processed"
     return message

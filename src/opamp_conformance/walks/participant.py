@@ -12,8 +12,6 @@ from opamp_proto import opamp_pb2 as pb
 
 _LARGE_BYTES: Final = 12 * 1024
 _NESTED_LEVELS: Final = 20
-_NEWER_CAPABILITY: Final = 1 << 30
-"""A bit of AgentCapabilities that no version defines yet."""
 
 
 class Participant:
@@ -74,11 +72,6 @@ class Participant:
         self.agent.custom_capabilities = ("org.example.walk",)
         return self.agent.full_status()
 
-    def with_newer_capability(self) -> pb.AgentToServer:
-        message = self.agent.full_status()
-        message.capabilities |= _NEWER_CAPABILITY
-        return message
-
     def _apply_offers(self) -> None:
         agent, offered = self.agent, self._offered
         agent.remote_config_hash = offered.remote_config.config_hash
@@ -106,7 +99,7 @@ MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
     Action.REPORT_COMPONENTS: lambda p: sample_messages.with_components(p.agent, _NESTED_LEVELS),
     Action.REPORT_NEWER_FIELDS: lambda p: sample_messages.with_newer_fields(p.agent),
     Action.REPORT_NEWER_VALUE: lambda p: sample_messages.with_newer_value(p.agent),
-    Action.REPORT_NEWER_BITS: Participant.with_newer_capability,
+    Action.REPORT_NEWER_BITS: lambda p: sample_messages.with_newer_capability(p.agent),
     Action.REPORT_MUCH: lambda p: sample_messages.with_large_configuration(p.agent, _LARGE_BYTES),
     Action.REPORT_CUSTOM: Participant.with_custom_capability,
     Action.SEND_CUSTOM: lambda p: sample_messages.custom_message(p.agent),

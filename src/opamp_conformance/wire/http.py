@@ -30,6 +30,8 @@ from opamp_proto import opamp_pb2 as pb
 _KEEP_ALIVE_SECONDS: Final = 1.0
 # Every failed attempt takes one kept connection out of the pool, and the pool is small.
 _MAX_KEPT_CONNECTIONS: Final = 20
+# Long enough that the server processes another request meanwhile.
+_BETWEEN_CHUNKS_SECONDS: Final = 0.005
 # How aiohttp says that a response exceeds the limits of headers: it has no type of its own for that.
 _TOO_LARGE: Final = ("Got more than", "Too many headers")
 
@@ -56,11 +58,14 @@ class HttpRequest:
         """Make the ordinary request that delivers a message."""
         return cls(message.SerializeToString(), message)
 
-    def compressed(self, members: int = 1) -> "HttpRequest":
-        """Return the same request with its body compressed, in a number of members (RFC 1952, section 2.2)."""
+    def compressed(self, members: int = 1, name: str = "") -> "HttpRequest":
+        """Return the same request with its body compressed, in a number of members (RFC 1952, section 2.2).
+
+        ``name`` is that of a file in the header of each member, none if empty.
+        """
         size = -(-len(self.body) // members)
         parts = [self.body[start : start + size] for start in range(0, len(self.body), size)]
-        return self.with_body(b"".join(map(gzip.compress, parts)), {"Content-Encoding": GZIP})
+        return self.with_body(b"".join(_gzip(part, name) for part in parts), {"Content-Encoding": GZIP})
 
     def with_body(self, body: bytes, headers: Mapping[str, str] | None = None) -> "HttpRequest":
         """Return the request with another encoding of its message, and headers that say so."""
@@ -182,10 +187,18 @@ class HttpTransport:
             return HttpResponse(response.status, names, body)
 
 
+def _gzip(data: bytes, name: str) -> bytes:
+    packed = io.BytesIO()
+    with gzip.GzipFile(name, "wb", fileobj=packed, mtime=0) as file:
+        file.write(data)
+    return packed.getvalue()
+
+
 async def _chunks(body: bytes) -> AsyncIterator[bytes]:
     """Yield a body in two parts: a body of unknown length is sent in chunks (RFC 9112, section 7.1)."""
     middle = len(body) // 2
     yield body[:middle]
+    await asyncio.sleep(_BETWEEN_CHUNKS_SECONDS)
     yield body[middle:]
 
 

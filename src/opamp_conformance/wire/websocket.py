@@ -5,7 +5,7 @@ The transport adds nothing to a message.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
@@ -142,7 +142,7 @@ class WebSocketTransport:
             connection = self._connections[message.connection_id] = opened
         try:
             async with asyncio.timeout(self._timeout):
-                await connection.send(message.payload)
+                await connection.send(_as_sent(connection, message.payload))
         except (OSError, WebSocketException) as error:
             raise self._lost(message.connection_id, error) from error
         except TimeoutError:
@@ -250,6 +250,19 @@ class WebSocketTransport:
         if isinstance(error, ConnectionClosedError) and error.sent is not None:
             return NoResponseError(f"the server broke the rules of WebSocket: {error.sent.reason or error.sent.code}")
         return NoResponseError("the connection ended without a Close frame")
+
+
+def _as_sent(
+    connection: ClientConnection, payload: bytes | tuple[bytes, ...] | str
+) -> bytes | str | AsyncIterator[bytes]:
+    """Return what to send: between fragments, there may be control frames (RFC 6455, section 5.4)."""
+    return _with_pings(connection, payload) if isinstance(payload, tuple) else payload
+
+
+async def _with_pings(connection: ClientConnection, fragments: tuple[bytes, ...]) -> AsyncIterator[bytes]:
+    for fragment in fragments:
+        yield fragment
+        await connection.ping()
 
 
 class _Connect(connect):
