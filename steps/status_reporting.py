@@ -130,7 +130,7 @@ def _(exchange: Exchange) -> None:
 
 @when("the agent sends a custom message of an unknown capability", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    return context.client.send(sample_messages.custom_message(agent))
+    return context.client.send(sample_messages.custom_message(agent, "org.example.unknown"))
 
 
 @when(parsers.parse('the agent reports the package "{name}"'), target_fixture="exchange")

@@ -48,11 +48,18 @@ Feature: The instance_uid of a response
     And the agent receives the next message
     Then the response echoes the instance_uid of the request
 
-  @transport.websocket @implied @identification.multiplex
+  @transport.websocket @implied @identification.multiplex.reports
   Scenario: Agents that share a WebSocket each receive their own answer
     Given an agent that has reported its full status
     When 3 other agents report their full status on the agent's WebSocket
     Then each response echoes the instance_uid of its request
+
+  @transport.websocket @implied @identification.multiplex.heartbeat
+  Scenario: An agent on a shared WebSocket that sends only its instance_uid receives its own answer
+    Given an agent that has reported its full status
+    And another agent has reported its full status on the agent's WebSocket
+    When the agent sends only its instance_uid
+    Then the response echoes the instance_uid of the request
 
   @transport.websocket @implied @identification.multiplex.push
   Scenario: An offer for one of two agents that share a WebSocket is addressed to it

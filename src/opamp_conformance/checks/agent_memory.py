@@ -18,6 +18,10 @@ _PARTS: Final = (
 """The parts of a full report, by the capability that an agent reports them with (Agent Status Compression)."""
 
 
+ANY_CAPABILITIES: Final = (1 << 63) - 1
+"""The capabilities of an agent that has not reported any yet."""
+
+
 def is_full(message: pb.AgentToServer) -> bool:
     """Return whether a report leaves nothing out that its agent has to report."""
     return message.HasField("agent_description") and all(
@@ -34,6 +38,7 @@ class AgentMemory:
     """
 
     last_sent: pb.AgentToServer
+    capabilities: int = ANY_CAPABILITIES
     sequence_num: int | None = None
     has_full_state: bool = False
     connection_id: bytes | None = None
@@ -62,12 +67,14 @@ class AgentMemory:
     def may_have_reported(self, message: pb.AgentToServer) -> None:
         """Note a message that the server may have read or not: it is open what the agent has acknowledged."""
         self.last_sent = message
+        self.capabilities = message.capabilities or self.capabilities
         self.custom_capabilities |= frozenset(message.custom_capabilities.capabilities)
         self.config_hash = self.settings_hash = self.packages_hash = b""
 
     def report(self, message: pb.AgentToServer) -> None:
         """Note what the agent says about itself in a message that the server has processed."""
         self.last_sent = message
+        self.capabilities = message.capabilities or self.capabilities
         if message.HasField("custom_capabilities"):
             self.custom_capabilities = frozenset(message.custom_capabilities.capabilities)
         if message.HasField("remote_config_status"):

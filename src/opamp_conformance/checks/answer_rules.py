@@ -99,7 +99,7 @@ def _succeeds_by_http(at: Situation) -> Violation | None:
 
 def _repeats_no_custom_capabilities(at: Situation) -> Violation | None:
     """CustomCapabilities: they are sent if they have changed."""
-    if at.agent is None or not at.reply.HasField("custom_capabilities") or at.is_error:
+    if at.agent is None or not at.reply.HasField("custom_capabilities") or at.is_error or at.announced:
         return None
     is_unbroken = at.agent.connection_id == at.exchange.connection_id and at.agent.is_next(at.sent)
     is_same = at.reply.custom_capabilities.SerializeToString() == at.agent.server_capabilities

@@ -6,7 +6,7 @@ It knows what each agent has sent and what it was answered. Where the specificat
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from opamp_conformance.checks.agent_memory import AgentMemory
+from opamp_conformance.checks.agent_memory import ANY_CAPABILITIES, AgentMemory
 from opamp_conformance.checks.answer_rules import ANSWER_RULES
 from opamp_conformance.checks.fleet_rules import FLEET_RULES
 from opamp_conformance.checks.offer_memory import Breach, OfferMemory
@@ -95,11 +95,18 @@ class Conversation:
     def sent_to(self, exchange: Exchange) -> pb.AgentToServer | None:
         """Return the message that an answer has to fit: for a message to another agent, the last one of that agent."""
         sent, reply = exchange.request.message, exchange.message
-        if exchange.is_push and sent is not None and reply is not None and reply.instance_uid != sent.instance_uid:
+        if sent is None:
+            return None
+        if exchange.is_push and reply is not None and reply.instance_uid != sent.instance_uid:
             other = self._agents.get(reply.instance_uid)
             if other is not None and other.connection_id == exchange.connection_id:
-                return other.last_sent
-        return sent
+                sent = other.last_sent
+        if sent.capabilities:
+            return sent
+        known, poll = self._agents.get(sent.instance_uid), pb.AgentToServer()
+        poll.CopyFrom(sent)  # A poll has no capabilities, and takes none away.
+        poll.capabilities = ANY_CAPABILITIES if known is None else known.capabilities
+        return poll
 
     def _situation(self, exchange: Exchange, agent: AgentMemory | None) -> Situation | None:
         """Return the situation of an answer to an ordinary message, None for any other exchange."""

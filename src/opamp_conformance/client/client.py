@@ -99,10 +99,13 @@ class Client:
 
         Over WebSocket it uses the connection of its agent, or the one with the given ``connection_id``.
         """
+        require_valid_message(message)
         return self.deliver(self.request(message, connection_id))
 
     def send_at_once(self, messages: Sequence[pb.AgentToServer]) -> list[Exchange]:
         """Deliver well-formed messages at the same time, each on its own connection."""
+        for message in messages:
+            require_valid_message(message)
         requests = [self.request(message) for message in messages]
         return self.deliver_at_once([_separated(request, requests[:index]) for index, request in enumerate(requests)])
 
@@ -261,8 +264,7 @@ class Client:
         self._websocket = WebSocketTransport(endpoint.url, endpoint.headers, self.tls, self.timeout)
 
     def request(self, message: pb.AgentToServer, connection_id: bytes | None = None) -> HttpRequest | WebSocketMessage:
-        """Make the ordinary request of a well-formed message; raises HarnessError if it is not."""
-        require_valid_message(message)
+        """Make the ordinary request of a message."""
         if message.HasField("agent_description"):
             message.agent_description.non_identifying_attributes.extend(
                 attribute(key, value) for key, value in self.endpoint.agent_attributes.items()

@@ -163,10 +163,10 @@ def with_attributes_of_each_kind(agent: Agent) -> pb.AgentToServer:
     return message
 
 
-def custom_message(agent: Agent) -> pb.AgentToServer:
-    """Return a check-in with a custom message of a capability that no server has."""
+def custom_message(agent: Agent, capability: str) -> pb.AgentToServer:
+    """Return a check-in with a custom message of a custom capability."""
     message = agent.check_in()
-    message.custom_message.capability = "org.example.unknown"
+    message.custom_message.capability = capability
     message.custom_message.type = "greeting"
     message.custom_message.data = b"hello"
     return message

@@ -119,6 +119,10 @@ OVER_HTTP: Final[Mapping[Action, OddRequest]] = {
         lambda p: HttpRequest.of(_report(p)).compressed(members=3),
         {"http.support-gzip-request": assert_status_reporting.understood},
     ),
+    Action.SEND_NAMED_GZIP: OddRequest(
+        lambda p: HttpRequest.of(_report(p)).compressed(name="message"),
+        {"http.support-gzip-request": assert_status_reporting.understood},
+    ),
     Action.SEND_WEBSOCKET_HEADER: OddRequest(
         lambda p: _report_with(p, {"Sec-WebSocket-Version": "13"}),
         {"http.detect-plain": assert_status_reporting.understood},

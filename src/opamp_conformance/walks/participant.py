@@ -12,6 +12,7 @@ from opamp_proto import opamp_pb2 as pb
 
 _LARGE_BYTES: Final = 12 * 1024
 _NESTED_LEVELS: Final = 20
+_CUSTOM_CAPABILITY: Final = "org.example.unknown"
 
 
 class Participant:
@@ -68,9 +69,29 @@ class Participant:
         self.agent.count_from(max(self.agent.sequence_num, 1))
         return self.agent.check_in()
 
-    def with_custom_capability(self) -> pb.AgentToServer:
-        self.agent.custom_capabilities = ("org.example.walk",)
+    def with_custom_capabilities(self) -> pb.AgentToServer:
+        self.agent.custom_capabilities = tuple(self._offered.custom_capabilities.capabilities) or (_CUSTOM_CAPABILITY,)
         return self.agent.full_status()
+
+    def without_custom_capabilities(self) -> pb.AgentToServer:
+        self.agent.custom_capabilities = ()
+        return self.agent.full_status()
+
+    def custom_message(self) -> pb.AgentToServer:
+        """Return a custom message of a capability that the server has announced, if it has any."""
+        names = self._offered.custom_capabilities.capabilities
+        return sample_messages.custom_message(self.agent, names[0] if names else _CUSTOM_CAPABILITY)
+
+    def only_uid(self) -> pb.AgentToServer:
+        return pb.AgentToServer(instance_uid=self.agent.instance_uid)
+
+    def certificate_request(self) -> pb.AgentToServer:
+        """Return a request for a certificate, if the server can issue some."""
+        if not self._offered.capabilities & pb.ServerCapabilities_AcceptsConnectionSettingsRequest:
+            return self.agent.check_in()
+        from opamp_conformance.client.certificates import signing_request  # noqa: PLC0415 - it is slow to load
+
+        return self.agent.certificate_request(signing_request(self.agent.instance_uid))
 
     def _apply_offers(self) -> None:
         agent, offered = self.agent, self._offered
@@ -101,8 +122,12 @@ MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
     Action.REPORT_NEWER_VALUE: lambda p: sample_messages.with_newer_value(p.agent),
     Action.REPORT_NEWER_BITS: lambda p: sample_messages.with_newer_capability(p.agent),
     Action.REPORT_MUCH: lambda p: sample_messages.with_large_configuration(p.agent, _LARGE_BYTES),
-    Action.REPORT_CUSTOM: Participant.with_custom_capability,
-    Action.SEND_CUSTOM: lambda p: sample_messages.custom_message(p.agent),
+    Action.REPORT_CUSTOM: Participant.with_custom_capabilities,
+    Action.REPORT_NO_CUSTOM: Participant.without_custom_capabilities,
+    Action.SEND_CUSTOM: Participant.custom_message,
+    Action.POLL: Participant.only_uid,
+    Action.REQUEST_CERTIFICATE: Participant.certificate_request,
+    Action.REQUEST_BADLY: lambda p: p.agent.certificate_request(b"nothing"),
     Action.ASK: lambda p: p.agent.full_status(flags=REQUEST_INSTANCE_UID),
     Action.ASK_IN_CHECK_IN: lambda p: p.agent.check_in(flags=REQUEST_INSTANCE_UID),
     Action.APPLY: Participant.applied,

@@ -8,6 +8,7 @@ from typing import Final
 from opamp_conformance.assertions import connections as assert_connections
 from opamp_conformance.assertions import websocket as assert_websocket
 from opamp_conformance.checks.findings import Findings
+from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.client import Client
 from opamp_conformance.client.run_log import RunLog
 from opamp_conformance.errors import PreconditionFailedError, Violation, ViolationError
@@ -22,6 +23,7 @@ from opamp_proto import opamp_pb2 as pb
 
 _ANSWER: Final = "response.must-respond"
 _IN_A_ROW: Final = 3
+_OTHERS: Final = 2
 # With these codes, a server ends a connection although its client has done nothing wrong (RFC 6455, section 7.4.1).
 _ORDERLY_CODES: Final = (1000, 1001, 1012, 1013)
 
@@ -41,7 +43,7 @@ class Walker:
             Action.CLOSE: self._close,
             Action.CHANGE_TRANSPORT: self._change_transport,
             Action.CLONE: self._clone,
-            Action.CHECK_IN_WITH_OTHERS: self._check_in_at_once,
+            Action.CHECK_IN_WITH_OTHERS: self._check_in_meanwhile,
             Action.CHECK_IN_IN_A_ROW: self._check_in_in_a_row,
             Action.PING: self._ping,
         }
@@ -93,14 +95,15 @@ class Walker:
         for requirement, assertion in assertions.items():
             self._judge(requirement, partial(assertion, exchange), exchange)
 
-    def _check_in_at_once(self, participant: Participant, form: Form) -> None:
-        """Let the agents with this transport check in, of those that share a WebSocket only one."""
-        client = self._clients[participant.transport]
-        same = {one.connection_id: one for one in self._participants if one.transport is participant.transport}
-        requests = [_formed(client.request(one.agent.check_in(), own), form) for own, one in same.items()]
-        for one, exchange in zip(same.values(), client.deliver_at_once(requests), strict=True):
+    def _check_in_meanwhile(self, participant: Participant, form: Form) -> None:
+        """Let the agent check in in two parts, and new agents report between them."""
+        client, others = self._clients[participant.transport], [Agent(self._run_id) for _ in range(_OTHERS)]
+        own = client.request(participant.agent.check_in(), participant.connection_id)
+        requests = [_formed(own, Form.CHUNKS), *(client.request(other.full_status()) for other in others)]
+        first, *rest = client.deliver_at_once(requests)
+        participant.hear(first)
+        for exchange in (first, *rest):
             self._judge_silence(exchange)
-            one.hear(exchange)
 
     def _check_in_in_a_row(self, participant: Participant, form: Form) -> None:
         if participant.transport is Transport.HTTP:
