@@ -6,7 +6,7 @@ from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.actions.offers import SETTINGS
 from opamp_conformance.assertions import connection_settings as assert_connection_settings
 from opamp_conformance.assertions.common import offer_satisfies
-from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.agent import Agent, other_hash
 from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
 
@@ -62,7 +62,7 @@ def _(context: ScenarioContext, agent: Agent) -> None:
 
 @when("the agent reports that it has applied other settings", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    agent.connection_settings_hash = b"the hash of others"
+    agent.connection_settings_hash = other_hash(agent.connection_settings_hash)
     return context.client.send(agent.connection_settings_status(pb.ConnectionSettingsStatuses_APPLIED))
 
 

@@ -94,3 +94,18 @@ def _(context: ScenarioContext, other_agent: Agent) -> Exchange:
 @when("a clone of the agent checks in on another WebSocket", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.websocket.check_in_on_separate_connection(agent.clone())
+
+
+@given("a clone of the agent has reported its full status on another WebSocket")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.websocket.report_on_separate_connection(agent.clone())
+
+
+@when("a second clone of the agent reports its full status on a third WebSocket", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.websocket.report_on_third_connection(agent.clone())
+
+
+@given("the other agent has sent agent_disconnect on the agent's WebSocket")
+def _(context: ScenarioContext, agent: Agent, other_agent: Agent) -> None:
+    context.websocket.disconnect_on_connection_of(agent, other_agent)

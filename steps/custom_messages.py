@@ -59,3 +59,18 @@ def _(exchange: Exchange) -> None:
 @then("the message has no custom capabilities")
 def _(exchange: Exchange) -> None:
     assert_custom_messages.no_capabilities(exchange)
+
+
+@given("an agent that has the server's custom capabilities", target_fixture="agent")
+def _(context: ScenarioContext, exchange: Exchange) -> Agent:
+    return context.agents.with_custom_capability(*exchange.reply.custom_capabilities.capabilities)
+
+
+@when("the agent sends a custom message of the server's first custom capability", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.agents.send_custom_message(agent)
+
+
+@then("a custom message that arrives is for a custom capability of the agent")
+def _(exchange: Exchange, agent: Agent) -> None:
+    assert_custom_messages.only_of(exchange, agent.custom_capabilities or ())

@@ -103,3 +103,8 @@ def _(context: ScenarioContext, agent: Agent, other_agent: Agent) -> Exchange:
 @then("the response is addressed to the other agent")
 def _(exchange: Exchange, other_agent: Agent) -> None:
     assert_identification.addressed_to(exchange, other_agent.instance_uid)
+
+
+@given("an agent whose instance_uid has only zeros", target_fixture="agent")
+def _(context: ScenarioContext) -> Agent:
+    return context.agents.with_zero_uid()

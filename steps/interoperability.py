@@ -5,7 +5,7 @@ from pytest_bdd import given, parsers, then, when
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import interoperability as assert_interoperability
 from opamp_conformance.client import sample_messages
-from opamp_conformance.client.agent import Agent, capability
+from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent, capability
 from opamp_conformance.wire.exchange import Exchange
 
 
@@ -71,3 +71,14 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 @when("the agent describes itself with attributes of each kind", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.client.send(sample_messages.with_attributes_of_each_kind(agent))
+
+
+@given("the operator has defined a configuration for the agent")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.define_configuration(agent, "receivers: {}")
+
+
+@when("the agent reports its full status with every capability", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.capabilities = EVERY_CAPABILITY
+    return context.client.send(agent.full_status())

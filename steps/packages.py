@@ -7,7 +7,7 @@ from opamp_conformance.actions.offers import VERSION
 from opamp_conformance.assertions import packages as assert_packages
 from opamp_conformance.assertions.common import satisfies
 from opamp_conformance.client import sample_messages
-from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.agent import Agent, other_hash
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpResponse
 
@@ -51,13 +51,13 @@ def _(context: ScenarioContext, agent: Agent) -> None:
 
 @when("the agent reports that it has other packages", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    agent.packages_hash = b"the hash of others"
+    agent.packages_hash = other_hash(agent.packages_hash)
     return context.client.send(agent.package_statuses())
 
 
 @when("the agent reports that it has failed to install other packages", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    agent.packages_hash = b"the hash of others"
+    agent.packages_hash = other_hash(agent.packages_hash)
     return context.client.send(sample_messages.with_package_error(agent))
 
 
@@ -70,11 +70,6 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 @when("the agent downloads the package", target_fixture="download")
 def _(context: ScenarioContext, exchange: Exchange) -> HttpResponse:
     return context.offers.download(exchange)
-
-
-@when("the agent downloads the package from its 4th byte on", target_fixture="download")
-def _(context: ScenarioContext, exchange: Exchange) -> HttpResponse:
-    return context.offers.download(exchange, first_byte=3)
 
 
 @then("the package is offered")
@@ -117,9 +112,19 @@ def _(exchange: Exchange) -> None:
     assert_packages.top_level(exchange)
 
 
-@given("the agent has downloaded all packages")
-def _(context: ScenarioContext, exchange: Exchange) -> None:
-    context.offers.download_all(exchange)
+@given("the agent has downloaded all packages", target_fixture="earlier_downloads")
+def _(context: ScenarioContext, exchange: Exchange) -> dict[str, HttpResponse]:
+    return context.offers.download_all(exchange)
+
+
+@when("the agent downloads all packages from their 4th byte on", target_fixture="downloads")
+def _(context: ScenarioContext, exchange: Exchange) -> dict[str, HttpResponse]:
+    return context.offers.download_all(exchange, first_byte=3)
+
+
+@then("each download brings the rest of the file")
+def _(downloads: dict[str, HttpResponse], earlier_downloads: dict[str, HttpResponse]) -> None:
+    assert_packages.all_resumed(downloads, earlier_downloads)
 
 
 @when("the agent downloads all packages", target_fixture="downloads")
@@ -140,11 +145,6 @@ def _(downloads: dict[str, HttpResponse]) -> None:
 @then("the agent has the whole file")
 def _(download: HttpResponse) -> None:
     assert_packages.downloaded(download, CONTENT)
-
-
-@then("the agent has the rest of the file")
-def _(download: HttpResponse) -> None:
-    assert_packages.downloaded_rest(download, CONTENT[3:])
 
 
 @then("the hash of all packages differs from the one before")

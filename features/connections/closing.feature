@@ -53,3 +53,11 @@ Feature: The end of a WebSocket
     And the agent has closed its connection
     When the other agent reports its full status on a WebSocket of its own
     Then no new_instance_uid is announced
+
+  @SHOULD @disconnect.server-forgets-instance.shared
+  Scenario: An agent that left a shared WebSocket comes back on another one, and is not a duplicate
+    Given an agent that has reported its full status
+    And another agent has reported its full status on the agent's WebSocket
+    And the other agent has sent agent_disconnect on the agent's WebSocket
+    When the other agent reports its full status on a WebSocket of its own
+    Then no new_instance_uid is announced

@@ -20,3 +20,9 @@ Feature: Two agents with the same instance_uid
   Scenario: A clone on a second WebSocket receives a new instance_uid
     When a clone of the agent reports its full status on another WebSocket
     Then an instance_uid is announced
+
+  @SHOULD @duplicate.server-detects.third
+  Scenario: The server detects a second clone, too
+    Given a clone of the agent has reported its full status on another WebSocket
+    When a second clone of the agent reports its full status on a third WebSocket
+    Then the clone receives a new_instance_uid, or is refused

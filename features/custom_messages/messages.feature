@@ -26,7 +26,7 @@ Feature: Custom messages
 
   Rule: An agent receives no custom message for a capability that it lacks
 
-    @implied @custom.capability-matches
+    @implied @custom.capability-matches.another
     Scenario: An agent with another custom capability receives no custom message
       Given a server with a custom capability
       And an agent that has the custom capability "io.example.nonesuch"
@@ -53,3 +53,11 @@ Feature: Custom messages
       When the operator sends the agent a custom message
       And the agent checks in
       Then no custom message arrives
+
+    @implied @custom.capability-matches.answer
+    Scenario: The answer to a custom message is for the custom capability of both sides
+      Given a server that announces custom capabilities
+      And an agent that has the server's custom capabilities
+      And the agent has reported its full status
+      When the agent sends a custom message of the server's first custom capability
+      Then a custom message that arrives is for a custom capability of the agent

@@ -20,6 +20,18 @@ Feature: An instance_uid from the server
     When the agent checks in with the RequestInstanceUid flag
     Then an instance_uid is announced
 
+  @implied @identification.request-uid.answered.unknown-flag
+  Scenario: An agent that also sets an unknown flag receives a new instance_uid, too
+    Given an unknown agent
+    When the agent reports its full status with the RequestInstanceUid flag and an unknown one
+    Then an instance_uid is announced
+
+  @implied @identification.request-uid.answered.zero
+  Scenario: An agent whose temporary instance_uid has only zeros receives a new instance_uid, too
+    Given an agent whose instance_uid has only zeros
+    When the agent reports its full status with the RequestInstanceUid flag
+    Then an instance_uid is announced
+
   @implied @identification.request-uid.answered.again
   Scenario: An agent that uses its new instance_uid can ask for another one
     Given an unknown agent

@@ -68,14 +68,31 @@ Feature: Peers with fewer capabilities
     When the agent withdraws the capability AcceptsPackages
     Then no packages are offered
 
-  @MUST @capabilities.server-respects-change.own-metrics
-  Scenario: An agent that withdraws ReportsOwnMetrics is not offered settings for them again
+  @MUST @capabilities.server-respects-change.settings
+  Scenario Outline: An agent that withdraws <capability> is not offered settings for it again
     Given a server that offers connection settings
     And an agent with every capability
     And the agent has reported its full status
-    And the agent has received settings for own metrics
-    When the agent withdraws the capability ReportsOwnMetrics
-    Then no settings for own metrics are offered
+    And the agent has received settings for <kind>
+    When the agent withdraws the capability <capability>
+    Then no settings for <kind> are offered
+
+    Examples:
+      | capability                     | kind               |
+      | ReportsOwnMetrics              | own metrics        |
+      | ReportsOwnTraces               | own traces         |
+      | ReportsOwnLogs                 | own logs           |
+      | AcceptsOpAMPConnectionSettings | OpAMP              |
+      | AcceptsOtherConnectionSettings | another connection |
+
+  @MUST @capabilities.server-respects-change.gained
+  Scenario: An agent that accepts remote configuration later is offered it then
+    Given a server that offers remote configuration
+    And an agent with every capability but AcceptsRemoteConfig
+    And the agent has reported its full status
+    And the operator has defined a configuration for the agent
+    When the agent reports its full status with every capability
+    Then the agent is offered a configuration
 
   @implied @capabilities.server.bits-truthful
   Scenario: The server uses only capabilities that it has announced

@@ -53,6 +53,12 @@ Feature: Offers of packages
       When the agent downloads all packages
       Then each download brings a file
 
+    @SHOULD @packages.range-requests
+    Scenario: An interrupted download can be resumed
+      Given the agent has downloaded all packages
+      When the agent downloads all packages from their 4th byte on
+      Then each download brings the rest of the file
+
     @MUST @packages.strong-hash
     Scenario: The hashes of packages are long enough
       Then the hashes of the packages have 16 bytes or more
@@ -77,8 +83,3 @@ Feature: Offers of packages
     Scenario: A package can be downloaded
       When the agent downloads the package
       Then the agent has the whole file
-
-    @SHOULD @packages.range-requests
-    Scenario: An interrupted download can be resumed
-      When the agent downloads the package from its 4th byte on
-      Then the agent has the rest of the file

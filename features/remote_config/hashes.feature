@@ -38,3 +38,9 @@ Feature: The hash of a remote configuration
   Scenario: A check-in does not bring a configuration again that the agent has applied
     When the agent checks in
     Then no configuration files are sent
+
+  @transport.websocket @SHOULD-NOT @remote-config.config-unset-if-unchanged.reconnected
+  Scenario: A new connection does not bring a configuration again that the agent has applied
+    Given the agent has closed its connection
+    When the agent reports that it has applied the configuration
+    Then no configuration files are sent

@@ -34,6 +34,11 @@ Feature: Missing messages
     When the agent checks in after 1000 lost messages
     Then the server asks for the full state
 
+  @MUST @sequence.server-report-full-state.very-many-missing @sequence.server-requests-omitted
+  Scenario: More messages are missing than a number of 32 bits can count
+    When the agent checks in after 4294967296 lost messages
+    Then the server asks for the full state
+
   @MUST @sequence.server-report-full-state.second-gap @sequence.server-requests-omitted
   Scenario: A message is missing once more
     Given the agent has checked in after 1 lost message

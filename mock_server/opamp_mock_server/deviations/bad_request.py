@@ -73,3 +73,14 @@ class BadRequestWithRetryInfo(Core):
 def _is_malformed(instance_uid: bytes) -> bool:
     """Tell whether the message is malformed or undecodable, and not well-formed but refused."""
     return len(instance_uid) != INSTANCE_UID_BYTES
+
+
+@breaks("bad-request.type:gzip")
+class BrokenGzipErrorTypeUnknown(Core):
+    """The error for a broken gzip body has the type Unknown."""
+
+    def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
+        reply = super().bad_request(instance_uid, problem)
+        if "gzip" in problem:
+            reply.error_response.type = pb.ServerErrorResponseType_Unknown
+        return reply

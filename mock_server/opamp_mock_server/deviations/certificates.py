@@ -115,3 +115,30 @@ class EmptyRequestsRefused(Certificates):
         if message.HasField("connection_settings_request") and not request.HasField("opamp"):
             return "connection_settings_request requests nothing"
         return super().reason_to_refuse_certificate(message)
+
+
+@breaks("csr.server-responds:known-agent")
+class CertificateOnlyInFirstReply(Certificates):
+    """A certificate is issued only to an agent whose first message asks for it."""
+
+    def with_certificate(self, desired: DesiredState | None, message: pb.AgentToServer) -> DesiredState | None:
+        return super().with_certificate(desired, message) if message.sequence_num <= 1 else desired
+
+
+@breaks("csr.failure-bad-request:known-agent")
+class KnownAgentRefusalTypeUnknown(Core):
+    """The refused certificate request of a known agent is answered with an error of type Unknown."""
+
+    def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
+        if known is not None and self.asks_for_certificate(message):
+            return Outcome(self.failure(message.instance_uid))
+        return super().refuse(known, message, problem)
+
+
+@breaks("csr.uid-must-match")
+class AnyNameGranted(Certificates):
+    """A certificate request that names another agent is granted."""
+
+    def reason_to_refuse_certificate(self, message: pb.AgentToServer) -> str | None:
+        problem = super().reason_to_refuse_certificate(message)
+        return None if problem and "another agent" in problem else problem

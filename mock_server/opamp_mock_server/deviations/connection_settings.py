@@ -258,3 +258,33 @@ class OfferedCaCertMissing(ConnectionSettings):
         if certificate := _offered_certificate(offer):
             certificate.ca_cert = b""
         return offer
+
+
+@breaks("other-settings.offer-shape")
+class OtherConnectionsNeverOffered(ConnectionSettings):
+    """Settings for other connections are never offered."""
+
+    def may_offer(self, settings: str, capabilities: int) -> bool:
+        return settings != "other_connections" and super().may_offer(settings, capabilities)
+
+
+@breaks("offers.hash-covers-all:headers")
+class SettingsHashWithoutHeaders(ConnectionSettings):
+    """The hash of settings does not cover headers."""
+
+    def settings_hash(self, settings: pb.ConnectionSettingsOffers) -> bytes:
+        covered = pb.ConnectionSettingsOffers()
+        covered.CopyFrom(settings)
+        covered.own_metrics.ClearField("headers")
+        return super().settings_hash(covered)
+
+
+@breaks("offers.hash-covers-all:another-kind")
+class SettingsHashWithoutLogs(ConnectionSettings):
+    """The hash of settings does not cover the settings for own logs."""
+
+    def settings_hash(self, settings: pb.ConnectionSettingsOffers) -> bytes:
+        covered = pb.ConnectionSettingsOffers()
+        covered.CopyFrom(settings)
+        covered.ClearField("own_logs")
+        return super().settings_hash(covered)

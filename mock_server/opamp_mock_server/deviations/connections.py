@@ -77,3 +77,40 @@ class NoCloseFrame(WebSocketProtocol):
             self.transport.close()
         else:
             await super().send(message)
+
+
+@breaks("disconnect.server-forgets-on-close:first-only")
+class OnlySomeAgentsForgotten(Core):
+    """After the end of a WebSocket, every second agent still counts as connected."""
+
+    _ended = 0
+
+    def after_connection_end(self, known: AgentRecord) -> AgentRecord:
+        self._ended += 1
+        return super().after_connection_end(known) if self._ended % 2 else known
+
+
+@breaks("disconnect.server-forgets-instance:returned", also=["disconnect.server-forgets-on-close", "fleet.check-in"])
+class ReturnedAgentIsDuplicate(Core):
+    """An agent that comes back after it was disconnected is treated as a duplicate of itself."""
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        if not known.connected and message.HasField("agent_description"):
+            return self.enroll_under_new_instance_uid(message)
+        return super().check_in(known, message)
+
+
+@breaks("heartbeat.only-instance-uid")
+class CapabilitiesRequired(Core):
+    """A message without capabilities is rejected as malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        return super().malformed(message) if message.capabilities else "capabilities are missing"
+
+
+@breaks("duplicate.server-detects:check-in")
+class OnlyDescribedDuplicatesDetected(Core):
+    """A duplicate is detected only by a message with a description."""
+
+    def must_change_instance_uid(self, message: pb.AgentToServer) -> bool:
+        return message.HasField("agent_description")

@@ -1,6 +1,7 @@
 """Deviations from Custom Messages: wrong custom capabilities, and messages that an agent does not support."""
 
 from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.core.custom_messages import CustomMessages
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
@@ -47,3 +48,14 @@ class CustomCapabilitiesNeverRemoved(StatusReporting):
     def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         learned = super().note_reported_hashes(record, message, reported)
         return learned._replace(custom_capabilities=(*record.custom_capabilities, *learned.custom_capabilities))
+
+
+@breaks("custom.capability-matches:answer")
+class CustomAnswerOfAnotherCapability(Core):
+    """A custom message of an agent is answered with one of another custom capability."""
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        outcome = super().check_in(known, message)
+        if message.HasField("custom_message"):
+            outcome.reply.custom_message.capability = "io.example.another"
+        return outcome

@@ -11,6 +11,7 @@ from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.websocket import UndecodableMessageError, WebSocketConnection, WebSocketEndpoint
+from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -36,7 +37,7 @@ class ErrorWithOtherInstanceUid(Core):
         return super().bad_request(_another(instance_uid), problem)
 
 
-@breaks("identification.s2a-matches:pushes")
+@breaks("identification.s2a-matches:pushes", also=["identification.multiplex"])
 class PushWithOtherInstanceUid(Core):
     """Unsolicited messages carry the instance_uid of another agent."""
 
@@ -114,3 +115,70 @@ class OneAgentPerConnection(WebSocketEndpoint):
         reply = pb.ServerToAgent.FromString(await self._service.answer(data, connection))
         reply.instance_uid = first if message.HasField("agent_description") else reply.instance_uid
         await connection.send(reply.SerializeToString())
+
+
+@breaks("identification.multiplex:heartbeat", also=["identification.s2a-matches"])
+class LastSpeakerAnswered(WebSocketEndpoint):
+    """Replies to messages without capabilities carry the instance_uid of the agent that described itself last."""
+
+    _speakers: ClassVar[MutableMapping[WebSocketConnection, bytes]] = WeakKeyDictionary()
+
+    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
+        try:
+            data = self.decode(event)
+            message = pb.AgentToServer.FromString(data)
+        except (UndecodableMessageError, DecodeError):
+            await super().attend(event, connection)
+            return
+        if message.HasField("agent_description"):
+            self._speakers[connection] = message.instance_uid
+        if message.capabilities or connection not in self._speakers:
+            await super().attend(event, connection)
+            return
+        reply = pb.ServerToAgent.FromString(await self._service.answer(data, connection))
+        reply.instance_uid = self._speakers[connection]
+        await connection.send(reply.SerializeToString())
+
+
+@breaks("identification.any-uid")
+class OnlyUuidsAccepted(Core):
+    """An instance_uid that is not a UUID of version 7 is rejected as malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        is_short = len(message.instance_uid) != INSTANCE_UID_BYTES
+        if is_short or uuid.UUID(bytes=message.instance_uid).version == 7:
+            return super().malformed(message)
+        return "instance_uid is not a UUID of version 7"
+
+
+@breaks("identification.new-uid-is-served")
+class NewInstanceUidUnknown(Core):
+    """A message under a new_instance_uid that the server has given is rejected as malformed."""
+
+    _assigned: frozenset[bytes] = frozenset()
+
+    def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
+        uid = super().new_instance_uid(message)
+        self._assigned |= {uid}
+        return uid
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        is_assigned = message.instance_uid in self._assigned and not message.HasField("agent_disconnect")
+        return "the agent is not known" if is_assigned else super().malformed(message)
+
+
+@breaks("identification.request-uid.answered:once", also=["fleet.request-uid.known-agent"])
+class RenamedOnlyOnce(Core):
+    """An agent that has a new_instance_uid from the server gets no other one."""
+
+    _assigned: frozenset[bytes] = frozenset()
+
+    def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
+        uid = super().new_instance_uid(message)
+        self._assigned |= {uid}
+        return uid
+
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        if known is not None and known.instance_uid in self._assigned:
+            return self.check_in(known, message)
+        return super().answer_instance_uid_request(known, message)

@@ -90,3 +90,60 @@ class CapabilitiesNeverRemoved(StatusReporting):
 
     def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
         return message.capabilities | known.capabilities
+
+
+@breaks("interop.ignore-unknown-fields:capabilities")
+class UnknownCapabilitiesRefused(Core):
+    """A message with a capability that the server does not know is rejected as malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        if message.capabilities & ~sum(pb.AgentCapabilities.values()):
+            return "capabilities have an unknown bit"
+        return super().malformed(message)
+
+
+@breaks("interop.ignore-unknown-fields:flags")
+class UnknownFlagsRefused(Core):
+    """A message with a flag that the server does not know is rejected as malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        if message.flags & ~sum(pb.AgentToServerFlags.values()):
+            return "flags have an unknown bit"
+        return super().malformed(message)
+
+
+@breaks("anyvalue.kinds")
+class OnlyTextsAccepted(Core):
+    """A description with a number as an attribute is rejected as malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        if any(value.WhichOneof("value") in ("int_value", "double_value") for value in _attributes(message)):
+            return "an attribute is not a text"
+        return super().malformed(message)
+
+
+@breaks("interop.server-stops-unsupported:first-answer", also=["remote-config.not-offered-if-unsupported"])
+class CapabilitiesLookedAtLater(StatusReporting):
+    """In the first answer to an agent, it is treated as if it had every capability."""
+
+    def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
+        capabilities = super().capabilities_of(known, message)
+        return capabilities if known.capabilities else sum(pb.AgentCapabilities.values())
+
+
+@breaks("capabilities.server-respects-change:check-in", also=["remote-config.not-offered-if-unsupported"])
+class CapabilitiesOnlyOfFullReports(StatusReporting):
+    """The capabilities in a check-in are ignored."""
+
+    def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
+        is_described = message.HasField("agent_description") or not known.capabilities
+        return super().capabilities_of(known, message) if is_described else known.capabilities
+
+
+@breaks("capabilities.server-respects-change:gained")
+class CapabilitiesNeverAdded(StatusReporting):
+    """A capability that an agent reports only later is ignored."""
+
+    def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
+        capabilities = super().capabilities_of(known, message)
+        return capabilities & known.capabilities if known.capabilities else capabilities

@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections.abc import Mapping
 
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState, Package
 from opamp_mock_server.core.packages import Packages
@@ -121,3 +122,58 @@ class EmptyPackagesHashIgnored(StatusReporting):
     def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
         learned = super().note_reported_hashes(record, message, reported)
         return learned if learned.packages_hash else learned._replace(packages_hash=record.packages_hash)
+
+
+@breaks("packages.hash-identifies")
+class PackageHashWithoutContent(Packages):
+    """The hash of a package covers only its name and its version."""
+
+    def package(self, instance_uid: bytes, name: str, package: Package) -> pb.PackageAvailable:
+        available = super().package(instance_uid, name, package)
+        available.hash = hashlib.sha256(f"{name} {package.version}".encode()).digest()
+        return available
+
+    def all_packages_hash(self, offer: pb.PackagesAvailable) -> bytes:
+        contents = [entry.hash + entry.file.content_hash for _, entry in sorted(offer.packages.items())]
+        return hashlib.sha256(b"".join(contents)).digest()
+
+
+@breaks("packages.version")
+class PackageVersionMissing(Packages):
+    """The version of a package is missing."""
+
+    def package(self, instance_uid: bytes, name: str, package: Package) -> pb.PackageAvailable:
+        available = super().package(instance_uid, name, package)
+        available.version = ""
+        return available
+
+
+@breaks("packages.offer-field:first-only")
+class OnlyFirstPackage(Packages):
+    """Only the first package is offered."""
+
+    def packages_available(self, instance_uid: bytes, packages: Mapping[str, Package]) -> pb.PackagesAvailable:
+        return super().packages_available(instance_uid, dict(list(packages.items())[:1]))
+
+
+@breaks("packages.url-http-get:once")
+class DownloadedOnlyOnce(Downloads):
+    """A whole package file can be downloaded only once."""
+
+    _downloaded: frozenset[str] = frozenset()
+
+    async def respond(self, request: Request) -> Response:
+        if request.path in self._downloaded and b"range" not in dict(request.headers):
+            raise RequestRefusedError(404, "there is no such package file")
+        self._downloaded |= {request.path}
+        return await super().respond(request)
+
+
+@breaks("package-status.server-offers-on-mismatch:failed")
+class PackagesNotOfferedAfterError(StatusReporting):
+    """The hash of packages is ignored if the agent reports an error, too."""
+
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
+        has_error = bool(message.package_statuses.error_message)
+        return learned._replace(packages_hash=record.packages_hash) if has_error else learned

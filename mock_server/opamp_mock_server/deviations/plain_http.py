@@ -153,3 +153,32 @@ class OnlyFirstGzipMemberDecoded(HttpEndpoint):
             return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(body)
         except zlib.error as error:
             raise UndecodableBodyError("the gzip body is broken") from error
+
+
+@breaks("http.support-gzip-request:file-name", also=["http.honour-content-encoding"])
+class GzipWithFileNameRefused(HttpEndpoint):
+    """Gzip that has the name of a file in its header is rejected as malformed."""
+
+    def gunzip(self, body: bytes) -> bytes:
+        if body[3:4] == b"\x08":
+            raise UndecodableBodyError("the gzip body has flags")
+        return super().gunzip(body)
+
+
+@breaks("http.support-identity-request:chunks")
+class ChunksRefused(HttpEndpoint):
+    """A request in chunks is refused with 411."""
+
+    def check(self, request: Request, headers: RequestHeaders) -> None:
+        super().check(request, headers)
+        if (b"transfer-encoding", b"chunked") in request.headers:
+            raise RequestRefusedError(411, "the request needs a length")
+
+
+@breaks("http.response-compression:errors")
+class ErrorsNotCompressed(HttpEndpoint):
+    """A reply with an error is not compressed."""
+
+    def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
+        is_error = pb.ServerToAgent.FromString(data).HasField("error_response")
+        return super().encode(None if is_error else accept_encoding, data)

@@ -9,7 +9,7 @@ from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
 
-@breaks("remote-config.offer-field", also=["http.server-waits-for-poll"])
+@breaks("remote-config.offer-field", also=["http.server-waits-for-poll", "remote-config.server-compares-hash"])
 class ConfigNeverOffered(RemoteConfig):
     """The configuration is never offered."""
 
@@ -114,4 +114,23 @@ class ContentTypeIsFileExtension(RemoteConfig):
         offer = super().remote_config(files)
         for name, file in offer.config.config_map.items():
             file.content_type = name.rpartition(".")[2] or "yaml"
+        return offer
+
+
+@breaks("remote-config.server-compares-hash:first-answer")
+class ConfigNotInFirstReply(RemoteConfig):
+    """The first reply to an agent has no configuration."""
+
+    def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        return record if reply.capabilities else super().offer_remote_config(record, desired, reply)
+
+
+@breaks("config-files.keys-are-names:first-only")
+class OnlyFirstFile(RemoteConfig):
+    """A configuration has only the first of its files."""
+
+    def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
+        offer = super().remote_config(files)
+        for name in sorted(offer.config.config_map)[1:]:
+            del offer.config.config_map[name]
         return offer

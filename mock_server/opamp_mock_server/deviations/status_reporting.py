@@ -296,3 +296,94 @@ def _unknown_error(message: pb.AgentToServer) -> pb.ServerToAgent:
     reply = pb.ServerToAgent(instance_uid=message.instance_uid)
     reply.error_response.error_message = "the message could not be processed"
     return reply
+
+
+@breaks("sequence.server-report-full-state:with-offer", also=["sequence.server-requests-omitted"])
+class NoFlagWithOffers(Core):
+    """A reply with an offer of a configuration does not ask for the full state."""
+
+    def add_offers(self, outcome: Outcome, desired: DesiredState) -> Outcome:
+        outcome = super().add_offers(outcome, desired)
+        if outcome.reply.HasField("remote_config"):
+            outcome.reply.flags = 0
+        return outcome
+
+
+@breaks("error.bad-request-only-as-reply:failure", also=["response.error-on-failure"])
+class FailuresAreBadRequests(Core):
+    """A message that the server could not process is answered with BadRequest."""
+
+    def failure(self, instance_uid: bytes) -> pb.ServerToAgent:
+        return self.bad_request(instance_uid, "the message could not be processed")
+
+
+@breaks("error.bad-request-only-as-reply:custom-message")
+class CustomMessagesRefused(Core):
+    """A custom message of a capability that the server does not have is rejected as malformed."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        is_foreign = message.custom_message.capability not in self.custom_capabilities
+        if message.HasField("custom_message") and is_foreign:
+            return "the server does not have this custom capability"
+        return super().malformed(message)
+
+
+@breaks("response.no-error-on-success:binary-configuration")
+class OnlyTextsAsConfiguration(Core):
+    """The report of a configuration that is not text is answered with an error of type Unknown."""
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        outcome = super().check_in(known, message)
+        try:
+            for file in message.effective_config.config_map.config_map.values():
+                file.body.decode()
+        except UnicodeDecodeError:
+            return outcome._replace(reply=_unknown_error(message))
+        return outcome
+
+
+@breaks("message.process-fields:configuration")
+class ConfigurationNotStored(StatusReporting):
+    """The effective configuration that an agent reports is not stored."""
+
+    def status(self, known: AgentRecord, message: pb.AgentToServer, parts: int) -> bytes:
+        status = pb.AgentToServer.FromString(super().status(known, message, parts))
+        status.ClearField("effective_config")
+        return status.SerializeToString()
+
+
+@breaks("message.process-fields:packages")
+class PackagesNotStored(StatusReporting):
+    """The packages that an agent reports are not stored."""
+
+    def status(self, known: AgentRecord, message: pb.AgentToServer, parts: int) -> bytes:
+        status = pb.AgentToServer.FromString(super().status(known, message, parts))
+        status.package_statuses.ClearField("packages")
+        return status.SerializeToString()
+
+
+@breaks("response.must-respond:large-gzip")
+class LargeGzipUnanswered(HttpEndpoint):
+    """The reply to a message of more than 256 KiB that was compressed has an empty body."""
+
+    _size = 0
+
+    def gunzip(self, body: bytes) -> bytes:
+        data = super().gunzip(body)
+        self._size = len(data)
+        return data
+
+    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
+        self._size = 0
+        response = await super().respond(headers, body)
+        return response._replace(body=b"") if self._size > 256 * 1024 else response
+
+
+@breaks("sequence.server-report-full-state:32-bit", also=["sequence.server-requests-omitted"])
+class SequenceNumbersOf32Bits(StatusReporting):
+    """Only the last 32 bits of a sequence number are looked at."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        if known is not None and (message.sequence_num - known.sequence_num) % 2**32 == 1:
+            return 0
+        return super().missing_state(known, message)

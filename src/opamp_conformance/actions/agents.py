@@ -3,6 +3,7 @@
 import secrets
 
 from opamp_conformance.actions.preconditions import require_accepted
+from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent, capability
 from opamp_conformance.client.client import Client
 from opamp_conformance.errors import NotApplicableError
@@ -28,6 +29,10 @@ class Agents:
         uid[6], uid[8] = 0xFF, 0
         return Agent(self._run_id, bytes(uid))
 
+    def with_zero_uid(self) -> Agent:
+        """Make an agent that does not have an instance_uid yet, and sends zeros in its place."""
+        return Agent(self._run_id, bytes(INSTANCE_UID_BYTES))
+
     def send_only_uid(self, agent: Agent) -> Exchange:
         """Send a message that has only its instance_uid, as a heartbeat or a poll."""
         message = pb.AgentToServer(instance_uid=agent.instance_uid)
@@ -41,10 +46,16 @@ class Agents:
         missing = sum(capability(name) for name in without)
         return Agent(self._run_id, capabilities=EVERY_CAPABILITY & ~missing)
 
-    def with_custom_capability(self, name: str) -> Agent:
+    def with_custom_capability(self, *names: str) -> Agent:
         agent = self.with_every_capability()
-        agent.custom_capabilities = (name,)
+        agent.custom_capabilities = names
         return agent
+
+    def send_custom_message(self, agent: Agent) -> Exchange:
+        """Send a custom message of the agent's first custom capability; an answer to it may be an unsolicited one."""
+        [first, *_] = agent.custom_capabilities or [""]
+        answer = self._client.send(sample_messages.custom_message(agent, first))
+        return self._client.receive_push(agent.instance_uid) or answer
 
     def only_reporting_status(self) -> Agent:
         """Make an agent that has only the capability that every agent must have."""

@@ -117,6 +117,7 @@ class ControlPlaneClient:
         return record
 
     def _ask(self, method: str, agent: Agent, resource: str, body: str | None = None) -> None:
+        self._client.log.findings.conversation.offers_change(agent.instance_uid)
         status, text = self._exchange(method, agent, f"/{resource}", body)
         self._check(status, method, resource, text)
 

@@ -79,6 +79,11 @@ class OfferFlow:
         files.config_map[FILE].CopyFrom(configuration(text))
         self._control_plane.offer_remote_config(agent, files)
 
+    def define_configuration(self, agent: Agent, text: str) -> None:
+        """Offer a configuration; without a control plane, the server offers one to every agent anyway."""
+        if self._control_plane.is_given:
+            self.offer_configuration(agent, text)
+
     def receive_configuration(self, agent: Agent, text: str) -> Exchange:
         if self._control_plane.is_given:
             self.offer_configuration(agent, text)
@@ -156,15 +161,15 @@ class OfferFlow:
         self._client.send(agent.package_statuses())
         return exchange
 
-    def download(self, exchange: Exchange, *, first_byte: int = 0) -> HttpResponse:
-        """Download the file of the package that was offered, from its beginning or from a later byte."""
-        part = {"Range": f"bytes={first_byte}-"} if first_byte else {}
-        return self._fetch(exchange.reply.packages_available.packages[PACKAGE].file, part)
+    def download(self, exchange: Exchange) -> HttpResponse:
+        """Download the file of the package that was offered."""
+        return self._fetch(exchange.reply.packages_available.packages[PACKAGE].file, {})
 
-    def download_all(self, exchange: Exchange) -> dict[str, HttpResponse]:
-        """Download the files of all packages that were offered, by the names of the packages."""
+    def download_all(self, exchange: Exchange, *, first_byte: int = 0) -> dict[str, HttpResponse]:
+        """Download the files of all packages that were offered, from their beginning or from a later byte."""
+        part = {"Range": f"bytes={first_byte}-"} if first_byte else {}
         packages = exchange.reply.packages_available.packages
-        return {name: self._fetch(package.file, {}) for name, package in packages.items()}
+        return {name: self._fetch(package.file, part) for name, package in packages.items()}
 
     def _fetch(self, file: pb.DownloadableFile, part: Mapping[str, str]) -> HttpResponse:
         headers = {header.key: header.value for header in file.headers.headers}

@@ -83,6 +83,13 @@ class WebSocketActions:
     def check_in_on_separate_connection(self, agent: Agent) -> Exchange:
         return self._client.send(agent.check_in(), connection_id=agent.instance_uid + b"separate")
 
+    def report_on_third_connection(self, agent: Agent) -> Exchange:
+        return self._client.send(agent.full_status(), connection_id=agent.instance_uid + b"third")
+
+    def disconnect_on_connection_of(self, agent: Agent, other: Agent) -> None:
+        """Let another agent say agent_disconnect on the connection of an agent, which stays open."""
+        require_accepted(self._client.send(other.disconnect(), connection_id=agent.instance_uid))
+
     def open_and_report(self, agent: Agent, headers: Mapping[str, str], *, with_credentials: bool = True) -> Exchange:
         """Open a connection with these headers in addition to the ordinary ones, and report on it."""
         message = replace(WebSocketMessage.of(agent.full_status()), headers=headers, with_credentials=with_credentials)

@@ -1,5 +1,7 @@
 """Custom capabilities and messages (Custom Messages)."""
 
+from collections.abc import Sequence
+
 from opamp_conformance.assertions.common import described, processed, require
 from opamp_conformance.wire.exchange import Exchange
 
@@ -18,3 +20,11 @@ def no_capabilities(exchange: Exchange) -> None:
     require(
         not exchange.everything.HasField("custom_capabilities"), "no custom_capabilities", "custom_capabilities again"
     )
+
+
+def only_of(exchange: Exchange, capabilities: Sequence[str]) -> None:
+    """Assert that a custom message, if one came, is of one of these custom capabilities."""
+    for message in (*exchange.unsolicited, exchange.reply):
+        got = message.custom_message.capability
+        is_fine = not message.HasField("custom_message") or got in capabilities
+        require(is_fine, f"a custom_message of {', '.join(capabilities)}", got or "no capability")

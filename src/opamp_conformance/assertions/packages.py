@@ -79,9 +79,11 @@ def downloaded(download: HttpResponse, content: bytes) -> None:
     require(download.body == content, f"the {len(content)} bytes of the package", f"{len(download.body)} bytes")
 
 
-def downloaded_rest(download: HttpResponse, content: bytes) -> None:
-    require(download.status == 206, "the status 206", str(download))
-    require(download.body == content, f"the last {len(content)} bytes of the package", f"{len(download.body)} bytes")
+def all_resumed(downloads: Mapping[str, HttpResponse], earlier: Mapping[str, HttpResponse]) -> None:
+    for name, download in downloads.items():
+        rest = earlier[name].body[3:]
+        require(download.status == 206, "the status 206", str(download))
+        require(download.body == rest, f"the last {len(rest)} bytes of {name!r}", f"{len(download.body)} bytes")
 
 
 def _packages(exchange: Exchange) -> dict[str, pb.PackageAvailable]:

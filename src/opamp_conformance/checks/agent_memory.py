@@ -49,6 +49,8 @@ class AgentMemory:
     config_hash: bytes = b""
     settings_hash: bytes = b""
     packages_hash: bytes = b""
+    offered: pb.ServerToAgent = field(default_factory=pb.ServerToAgent)
+    """What the server has offered to the agent so far; empty after the operator has changed something."""
     server_capabilities: bytes = b""
     """The custom capabilities that the server has announced to the agent, as bytes."""
 

@@ -8,6 +8,10 @@ from opamp_conformance.errors import Violation
 from opamp_conformance.wire.exchange import error_name
 from opamp_proto import opamp_pb2 as pb
 
+_ACCEPTS_CONFIG: Final = int(pb.AgentCapabilities_AcceptsRemoteConfig | pb.AgentCapabilities_ReportsRemoteConfig)
+_ACCEPTS_PACKAGES: Final = int(pb.AgentCapabilities_AcceptsPackages | pb.AgentCapabilities_ReportsPackageStatuses)
+_ACCEPTS_SETTINGS: Final = int(pb.AgentCapabilities_ReportsConnectionSettingsStatus)
+
 
 def _asks_for_missing_state(at: Situation) -> Violation | None:
     """Agent Status Compression: after a gap, the server asks for what the message leaves out."""
@@ -97,6 +101,45 @@ def _succeeds_by_http(at: Situation) -> Violation | None:
     return Violation("a status of 2xx for a message that was processed", f"the status {status}")
 
 
+def _offers_configuration_on_mismatch(at: Situation) -> Violation | None:
+    """RemoteConfigStatus.last_remote_config_hash: if it is not that of the agent's configuration, it is offered."""
+    status = at.sent.remote_config_status
+    offered = at.agent.offered.remote_config.config_hash if at.agent is not None else b""
+    if not at.sent.HasField("remote_config_status") or at.reply.HasField("remote_config"):
+        return None
+    return _not_offered(at, "remote_config", offered, status.last_remote_config_hash, _ACCEPTS_CONFIG)
+
+
+def _offers_settings_on_mismatch(at: Situation) -> Violation | None:
+    """ConnectionSettingsStatus.last_connection_settings_hash."""
+    status = at.sent.connection_settings_status
+    offered = at.agent.offered.connection_settings.hash if at.agent is not None else b""
+    if not at.sent.HasField("connection_settings_status") or at.reply.HasField("connection_settings"):
+        return None
+    return _not_offered(at, "connection_settings", offered, status.last_connection_settings_hash, _ACCEPTS_SETTINGS)
+
+
+def _offers_packages_on_mismatch(at: Situation) -> Violation | None:
+    """PackageStatuses.server_provided_all_packages_hash."""
+    status = at.sent.package_statuses
+    offered = at.agent.offered.packages_available.all_packages_hash if at.agent is not None else b""
+    if not at.sent.HasField("package_statuses") or at.reply.HasField("packages_available"):
+        return None
+    return _not_offered(at, "packages_available", offered, status.server_provided_all_packages_hash, _ACCEPTS_PACKAGES)
+
+
+def _not_offered(at: Situation, field: str, offered: bytes, reported: bytes, needed: int) -> Violation | None:
+    """Return the violation of a server that has offered one hash, and leaves another one as it is."""
+    is_open = at.is_error or at.is_disconnect or at.announced or at.agent is None or at.agent.sequence_num is None
+    has_changed = at.agent is not None and at.sent.capabilities != at.agent.capabilities
+    if is_open or has_changed or not offered or reported == offered or at.sent.capabilities & needed != needed:
+        return None
+    if any(message.HasField(field) for message in at.exchange.unsolicited):
+        return None
+    expected = f"{field}, because the agent reports another hash than the one it was offered ({offered.hex()})"
+    return Violation(expected, f"none after the hash {reported.hex() or '(empty)'}")
+
+
 def _repeats_no_custom_capabilities(at: Situation) -> Violation | None:
     """CustomCapabilities: they are sent if they have changed."""
     if at.agent is None or not at.reply.HasField("custom_capabilities") or at.is_error or at.announced:
@@ -127,6 +170,9 @@ ANSWER_RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("response.no-error-on-success", _succeeds_by_http),
     ("error.unavailable-means-overload", _is_available),
     ("capabilities.server.accepts-status-bit", _accepts_status),
+    ("remote-config.server-offers-on-mismatch", _offers_configuration_on_mismatch),
+    ("connection-status.server-offers-on-mismatch", _offers_settings_on_mismatch),
+    ("package-status.server-offers-on-mismatch", _offers_packages_on_mismatch),
     ("custom.only-on-change", _repeats_no_custom_capabilities),
     ("interop.server-stops-unsupported", _lists_components_only_if_able),
 )

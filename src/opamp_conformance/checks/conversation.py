@@ -9,7 +9,7 @@ from typing import Final
 from opamp_conformance.checks.agent_memory import ANY_CAPABILITIES, AgentMemory
 from opamp_conformance.checks.answer_rules import ANSWER_RULES
 from opamp_conformance.checks.fleet_rules import FLEET_RULES
-from opamp_conformance.checks.offer_memory import Breach, OfferMemory
+from opamp_conformance.checks.offer_memory import Breach, OfferMemory, remember_offers
 from opamp_conformance.checks.situation import Rule, Situation, is_ordinary
 from opamp_conformance.errors import Violation
 from opamp_conformance.ledger.ledger import Contract
@@ -61,6 +61,12 @@ class Conversation:
         for agent in self._agents.values():
             if agent.connection_id == connection_id:
                 agent.connection_id = _CLOSED
+
+    def offers_change(self, instance_uid: bytes) -> None:
+        """Note that an operator changes what the server offers to an agent."""
+        agent = self._agents.get(instance_uid)
+        if agent is not None:
+            agent.offered.Clear()
 
     def overlapping(self, instance_uid: bytes) -> None:
         """Note that an agent sends several messages at once, so that nobody knows in which order they arrive."""
@@ -149,6 +155,8 @@ class Conversation:
         """Yield what any message of the server breaks, an answer or an unsolicited one."""
         agent = self._agents.get(reply.instance_uid) or self._agents.get(exchange.instance_uid)
         yield from self._offers.check(reply, agent)
+        if agent is not None:
+            remember_offers(agent, reply)
         violation = self._undeclared_custom_message(reply, agent)
         if violation is not None:
             yield CUSTOM_MESSAGES, violation

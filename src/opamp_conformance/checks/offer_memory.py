@@ -56,6 +56,11 @@ class OfferMemory:
         contents = sorted((name, package.file.content_hash) for name, package in offer.packages.items())
         if self._is_other_content("packages", b"", offer.all_packages_hash, repr(contents).encode()):
             yield "packages.all-hash-aggregate", _one_hash("lists of packages", offer.all_packages_hash)
+        whole = sorted((name, package.version, package.hash) for name, package in offer.packages.items())
+        same = repr((contents, whole)).encode()
+        if self._is_other_content("hash of packages", reply.instance_uid, same, offer.all_packages_hash):
+            expected = "the same all_packages_hash for the same packages"
+            yield "packages.all-hash-aggregate", Violation(expected, offer.all_packages_hash.hex())
         for name, package in offer.packages.items():
             if package.hash and self._is_other_content(
                 f"package {name}", b"", package.hash, repr((package.version, package.file.content_hash)).encode()
@@ -81,3 +86,13 @@ def _unchanged(reply: pb.ServerToAgent, agent: AgentMemory) -> Iterator[Breach]:
 
 def _one_hash(of_what: str, hash_: bytes) -> Violation:
     return Violation(f"another hash for other {of_what}", f"the hash {hash_.hex()} for both")
+
+
+def remember_offers(agent: AgentMemory, reply: pb.ServerToAgent) -> None:
+    """Note the hashes of what an agent is offered."""
+    if reply.remote_config.HasField("config"):
+        agent.offered.remote_config.config_hash = reply.remote_config.config_hash
+    if reply.HasField("connection_settings"):
+        agent.offered.connection_settings.hash = reply.connection_settings.hash
+    if reply.HasField("packages_available"):
+        agent.offered.packages_available.all_packages_hash = reply.packages_available.all_packages_hash

@@ -195,3 +195,8 @@ def components_hash() -> bytes:
 
 def configuration(text: str) -> pb.AgentConfigFile:
     return pb.AgentConfigFile(body=text.encode(), content_type="text/yaml")
+
+
+def other_hash(hash_: bytes) -> bytes:
+    """Return a hash that differs from another one in its last bit only."""
+    return hash_[:-1] + bytes([hash_[-1] ^ 1]) if hash_ else b"the hash of others"

@@ -147,6 +147,7 @@ def with_attributes_of_each_kind(agent: Agent) -> pb.AgentToServer:
     message = agent.full_status()
     value = anyvalue_pb2.AnyValue
     text = value(string_value="text")
+    nested = anyvalue_pb2.KeyValue(key="list", value=value(array_value=anyvalue_pb2.ArrayValue(values=[text])))
     kinds = {
         "text": text,
         "yes": value(bool_value=True),
@@ -156,7 +157,7 @@ def with_attributes_of_each_kind(agent: Agent) -> pb.AgentToServer:
         "list": value(array_value=anyvalue_pb2.ArrayValue(values=[text, text])),
         "nothing": value(),
         "empty list": value(array_value=anyvalue_pb2.ArrayValue()),
-        "map": value(kvlist_value=anyvalue_pb2.KeyValueList(values=[attribute("key", "value")])),
+        "map": value(kvlist_value=anyvalue_pb2.KeyValueList(values=[attribute("key", "value"), nested])),
     }
     for key, kind in kinds.items():
         message.agent_description.non_identifying_attributes.add(key=f"kind.{key}").value.CopyFrom(kind)

@@ -20,12 +20,16 @@ _SHORTENING_SECONDS: Final = 5.0
 """How long a walk may be shortened after the time for walks is over."""
 SEED: Final = 1
 """The seed of the walks that belong to each run, so that each run goes the same ones."""
-# The ordinary messages, and what makes them extraordinary, come more often than the rest.
-_ACTIONS: Final = [*Action, Action.REPORT, *[Action.CHECK_IN] * 3, *[Action.LOSE] * 2, Action.ASK, Action.DISCONNECT]
-_FORMS: Final = [Form.PLAIN, Form.PLAIN, Form.PLAIN, Form.GZIP, Form.CHUNKS]
+# Every second step is one of these: what they cause is what conversations mostly depend on.
+_COMMON: Final = [
+    *(Action.REPORT, Action.CHECK_IN, Action.LOSE, Action.APPLY),
+    *(Action.ASK, Action.ADOPT, Action.DISCONNECT, Action.CLOSE),
+]
+_ACTIONS: Final = st.one_of(st.sampled_from(_COMMON), st.sampled_from(list(Action)))
+_FORMS: Final = [*[Form.PLAIN] * 4, Form.GZIP, Form.CHUNKS, Form.GZIP_CHUNKS]
 _ALL_CHECKS: Final = list(HealthCheck)
 
-_STEPS: Final = st.builds(Step, st.integers(1, AGENTS), st.sampled_from(_ACTIONS), st.sampled_from(_FORMS))
+_STEPS: Final = st.builds(Step, st.integers(1, AGENTS), _ACTIONS, st.sampled_from(_FORMS))
 # Lists of lists, because the lists of hypothesis are short.
 _PARTS: Final = st.lists(st.lists(_STEPS, min_size=1, max_size=8), min_size=1, max_size=5)
 WALKS: Final = _PARTS.map(lambda parts: tuple(step for part in parts for step in part))

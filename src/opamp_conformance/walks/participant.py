@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from opamp_conformance.client import sample_messages
-from opamp_conformance.client.agent import EVERY_CAPABILITY, ORDINARY_CAPABILITIES, REQUEST_INSTANCE_UID, Agent
+from opamp_conformance.client.agent import (
+    EVERY_CAPABILITY,
+    ORDINARY_CAPABILITIES,
+    REQUEST_INSTANCE_UID,
+    Agent,
+    other_hash,
+)
 from opamp_conformance.walks.steps import Action
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.transport import Transport
@@ -48,6 +54,9 @@ class Participant:
     def lose(self) -> None:
         self.agent.lose(1)
 
+    def lose_many(self) -> None:
+        self.agent.lose(2**32)
+
     def restart(self) -> None:
         self.agent.count_from(1)
 
@@ -64,6 +73,14 @@ class Participant:
     def forgotten(self) -> pb.AgentToServer:
         self._offered.Clear()
         return self.applied()
+
+    def with_other_hashes(self) -> pb.AgentToServer:
+        self._apply_offers()
+        agent = self.agent
+        agent.remote_config_hash = other_hash(agent.remote_config_hash)
+        agent.connection_settings_hash = other_hash(agent.connection_settings_hash)
+        agent.packages_hash = other_hash(agent.packages_hash)
+        return agent.full_status()
 
     def repeated(self) -> pb.AgentToServer:
         self.agent.count_from(max(self.agent.sequence_num, 1))
@@ -105,6 +122,7 @@ CHANGES: Final[Mapping[Action, Callable[[Participant], None]]] = {
     Action.WITHDRAW: Participant.withdraw,
     Action.GIVE_BACK: Participant.give_back,
     Action.LOSE: Participant.lose,
+    Action.LOSE_MANY: Participant.lose_many,
     Action.RESTART: Participant.restart,
 }
 """The steps without a message."""
@@ -133,6 +151,7 @@ MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
     Action.APPLY: Participant.applied,
     Action.FAIL_TO_APPLY: Participant.failed,
     Action.FORGET_OFFERS: Participant.forgotten,
+    Action.REPORT_OTHER_HASHES: Participant.with_other_hashes,
     Action.REPEAT: Participant.repeated,
     Action.DISCONNECT: lambda p: p.agent.disconnect(),
     Action.DISCONNECT_DESCRIBED: lambda p: p.agent.disconnect(full_report=True),

@@ -43,6 +43,8 @@ class Action(StrEnum):
     WITHDRAW = "withdraws what it accepts"
     GIVE_BACK = "accepts everything again"
     LOSE = "loses a message"
+    LOSE_MANY = "loses 4294967296 messages"
+    REPORT_OTHER_HASHES = "reports other hashes than it was offered"
     REPEAT = "repeats a sequence number"
     RESTART = "starts again"
     DISCONNECT = "disconnects"
@@ -80,6 +82,7 @@ class Form(StrEnum):
     PLAIN = ""
     GZIP = " in gzip"
     CHUNKS = " in chunks"
+    GZIP_CHUNKS = " in gzip and in chunks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ class Step:
 
 Walk = tuple[Step, ...]
 
-_LINE: Final = re.compile(rf"agent (\d+) (.+?)({'|'.join(form for form in Form if form)}|)")
+_FORMS: Final = "|".join(sorted(Form, key=len, reverse=True))
+_LINE: Final = re.compile(rf"agent (\d+) (.+?)({_FORMS})")
 
 
 def read_walk(lines: Iterable[str]) -> Walk:
@@ -112,4 +116,4 @@ def _read_step(line: str) -> Step:
     try:
         return Step(int(match[1]), Action(match[2]), Form(match[3]))
     except ValueError:
-        raise InconclusiveError(f"{match[2]!r} is not a step{did_you_mean(match[2], list(Action))}") from None
+        raise InconclusiveError(f"{match[2]!r} is not a step{did_you_mean(match[2], map(str, Action))}") from None

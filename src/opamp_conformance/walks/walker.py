@@ -39,7 +39,7 @@ class Walker:
         self._log = log
         self._run_id = run_id
         self._contracts = contracts
-        self._actions: Mapping[Action, Callable[[Participant, Form], None]] = {
+        self.actions: Mapping[Action, Callable[[Participant, Form], None]] = {
             Action.CLOSE: self._close,
             Action.CHANGE_TRANSPORT: self._change_transport,
             Action.CLONE: self._clone,
@@ -75,8 +75,8 @@ class Walker:
             CHANGES[step.action](participant)
         elif step.action in MESSAGES:
             self._send(participant, MESSAGES[step.action](participant), step.form)
-        elif step.action in self._actions:
-            self._actions[step.action](participant, step.form)
+        elif step.action in self.actions:
+            self.actions[step.action](participant, step.form)
         elif odd is not None:  # The other transport has no such request.
             self._deliver(participant, odd.make(participant), odd.assertions)
 
@@ -161,7 +161,9 @@ def _formed(request: Request, form: Form) -> Request:
             return request.compressed()
         case HttpRequest(), Form.CHUNKS:
             return replace(request, is_chunked=True)
-        case WebSocketMessage(), Form.CHUNKS:
+        case HttpRequest(), Form.GZIP_CHUNKS:
+            return replace(request.compressed(), is_chunked=True)
+        case WebSocketMessage(), Form.CHUNKS | Form.GZIP_CHUNKS:
             middle = len(request.body) // 2
             return replace(request, payload=(request.body[:middle], request.body[middle:]))
         case _:

@@ -9,7 +9,7 @@ import io
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import SimpleNamespace, TracebackType
 from typing import Final
@@ -69,7 +69,7 @@ class HttpRequest:
 
     def with_body(self, body: bytes, headers: Mapping[str, str] | None = None) -> "HttpRequest":
         """Return the request with another encoding of its message, and headers that say so."""
-        return HttpRequest(body, self.message, self.method, {**self.headers, **(headers or {})}, self.with_credentials)
+        return replace(self, body=body, headers={**self.headers, **(headers or {})})
 
     def with_headers(self, headers: Mapping[str, str | None], *, with_credentials: bool = True) -> "HttpRequest":
         """Return the request with other headers; None removes one.

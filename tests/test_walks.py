@@ -1,0 +1,136 @@
+"""Random walks: what they find, how short it becomes, and that a walk can be gone again."""
+
+import itertools
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.results.verdicts import ExitCode
+from opamp_conformance.walks.exploration import explore
+from opamp_conformance.walks.odd_requests import OVER_HTTP, OVER_WEBSOCKET
+from opamp_conformance.walks.participant import CHANGES, MESSAGES
+from opamp_conformance.walks.steps import AGENTS, Action, Form, Step, read_walk
+from support.bad_server import BadServer, acknowledgement, read_request, respond
+from support.command_line import Cli, one_line
+from support.walking import walker_on_mock
+
+MOST_STEPS = 6
+WALKS = 60
+SECONDS = 20.0
+FOUND = {
+    "sequence.server-report-full-state": "sequence.server-report-full-state",
+    "sequence.server-report-full-state:once": "sequence.server-report-full-state",
+    "flags.report-flags-allowed": "flags.report-flags-allowed",
+    "capabilities.server.first-message": "capabilities.server.first-message",
+    "fleet.disconnect.unenrolled": "fleet.disconnect.unenrolled",
+    "fleet.disconnect.with-flag": "fleet.disconnect.with-flag",
+    "fleet.request-uid.known-agent": "fleet.request-uid.known-agent",
+    "bad-request.type": "bad-request.type",
+    "ws.header.zero.server": "ws.header.zero.server",
+    "http.support-gzip-request:file-name": "http.support-gzip-request",
+    "anyvalue.kinds": "error.bad-request-only-as-reply",
+}
+"""Deviations, and a requirement that a walk on them shows to be broken."""
+
+
+def test_each_step_is_read_as_it_is_written() -> None:
+    steps = [Step(*parts) for parts in itertools.product(range(1, AGENTS + 1), Action, Form)]
+    assert read_walk(["# a comment", "", *(f"  {step}" for step in steps)]) == tuple(steps)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("agent 1 checks inn", "did you mean 'checks in'"),
+        ("agent 4 checks in", "from 1 to 3"),
+        ("agent one checks in", "write 'agent N …'"),
+        ("checks in", "write 'agent N …'"),
+    ],
+)
+def test_a_line_that_is_no_step_is_refused(line: str, hint: str) -> None:
+    with pytest.raises(InconclusiveError, match=hint):
+        read_walk([line])
+
+
+def test_each_action_has_a_meaning() -> None:
+    with walker_on_mock() as walker:
+        done = {*CHANGES, *MESSAGES, *OVER_HTTP, *OVER_WEBSOCKET, *walker.actions}
+    assert done == set(Action)
+
+
+def test_no_walk_finds_anything_on_the_mock_server() -> None:
+    with walker_on_mock() as walker:
+        exploration = explore(walker, number=WALKS, until=time.monotonic() + SECONDS)
+    assert exploration.discoveries == {}
+    assert exploration.walks == WALKS
+
+
+@pytest.mark.parametrize("deviation", FOUND)
+def test_a_walk_that_shows_a_deviation_is_short_and_shows_it_again(deviation: str) -> None:
+    requirement = FOUND[deviation]
+    with walker_on_mock(deviation) as walker:
+        exploration = explore(walker, number=WALKS, until=time.monotonic() + SECONDS)
+        walk = exploration.discoveries[requirement].walk
+        assert len(walk) <= MOST_STEPS, walk
+        for _ in range(20):
+            assert requirement in {finding.requirement for finding in walker.go(walk)}
+
+
+def test_the_same_seed_goes_the_same_walks() -> None:
+    def gone(seed: int) -> int:
+        with walker_on_mock() as walker:
+            return explore(walker, number=20, until=time.monotonic() + SECONDS, seed_number=seed).messages
+
+    assert gone(7) == gone(7) != gone(8)
+
+
+# ---- the command line
+
+WALK = "agent 1 reports its full status\nagent 1 loses a message\nagent 1 checks in\n"
+
+
+def deaf_to_gaps(connection):  # type: ignore[no-untyped-def]
+    """Acknowledge everything, and never ask for the full state."""
+    while request := read_request(connection):
+        respond(connection, acknowledgement(request))
+
+
+def test_a_walk_is_replayed(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "walk.txt"
+    file.write_text(WALK)
+    assert "one walk: 2 messages" in cli("run", "--replay", file).stdout
+    with BadServer(deaf_to_gaps) as server:
+        result = cli("run", "--url", server.url, "--transport", "http", "--replay", file)
+    assert result.returncode == ExitCode.NOT_CONFORMANT
+    assert "sequence.server-report-full-state" in result.stdout
+    assert WALK.splitlines() == [
+        line.strip() for line in result.stdout.splitlines() if line.strip().startswith("agent ")
+    ]
+
+
+def test_walks_find_what_scenarios_do_not_look_for(cli: Cli, tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    with BadServer(deaf_to_gaps) as server:
+        options = ["--transport", "http", "--only", "http.detect-plain", "--explore", "5s", "--jsonl", events]
+        result = cli("run", "--url", server.url, *options)
+    assert result.returncode == ExitCode.NOT_CONFORMANT
+    findings = [json.loads(line) for line in events.read_text().splitlines()]
+    [finding] = [one for one in findings if one.get("requirement") == "sequence.server-report-full-state"]
+    assert 1 <= len(finding["walk"]) <= MOST_STEPS
+    assert "--replay FILE" in finding["reproduce"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "has no step"), ("agent 1 flies\n", "'flies' is not a step"), (None, "cannot read")],
+)
+def test_an_unusable_walk_is_one_clear_line(cli: Cli, tmp_path: Path, content: str | None, message: str) -> None:
+    file = tmp_path / "walk.txt"
+    if content is not None:
+        file.write_text(content)
+    result = cli("run", "--replay", file)
+    assert result.returncode == ExitCode.COULD_NOT_TELL
+    assert message in one_line(result)
