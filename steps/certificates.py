@@ -51,8 +51,8 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 
 
 @then("settings with a certificate are offered")
-def _(exchange: Exchange) -> None:
-    assert_certificates.offered(exchange)
+def _(context: ScenarioContext, exchange: Exchange) -> None:
+    assert_certificates.offered(exchange, issues_at_once=context.certificates.are_issued_at_once)
 
 
 @then("the certificate is for the agent's key")

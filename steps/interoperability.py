@@ -57,10 +57,10 @@ def _(context: ScenarioContext, exchange: Exchange) -> None:
     assert_interoperability.only_announced(exchange, context.server.announced)
 
 
-@when(parsers.parse("the agent checks in without the capability {name}"), target_fixture="exchange")
-def _(context: ScenarioContext, agent: Agent, name: str) -> Exchange:
+@given(parsers.parse("the agent has checked in without the capability {name}"))
+def _(context: ScenarioContext, agent: Agent, name: str) -> None:
     agent.capabilities &= ~capability(name)
-    return context.client.send(agent.check_in())
+    context.agents.check_in(agent)
 
 
 @when("the agent reports its full status with a capability of a newer protocol", target_fixture="exchange")

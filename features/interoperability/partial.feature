@@ -36,8 +36,9 @@ Feature: Peers with fewer capabilities
     Given a server that offers remote configuration
     And an agent with every capability
     And the agent has reported its full status
-    And the agent has received a configuration
-    When the agent checks in without the capability AcceptsRemoteConfig
+    And the agent has checked in without the capability AcceptsRemoteConfig
+    When the operator offers the agent a configuration
+    And the agent checks in
     Then no configuration is offered
 
   @MUST @capabilities.server-respects-change.before-offer

@@ -14,7 +14,7 @@ class UnauthenticatedForbidden(HttpEndpoint):
         return RequestRefusedError(403, "an enrollment key is needed")
 
 
-@breaks("auth.before-upgrade:anyone", also=["auth.401", "auth.without-credentials"])
+@breaks("auth.before-upgrade:anyone")
 class AuthenticationSkipped(HttpEndpoint):
     """Plain HTTP requests are accepted without authentication."""
 

@@ -10,11 +10,11 @@ from opamp_proto import opamp_pb2 as pb
 
 
 @breaks("csr.server-responds")
-class CertificateRequestsIgnored(Certificates):
-    """A valid certificate request is acknowledged, but no certificate is offered."""
+class SettingsWithoutCertificate(Certificates):
+    """A valid certificate request is answered with settings, but they have no certificate."""
 
-    def with_certificate(self, desired: DesiredState | None, message: pb.AgentToServer) -> DesiredState | None:
-        return desired
+    def certificate(self, csr: bytes) -> pb.TLSCertificate:
+        return pb.TLSCertificate()
 
 
 @breaks("csr.creates-certificate", also=["csr.offer-cert-field"])

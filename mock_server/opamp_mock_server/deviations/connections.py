@@ -90,7 +90,7 @@ class OnlySomeAgentsForgotten(Core):
         return super().after_connection_end(known) if self._ended % 2 else known
 
 
-@breaks("disconnect.server-forgets-instance:returned", also=["disconnect.server-forgets-on-close", "fleet.check-in"])
+@breaks("disconnect.server-forgets-instance:returned", also=["disconnect.server-forgets-on-close"])
 class ReturnedAgentIsDuplicate(Core):
     """An agent that comes back after it was disconnected is treated as a duplicate of itself."""
 

@@ -110,7 +110,13 @@ class TemporaryInstanceUidEnrolled(Core):
 
 @breaks(
     "fleet.new-uid.other-than-incoming",
-    also=["fleet.request-uid.temporary-uid", "identification.request-uid.answered"],
+    also=[
+        "fleet.new-uid.time",
+        "fleet.new-uid.uuidv7",
+        "fleet.request-uid.temporary-uid",
+        "identification.new-instance-uid.uuidv7",
+        "identification.request-uid.answered",
+    ],
 )
 class IncomingInstanceUidAssigned(Core):
     """new_instance_uid is the incoming instance_uid, except when the agent asks again."""
@@ -254,7 +260,10 @@ class RefusedDisconnectWithoutInstanceUid(FleetCore):
         return outcome
 
 
-@breaks("fleet.disconnect.enrolled", also=["fleet.instances.disconnect", "response.no-error-on-success"])
+@breaks(
+    "fleet.disconnect.enrolled",
+    also=["error.unavailable-means-overload", "fleet.instances.disconnect", "response.no-error-on-success"],
+)
 class DisconnectUnavailable(FleetCore):
     """agent_disconnect from an enrolled agent is answered with Unavailable."""
 
@@ -273,7 +282,14 @@ class DisconnectDeletesEnrollment(FleetCore):
 
 
 @breaks(
-    "fleet.check-in", also=["response.ack-only-instance-uid", "fleet.instances.check-in", "fleet.instances.enroll-once"]
+    "fleet.check-in",
+    also=[
+        "disconnect.server-forgets-instance",
+        "disconnect.server-forgets-on-close",
+        "fleet.instances.check-in",
+        "fleet.instances.enroll-once",
+        "response.ack-only-instance-uid",
+    ],
 )
 class UnsolicitedNewInstanceUid(Core):
     """An enrolled agent that checks in gets an unsolicited new_instance_uid."""

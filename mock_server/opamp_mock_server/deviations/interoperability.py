@@ -82,7 +82,11 @@ def _has_unknown_fields(message: Message) -> bool:
     also=[
         "remote-config.not-offered-if-unsupported",
         "packages.not-offered-if-unsupported",
+        "connection-settings.capability.opamp",
+        "connection-settings.capability.other",
+        "connection-settings.capability.own-logs",
         "connection-settings.capability.own-metrics",
+        "connection-settings.capability.own-traces",
     ],
 )
 class CapabilitiesNeverRemoved(StatusReporting):
@@ -122,7 +126,18 @@ class OnlyTextsAccepted(Core):
         return super().malformed(message)
 
 
-@breaks("interop.server-stops-unsupported:first-answer", also=["remote-config.not-offered-if-unsupported"])
+@breaks(
+    "interop.server-stops-unsupported:first-answer",
+    also=[
+        "connection-settings.capability.opamp",
+        "connection-settings.capability.other",
+        "connection-settings.capability.own-logs",
+        "connection-settings.capability.own-metrics",
+        "connection-settings.capability.own-traces",
+        "packages.not-offered-if-unsupported",
+        "remote-config.not-offered-if-unsupported",
+    ],
+)
 class CapabilitiesLookedAtLater(StatusReporting):
     """In the first answer to an agent, it is treated as if it had every capability."""
 

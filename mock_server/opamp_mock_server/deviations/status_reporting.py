@@ -122,7 +122,9 @@ class SequenceNumbersNotChecked(Core):
         return super().missing_state(known, message) if known is None else 0
 
 
-@breaks("sequence.server-requests-omitted", also=["sequence.server-report-full-state"])
+@breaks(
+    "sequence.server-requests-omitted", also=["interop.server-stops-unsupported", "sequence.server-report-full-state"]
+)
 class WrongFlagOnGap(Core):
     """After a gap, the server requests the available components instead of the full state."""
 
@@ -225,7 +227,7 @@ class OnlyLastReportStored(StatusReporting):
         return super().merged(b"", message, reported)
 
 
-@breaks("effective-config.server-not-expecting")
+@breaks("effective-config.server-not-expecting", also=["flags.report-flags-allowed"])
 class EffectiveConfigRequired(StatusReporting):
     """After a report with a description but without effective_config, a known agent is asked for its full state."""
 
@@ -309,7 +311,7 @@ class NoFlagWithOffers(Core):
         return outcome
 
 
-@breaks("error.bad-request-only-as-reply:failure", also=["response.error-on-failure"])
+@breaks("error.bad-request-only-as-reply:failure")
 class FailuresAreBadRequests(Core):
     """A message that the server could not process is answered with BadRequest."""
 

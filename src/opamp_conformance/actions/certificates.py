@@ -1,7 +1,9 @@
 """Client certificates on request (Agent-initiated CSR Flow)."""
 
+from functools import cached_property
+
 from opamp_conformance.client import certificates
-from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent
 from opamp_conformance.client.client import Client
 from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
@@ -10,12 +12,19 @@ from opamp_conformance.wire.exchange import Exchange
 class CertificateRequests:
     """Asks for certificates; ``last_request`` is the last CSR that was sent, in PEM."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, run_id: str) -> None:
         self._client = client
+        self._run_id = run_id
         self.last_request = b""
 
     def ask(self, agent: Agent) -> Exchange:
         return self._send(agent, certificates.signing_request(agent.instance_uid))
+
+    @cached_property
+    def are_issued_at_once(self) -> bool:
+        """Whether a new agent receives a certificate in the answer to its request, without an approval by people."""
+        exchange = self.ask(Agent(self._run_id, capabilities=EVERY_CAPABILITY))
+        return exchange.message is not None and bool(exchange.reply.connection_settings.opamp.certificate.cert)
 
     def ask_with_garbage(self, agent: Agent) -> Exchange:
         """Send PEM that is not a request."""

@@ -59,7 +59,7 @@ class ScenarioContext:
             MalformedMessages(client),
             PlainHttpActions(client, run_id),
             WebSocketActions(client),
-            CertificateRequests(client),
+            CertificateRequests(client, run_id),
             OtherInstance(client, other),
             documents,
         )

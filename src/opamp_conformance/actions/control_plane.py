@@ -86,6 +86,7 @@ class ControlPlaneClient:
 
     def overload(self, agent: Agent) -> None:
         """Let the server refuse the agent's next message because it is overloaded."""
+        self._client.log.findings.conversation.forget(agent.instance_uid)
         self._ask("POST", agent, "fault", json.dumps({"kind": "overloaded"}))
 
     def fail(self, agent: Agent) -> None:

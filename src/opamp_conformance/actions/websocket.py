@@ -9,6 +9,7 @@ from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.client import Client
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.websocket import HEADER, WebSocketMessage
+from opamp_proto import opamp_pb2 as pb
 
 _LISTEN_SECONDS: Final = 0.5
 """Long enough to notice a server that sends a few messages per second."""
@@ -78,13 +79,20 @@ class WebSocketActions:
 
     def report_on_separate_connection(self, agent: Agent) -> Exchange:
         """Report on a connection that no other agent uses, not even one with the same instance_uid."""
-        return self._client.send(agent.full_status(), connection_id=agent.instance_uid + b"separate")
+        return self._as_clone(agent.full_status(), b"separate")
 
     def check_in_on_separate_connection(self, agent: Agent) -> Exchange:
-        return self._client.send(agent.check_in(), connection_id=agent.instance_uid + b"separate")
+        return self._as_clone(agent.check_in(), b"separate")
 
     def report_on_third_connection(self, agent: Agent) -> Exchange:
-        return self._client.send(agent.full_status(), connection_id=agent.instance_uid + b"third")
+        return self._as_clone(agent.full_status(), b"third")
+
+    def _as_clone(self, message: pb.AgentToServer, connection: bytes) -> Exchange:
+        """Send on another connection; return what comes there, or what the first agent of the two gets instead."""
+        answer = self._client.send(message, connection_id=message.instance_uid + connection)
+        if not answer.is_acknowledgement:
+            return answer
+        return self._client.receive_push(message.instance_uid) or answer
 
     def disconnect_on_connection_of(self, agent: Agent, other: Agent) -> None:
         """Let another agent say agent_disconnect on the connection of an agent, which stays open."""

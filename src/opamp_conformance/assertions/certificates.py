@@ -8,8 +8,9 @@ from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
 
 
-def offered(exchange: Exchange) -> None:
-    if exchange.is_acknowledgement:
+def offered(exchange: Exchange, *, issues_at_once: bool) -> None:
+    """``issues_at_once`` says that another agent has received its certificate in the answer to its request."""
+    if exchange.is_acknowledgement and not issues_at_once:
         raise NotApplicableError("the server does not issue certificates at once: people may have to approve them")
     require(_certificate(exchange).cert, "connection_settings.opamp with a certificate", described(exchange))
 

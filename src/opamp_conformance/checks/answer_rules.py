@@ -1,16 +1,13 @@
 """What the specification demands, allows and forbids in the answer to an ordinary message."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from opamp_conformance.checks.agent_memory import is_full
 from opamp_conformance.checks.situation import Rule, Situation
 from opamp_conformance.errors import Violation
 from opamp_conformance.wire.exchange import error_name
 from opamp_proto import opamp_pb2 as pb
-
-_ACCEPTS_CONFIG: Final = int(pb.AgentCapabilities_AcceptsRemoteConfig | pb.AgentCapabilities_ReportsRemoteConfig)
-_ACCEPTS_PACKAGES: Final = int(pb.AgentCapabilities_AcceptsPackages | pb.AgentCapabilities_ReportsPackageStatuses)
-_ACCEPTS_SETTINGS: Final = int(pb.AgentCapabilities_ReportsConnectionSettingsStatus)
 
 
 def _asks_for_missing_state(at: Situation) -> Violation | None:
@@ -101,43 +98,59 @@ def _succeeds_by_http(at: Situation) -> Violation | None:
     return Violation("a status of 2xx for a message that was processed", f"the status {status}")
 
 
-def _offers_configuration_on_mismatch(at: Situation) -> Violation | None:
-    """RemoteConfigStatus.last_remote_config_hash: if it is not that of the agent's configuration, it is offered."""
-    status = at.sent.remote_config_status
-    offered = at.agent.offered.remote_config.config_hash if at.agent is not None else b""
-    if not at.sent.HasField("remote_config_status") or at.reply.HasField("remote_config"):
-        return None
-    return _not_offered(at, "remote_config", offered, status.last_remote_config_hash, _ACCEPTS_CONFIG)
+class _Offer(NamedTuple):
+    """A kind of offer: its field, where the agent reports the hash of the last one, and what the agent needs for it."""
+
+    field: str
+    report: str
+    reported_hash: str
+    offered_hash: Callable[[pb.ServerToAgent], bytes]
+    needed: int
 
 
-def _offers_settings_on_mismatch(at: Situation) -> Violation | None:
-    """ConnectionSettingsStatus.last_connection_settings_hash."""
-    status = at.sent.connection_settings_status
-    offered = at.agent.offered.connection_settings.hash if at.agent is not None else b""
-    if not at.sent.HasField("connection_settings_status") or at.reply.HasField("connection_settings"):
-        return None
-    return _not_offered(at, "connection_settings", offered, status.last_connection_settings_hash, _ACCEPTS_SETTINGS)
+_CONFIGURATION: Final = _Offer(
+    "remote_config",
+    "remote_config_status",
+    "last_remote_config_hash",
+    lambda offered: offered.remote_config.config_hash,
+    int(pb.AgentCapabilities_AcceptsRemoteConfig | pb.AgentCapabilities_ReportsRemoteConfig),
+)
+_SETTINGS: Final = _Offer(
+    "connection_settings",
+    "connection_settings_status",
+    "last_connection_settings_hash",
+    lambda offered: offered.connection_settings.hash,
+    int(pb.AgentCapabilities_ReportsConnectionSettingsStatus),
+)
+_PACKAGES: Final = _Offer(
+    "packages_available",
+    "package_statuses",
+    "server_provided_all_packages_hash",
+    lambda offered: offered.packages_available.all_packages_hash,
+    int(pb.AgentCapabilities_AcceptsPackages | pb.AgentCapabilities_ReportsPackageStatuses),
+)
 
 
-def _offers_packages_on_mismatch(at: Situation) -> Violation | None:
-    """PackageStatuses.server_provided_all_packages_hash."""
-    status = at.sent.package_statuses
-    offered = at.agent.offered.packages_available.all_packages_hash if at.agent is not None else b""
-    if not at.sent.HasField("package_statuses") or at.reply.HasField("packages_available"):
-        return None
-    return _not_offered(at, "packages_available", offered, status.server_provided_all_packages_hash, _ACCEPTS_PACKAGES)
+def _offers_again(offer: _Offer, *, is_lost: bool) -> Rule:
+    """Make the rule that an agent is offered again what it does not have: if it has lost it, or has another one."""
 
+    def rule(at: Situation) -> Violation | None:
+        agent = at.agent
+        if agent is None or agent.sequence_num is None or not at.sent.HasField(offer.report):
+            return None
+        offered = offer.offered_hash(agent.offered)
+        reported = getattr(getattr(at.sent, offer.report), offer.reported_hash)
+        is_open = at.is_error or at.is_disconnect or at.announced or at.sent.capabilities != agent.capabilities
+        if is_open or not offered or reported == offered or (not reported) is not is_lost:
+            return None
+        if at.sent.capabilities & offer.needed != offer.needed:
+            return None
+        if any(message.HasField(offer.field) for message in (at.reply, *at.exchange.unsolicited)):
+            return None
+        expected = f"{offer.field} again, for an agent that does not have what it was offered ({offered.hex()})"
+        return Violation(expected, f"none after the hash {reported.hex() or '(empty)'}")
 
-def _not_offered(at: Situation, field: str, offered: bytes, reported: bytes, needed: int) -> Violation | None:
-    """Return the violation of a server that has offered one hash, and leaves another one as it is."""
-    is_open = at.is_error or at.is_disconnect or at.announced or at.agent is None or at.agent.sequence_num is None
-    has_changed = at.agent is not None and at.sent.capabilities != at.agent.capabilities
-    if is_open or has_changed or not offered or reported == offered or at.sent.capabilities & needed != needed:
-        return None
-    if any(message.HasField(field) for message in at.exchange.unsolicited):
-        return None
-    expected = f"{field}, because the agent reports another hash than the one it was offered ({offered.hex()})"
-    return Violation(expected, f"none after the hash {reported.hex() or '(empty)'}")
+    return rule
 
 
 def _repeats_no_custom_capabilities(at: Situation) -> Violation | None:
@@ -170,9 +183,12 @@ ANSWER_RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("response.no-error-on-success", _succeeds_by_http),
     ("error.unavailable-means-overload", _is_available),
     ("capabilities.server.accepts-status-bit", _accepts_status),
-    ("remote-config.server-offers-on-mismatch", _offers_configuration_on_mismatch),
-    ("connection-status.server-offers-on-mismatch", _offers_settings_on_mismatch),
-    ("package-status.server-offers-on-mismatch", _offers_packages_on_mismatch),
+    ("remote-config.server-offers-on-mismatch", _offers_again(_CONFIGURATION, is_lost=False)),
+    ("remote-config.server-compares-hash", _offers_again(_CONFIGURATION, is_lost=True)),
+    ("connection-status.server-offers-on-mismatch", _offers_again(_SETTINGS, is_lost=False)),
+    ("connection-status.server-compares-hash", _offers_again(_SETTINGS, is_lost=True)),
+    ("package-status.server-offers-on-mismatch", _offers_again(_PACKAGES, is_lost=False)),
+    ("package-status.server-compares-hash", _offers_again(_PACKAGES, is_lost=True)),
     ("custom.only-on-change", _repeats_no_custom_capabilities),
     ("interop.server-stops-unsupported", _lists_components_only_if_able),
 )

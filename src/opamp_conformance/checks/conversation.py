@@ -15,6 +15,7 @@ from opamp_conformance.errors import Violation
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest
+from opamp_conformance.wire.websocket import HEADER, ReceivedMessage
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
@@ -215,7 +216,10 @@ class Conversation:
 
 def _is_unreadable(exchange: Exchange) -> bool:
     """Return whether an ordinary message got an answer that is no ServerToAgent."""
-    return exchange.response is not None and exchange.message is None and is_ordinary(exchange)
+    response = exchange.response
+    if isinstance(response, ReceivedMessage) and (not response.is_binary or response.body[:1] != HEADER):
+        return False  # The checks of every exchange look at the form of a WebSocket message.
+    return response is not None and exchange.message is None and is_ordinary(exchange)
 
 
 def _uid_in(exchange: Exchange) -> bytes:

@@ -11,7 +11,7 @@ from opamp_conformance.checks.conversation import Conversation
 from opamp_conformance.checks.exchanges import EXCHANGE_CHECKS
 from opamp_conformance.checks.offer_memory import Breach
 from opamp_conformance.checks.server_messages import CHECKS, TRUTHFUL, undeclared_use
-from opamp_conformance.checks.situation import is_read_by_every_server
+from opamp_conformance.checks.situation import is_plain
 from opamp_conformance.errors import Violation
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.wire.exchange import Exchange
@@ -60,7 +60,7 @@ class Findings:
         if reply is None:
             return
         sent = self.conversation.sent_to(exchange)
-        if reply.HasField("error_response") and not exchange.is_push and not is_read_by_every_server(exchange):
+        if reply.HasField("error_response") and not exchange.is_push and not is_plain(exchange):
             sent = None  # A server that refuses a request before it reads the message does not know the sender.
         for requirement, check in CHECKS.items():
             violation = check(sent, reply)

@@ -62,9 +62,11 @@ class OfferMemory:
             expected = "the same all_packages_hash for the same packages"
             yield "packages.all-hash-aggregate", Violation(expected, offer.all_packages_hash.hex())
         for name, package in offer.packages.items():
-            if package.hash and self._is_other_content(
-                f"package {name}", b"", package.hash, repr((package.version, package.file.content_hash)).encode()
-            ):
+            if not package.hash:
+                continue
+            if self._is_other_content(f"content of {name}", b"", package.hash, package.file.content_hash):
+                yield "packages.hash-identifies", _one_hash(f"contents of the package {name!r}", package.hash)
+            if self._is_other_content(f"version of {name}", b"", package.hash, package.version.encode()):
                 yield "packages.hash-inputs", _one_hash(f"versions of the package {name!r}", package.hash)
 
     def _is_other_content(self, kind: str, owner: bytes, hash_: bytes, content: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from opamp_conformance.checks.agent_memory import AgentMemory
 from opamp_conformance.errors import Violation
 from opamp_conformance.wire.exchange import Exchange
-from opamp_conformance.wire.http import GZIP
+from opamp_conformance.wire.http import GZIP, HttpRequest
 from opamp_conformance.wire.websocket import WebSocketMessage
 from opamp_proto import CONTENT_TYPE, INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
@@ -75,6 +75,15 @@ def is_ordinary(exchange: Exchange) -> bool:
         return False
     # A message without capabilities is a poll, which is hardly specified.
     return bool(message.capabilities) and is_read_by_every_server(exchange)
+
+
+def is_plain(exchange: Exchange) -> bool:
+    """Return whether every server can read the message of a request: it has to, and nothing is to be decompressed."""
+    request = exchange.request
+    is_encoded = isinstance(request, HttpRequest) and any(
+        name.lower() == "content-encoding" for name in request.headers
+    )
+    return is_read_by_every_server(exchange) and not is_encoded
 
 
 def is_read_by_every_server(exchange: Exchange) -> bool:
