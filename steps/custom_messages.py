@@ -66,11 +66,12 @@ def _(context: ScenarioContext, exchange: Exchange) -> Agent:
     return context.agents.with_custom_capability(*exchange.reply.custom_capabilities.capabilities)
 
 
-@when("the agent sends a custom message of the server's first custom capability", target_fixture="exchange")
-def _(context: ScenarioContext, agent: Agent) -> Exchange:
+@when("the agent sends a custom message of the server's first custom capability", target_fixture="exchanges")
+def _(context: ScenarioContext, agent: Agent) -> list[Exchange]:
     return context.agents.send_custom_message(agent)
 
 
 @then("a custom message that arrives is for a custom capability of the agent")
-def _(exchange: Exchange, agent: Agent) -> None:
-    assert_custom_messages.only_of(exchange, agent.custom_capabilities or ())
+def _(exchanges: list[Exchange], agent: Agent) -> None:
+    for exchange in exchanges:
+        assert_custom_messages.only_of(exchange, agent.custom_capabilities or ())

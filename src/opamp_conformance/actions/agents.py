@@ -51,11 +51,13 @@ class Agents:
         agent.custom_capabilities = names
         return agent
 
-    def send_custom_message(self, agent: Agent) -> Exchange:
-        """Send a custom message of the agent's first custom capability; an answer to it may be an unsolicited one."""
+    def send_custom_message(self, agent: Agent) -> list[Exchange]:
+        """Send a custom message of the agent's first custom capability, and check in.
+
+        What the server sends in return arrives with the answers, or between them.
+        """
         [first, *_] = agent.custom_capabilities or [""]
-        answer = self._client.send(sample_messages.custom_message(agent, first))
-        return self._client.receive_push(agent.instance_uid) or answer
+        return [self._client.send(sample_messages.custom_message(agent, first)), self._client.send(agent.check_in())]
 
     def only_reporting_status(self) -> Agent:
         """Make an agent that has only the capability that every agent must have."""
