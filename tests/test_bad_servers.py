@@ -348,8 +348,9 @@ def test_the_suite_waits_for_a_busy_server(cli: Cli) -> None:
                 respond(connection, acknowledgement(request))
 
     with BadServer(behave) as server:
-        result = cli("run", "--url", server.url, "--only", "response.must-respond")
+        result = cli("run", "--url", server.url, "--only", "response.must-respond.check-ins")
     assert result.returncode == 0, result.stdout
+    assert "throttle.min-30s" in result.stdout
 
 
 def test_a_server_that_stays_busy_gets_no_verdict(cli: Cli) -> None:

@@ -107,7 +107,7 @@ def test_selection(cli: Cli) -> None:
     assert result.returncode == 0
     keys = re.findall(r"^passed +\S+ +\w+ +(\S+): .*$", result.stdout, re.MULTILINE)
     assert "fleet.disconnect.unenrolled.plain" in keys
-    assert "auth.401.no-credentials" in keys
+    assert "auth.401.wrong-credentials" in keys
     assert not [key for key in keys if "flag" in key]
 
 
@@ -230,7 +230,7 @@ def test_plain_pytest_with_credentials(cli: Cli, tmp_path: Path, monkeypatch: py
         )
         result = plain_pytest(tmp_path, "--pyargs", "opamp_conformance", *options)
     assert result.returncode == 0
-    assert "2 passed" in result.stdout
+    assert "3 passed" in result.stdout
 
 
 def test_the_plugin_does_not_affect_other_tests(tmp_path: Path) -> None:

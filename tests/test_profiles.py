@@ -43,7 +43,7 @@ def test_known_failures_do_not_fail_a_run(cli: Cli, tmp_path: Path) -> None:
     junit = tmp_path / "out.xml"
     result = run(cli, "--profile", file, "--junit", junit)
     assert result.returncode == 0, result.stdout
-    assert "2 known" in result.stdout
+    assert "3 known" in result.stdout
     assert "of issue 123" in result.stdout
     assert 'value="known"' in junit.read_text()
 
@@ -52,7 +52,7 @@ def test_a_known_failure_that_passes_is_a_failure(cli: Cli, tmp_path: Path) -> N
     file = profile(tmp_path, known(*ECHO, "fleet.disconnect.enrolled.plain"))
     result = run(cli, "--profile", file)
     assert result.returncode == 1
-    assert "1 failed, 2 known" in result.stdout
+    assert "1 failed, 3 known" in result.stdout
     assert "remove it" in result.stdout
     assert f"--profile {file}" in result.stdout
 
@@ -169,7 +169,7 @@ def test_a_flaky_scenario_may_fail_and_may_pass(cli: Cli, tmp_path: Path) -> Non
         arguments = ("--url", url, "--contract", "fleet", "--profile", file, "--junit", junit, "--transport", "http")
         result = cli("run", *arguments, "--only", "fleet.request-uid.echo", "--only", "fleet.disconnect.enrolled.*")
     assert result.returncode == 0, result.stdout
-    assert re.search(r"conformant: \d+ passed, 2 flaky in", result.stdout)
+    assert re.search(r"conformant: \d+ passed, 3 flaky in", result.stdout)
     assert "of a race" in result.stdout
     assert 'value="flaky"' in junit.read_text()
 

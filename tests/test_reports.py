@@ -430,7 +430,7 @@ def test_the_report_is_filtered_by_keyboard_and_mouse(chromium: Any, pages: dict
     assert 0 < len(found) < len(everything)
     assert status.text == f"{len(found)} shown"
     chapters = [part for part in chromium.find_elements("css selector", "main > section") if part.is_displayed()]
-    assert [part.get_attribute("id") for part in chapters] == ["enrollment"]
+    assert [part.get_attribute("id") for part in chapters] == ["every-message", "enrollment"]
 
     text.clear()
     text.send_keys("x")
@@ -450,7 +450,7 @@ def test_the_report_is_filtered_by_keyboard_and_mouse(chromium: Any, pages: dict
 def test_a_failure_is_open_and_shows_its_messages(chromium: Any, pages: dict[str, Path]) -> None:
     chromium.get(pages["report"].as_uri())
     entries = chromium.find_elements(
-        "css selector", "details[data-verdict=failed][data-text*='fleet.request-uid.echo']"
+        "css selector", "#enrollment details[data-verdict=failed][data-text*='fleet.request-uid.echo']"
     )
     assert entries
     text = entries[0].text

@@ -114,10 +114,10 @@ def test_a_correct_server_is_graded_without_a_control_plane(correct: RunRecord) 
         "own-telemetry.no-offer-if-unchanged.applied",
         "own-telemetry.no-offer-if-unchanged.failed",
         "capabilities.server-respects-change.configuration",
-        "capabilities.server-respects-change.own-metrics",
+        "capabilities.server-respects-change.settings.ReportsOwnMetrics.own-metrics",
     ):
         assert by_key[key].verdict is Verdict.PASSED, by_key[key]
-    for key in ("config-files.keys-are-names", "remote-config.hash-function", "own-telemetry.offer-on-change"):
+    for key in ("config-files.keys-are-names.one", "remote-config.hash-function", "own-telemetry.offer-on-change"):
         assert by_key[key].verdict is Verdict.NOT_APPLICABLE
         assert "--control" in by_key[key].actual
 
@@ -149,7 +149,7 @@ def test_a_capability_can_be_assumed() -> None:
     """Without the assumption, the scenarios do not concern a server that announces nothing and offers nothing."""
     silent = ServerWithStandingOffers(announced=pb.ServerCapabilities_AcceptsStatus, fault="")
     silent.answer = lambda message: pb.ServerToAgent(instance_uid=message.instance_uid, capabilities=1)  # type: ignore[method-assign]
-    key = "remote-config.server-compares-hash"
+    key = "remote-config.server-compares-hash.lost"
     without = next(event for event in graded(silent).scenarios if event.key == key)
     assumed = next(event for event in graded(silent, "OffersRemoteConfig").scenarios if event.key == key)
     assert "does not announce OffersRemoteConfig" in without.actual

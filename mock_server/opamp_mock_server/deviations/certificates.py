@@ -9,7 +9,7 @@ from opamp_mock_server.deviations.registry import breaks
 from opamp_proto import opamp_pb2 as pb
 
 
-@breaks("csr.server-responds")
+@breaks("csr.server-responds", also=["certificate.cert-required"])
 class SettingsWithoutCertificate(Certificates):
     """A valid certificate request is answered with settings, but they have no certificate."""
 

@@ -1,6 +1,7 @@
 """Errors about malformed and refused messages (Bad Request, ServerErrorResponse)."""
 
 from opamp_conformance.assertions.common import described, require
+from opamp_conformance.text import printable
 from opamp_conformance.wire.exchange import Exchange, error_name
 from opamp_proto import opamp_pb2 as pb
 
@@ -24,4 +25,4 @@ def is_bad_request(exchange: Exchange) -> None:
 def is_readable(exchange: Exchange) -> None:
     text = exchange.reply.error_response.error_message
     is_printable = all(character.isprintable() or character.isspace() for character in text)
-    require(text.strip() and is_printable, "an error_message for people", repr(text))
+    require(text.strip() and is_printable, "an error_message for people", printable(text) or "none")

@@ -20,6 +20,8 @@ from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
 _CLOSED: Final = b"closed"
+_NOT_SERVED: Final = (404, 405, 426, 501)
+"""These statuses of HTTP mean that a path, a method or a protocol is not supported."""
 _UID_TAG: Final = bytes([pb.AgentToServer.INSTANCE_UID_FIELD_NUMBER << 3 | 2, INSTANCE_UID_BYTES])
 """The bytes before an instance_uid, with which a message begins."""
 CUSTOM_MESSAGES: Final = "custom.capability-matches"
@@ -219,6 +221,8 @@ def _is_unreadable(exchange: Exchange) -> bool:
     response = exchange.response
     if isinstance(response, ReceivedMessage) and (not response.is_binary or response.body[:1] != HEADER):
         return False  # The checks of every exchange look at the form of a WebSocket message.
+    if exchange.status in _NOT_SERVED:
+        return False
     return response is not None and exchange.message is None and is_ordinary(exchange)
 
 

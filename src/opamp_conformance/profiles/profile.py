@@ -104,6 +104,20 @@ class Profile:
             for requirement in exemption.requirements
         }
 
+    def excused(self, kind: Kind, cases: Iterable[Case]) -> dict[str, str]:
+        """Return the requirements that any message may break, with the reasons.
+
+        They are those that are known to be broken, and those of scenarios that are known to fail.
+        """
+        of_scenarios = {
+            requirement.id: exemption.because
+            for exemption in self.exemptions
+            for case in cases
+            if exemption.kind is kind and exemption.covers(case)
+            for requirement in case.scenario.requirements
+        }
+        return of_scenarios | self.findings(kind)
+
 
 NO_PROFILE: Final = Profile("", None, Version("0"), ())
 

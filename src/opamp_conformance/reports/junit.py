@@ -45,7 +45,8 @@ class JUnit:
                 properties = {"level": event.level, "requirement": event.requirement, "verdict": event.verdict}
                 self._properties(case, {**properties, "specification": event.link})
                 because = f"{event.because}, in {event.count} messages"
-                self._outcome(case, event.verdict, event.known_because or because, "")
+                details = "\n".join([*event.walk, event.reproduce])
+                self._outcome(case, event.verdict, event.known_because or because, details)
             case RunFinished():
                 self._write()
 

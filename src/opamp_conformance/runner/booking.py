@@ -7,6 +7,7 @@ from opamp_conformance.results.events import FindingBooked
 from opamp_conformance.results.transcript import transcript_of
 from opamp_conformance.results.verdicts import Verdict, of_violation
 from opamp_conformance.runner.plan import RunPlan
+from opamp_conformance.text import printable
 
 
 def book(finding: Finding, plan: RunPlan, redactor: Redactor) -> FindingBooked:
@@ -23,8 +24,8 @@ def book(finding: Finding, plan: RunPlan, redactor: Redactor) -> FindingBooked:
         link=requirement.link,
         verdict=verdict,
         count=finding.count,
-        expected=redactor.text(finding.violation.expected),
-        actual=redactor.text(finding.violation.actual),
+        expected=redactor.text(printable(finding.violation.expected)),
+        actual=redactor.text(printable(finding.violation.actual)),
         transcript=transcript_of(finding.samples, redactor),
         known_because=known_because or flaky_because,
     )

@@ -20,8 +20,8 @@ class RunPlan:
     ``arguments`` are the options of ``run`` that choose the target again, ``default_contracts`` those it is graded by
     without other options, ``contracts`` those of this run. ``cases`` are keys and transports, None for all.
     ``exemptions`` are what the target's profile says of cases, ``known_findings`` and ``flaky_findings`` the
-    requirements that every message may break, with reasons. ``assumed`` are the bits of ServerCapabilities that the
-    target is graded by without announcing them.
+    requirements that every message may break, with reasons; those in ``expected_findings`` have to be broken.
+    ``assumed`` are the bits of ServerCapabilities that the target is graded by without announcing them.
     """
 
     endpoint: Endpoint
@@ -37,6 +37,7 @@ class RunPlan:
     exemptions: tuple[CaseExemption, ...] = ()
     known_findings: Mapping[str, str] = field(default_factory=dict)
     flaky_findings: Mapping[str, str] = field(default_factory=dict)
+    expected_findings: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), default=str)

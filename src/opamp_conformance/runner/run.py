@@ -84,8 +84,9 @@ def grade(
             assumed=sum(pb.ServerCapabilities.Value(f"ServerCapabilities_{name}") for name in assumed),
             cases=tuple((case.key, str(case.transport)) for case in cases),
             exemptions=tuple(known.exempt(cases)),
-            known_findings=known.findings(Kind.KNOWN),
-            flaky_findings=known.findings(Kind.FLAKY),
+            known_findings=known.excused(Kind.KNOWN, load_catalogue().cases()),
+            flaky_findings=known.excused(Kind.FLAKY, load_catalogue().cases()),
+            expected_findings=known.findings(Kind.KNOWN),
         )
         is_whole = not selection.only and not selection.skip and not walks.replay
         session = RunSession(plan, listeners, found.cleanup, profile.name, is_whole=is_whole)
@@ -96,7 +97,7 @@ def grade(
             if cases:
                 with _isolated() as arguments:
                     pytest.main([*arguments, *(in_parallel if workers > 1 else [])], plugins=[session])
-            if session.is_complete and are_asked_for(plan, walks, is_whole=is_whole):
+            if session.can_go_on and are_asked_for(plan, walks, is_whole=is_whole):
                 session.add_walks(go_walks(plan, walks, session.broken))
         except KeyboardInterrupt:  # Where pytest does not expect one: before its scenarios, and after them.
             signals.ignore()  # A second one must not keep the run from its end.

@@ -25,6 +25,7 @@ from opamp_conformance.results.events import (
     RunFinished,
     RunStarted,
     ScenarioFinished,
+    TargetLost,
 )
 from opamp_conformance.results.verdicts import ExitCode, Verdict, exit_code
 from opamp_conformance.runner import channel, signals
@@ -66,6 +67,7 @@ class RunSession:
         self._pids: list[int] = []
         self._has_begun = False
         self._walks = WalkReport()
+        self._is_target_gone = False
         self._began = time.monotonic()
 
     def start(self, target: Target, selection: Selection, workers: int) -> None:
@@ -129,6 +131,8 @@ class RunSession:
         """Add what random walks found."""
         self._walks = report
         self._add(report.summary)
+        if report.is_interrupted:
+            self.interrupt()
 
     def interrupt(self) -> None:
         """Note that the run was interrupted."""
@@ -149,7 +153,7 @@ class RunSession:
         """Make a failed finding of each known requirement that neither a message nor a scenario breaks any more."""
         return {
             requirement: _failed(requirement, f"a known failure: {because}", _STALE)
-            for requirement, because in self._plan.known_findings.items()
+            for requirement, because in self._plan.expected_findings.items()
             if requirement not in self._findings and requirement not in self._known
         }
 
@@ -159,9 +163,9 @@ class RunSession:
         return {*self._broken, *self._findings}
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing has gone wrong so far."""
-        return not self._problem
+    def can_go_on(self) -> bool:
+        """Whether nothing has gone wrong so far, and the target still answers."""
+        return not self._problem and not self._is_target_gone
 
     # ---- hooks of pytest and pytest-xdist
 
@@ -244,6 +248,8 @@ class RunSession:
                 self._broken.update(event.requirements)
             if event.blocked_by:
                 self._blocked.setdefault(event.blocked_by, []).append(event)
+        elif isinstance(event, TargetLost):
+            self._is_target_gone |= not event.has_returned
         self._emit(event)
 
     def _add(self, summary: WorkerSummary | None) -> None:

@@ -12,6 +12,7 @@ from opamp_conformance.client.client import Client
 from opamp_conformance.client.run_log import RunLog
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.events import FindingBooked
+from opamp_conformance.runner import signals
 from opamp_conformance.runner.booking import book
 from opamp_conformance.runner.channel import WorkerSummary
 from opamp_conformance.runner.plan import RunPlan
@@ -46,6 +47,7 @@ class WalkReport:
     messages: int = 0
     seed: int = 0
     summary: WorkerSummary | None = None
+    is_interrupted: bool = False
 
 
 def are_asked_for(plan: RunPlan, options: WalkOptions, *, is_whole: bool) -> bool:
@@ -56,26 +58,35 @@ def are_asked_for(plan: RunPlan, options: WalkOptions, *, is_whole: bool) -> boo
 
 def go_walks(plan: RunPlan, options: WalkOptions, broken: Collection[str]) -> WalkReport:
     """Go the walks, and disconnect their agents. What is ``broken`` according to the scenarios is not looked for."""
-    from opamp_conformance.walks.exploration import Discovery, Exploration, explore  # noqa: PLC0415 - it is slow to load
+    from opamp_conformance.walks.exploration import explore, replay  # noqa: PLC0415 - it is slow to load
     from opamp_conformance.walks.walker import Walker  # noqa: PLC0415
 
     redactor = Redactor(plan.endpoint.secrets)
     with _clients(plan) as (log, clients):
         walker = Walker(clients, log, plan.run_id, plan.contracts)
         if options.replay:
-            found = {finding.requirement: Discovery(options.replay, finding) for finding in walker.go(options.replay)}
-            exploration = Exploration(0, (), 1, walker.messages, found)
+            exploration = replay(walker, options.replay)
         else:
             number, seconds = _MOST_WALKS, options.seconds
             if seconds is None:
                 number, seconds = _WALKS_OF_EACH_RUN, _SECONDS_OF_EACH_RUN
-            until = time.monotonic() + seconds
-            exploration = explore(walker, number=number, until=until, seed_number=options.seed, ignored=broken)
+            until = time.monotonic() + min(seconds, plan.timing.deadline - time.time())
+            exploration = explore(
+                walker,
+                number=number,
+                until=until,
+                seed_number=options.seed,
+                ignored=broken,
+                raise_if_interrupted=signals.raise_if_interrupted,
+            )
         findings = tuple(
             _booked(discovery.finding, discovery.walk, plan, redactor) for discovery in exploration.discoveries.values()
         )
         cleanup = clients[plan.served[0]].disconnect_agents()
-    return WalkReport(exploration.walks, exploration.messages, exploration.seed, WorkerSummary(findings, cleanup))
+    summary = WorkerSummary(findings, cleanup)
+    return WalkReport(
+        exploration.walks, exploration.messages, exploration.seed, summary, is_interrupted=exploration.is_interrupted
+    )
 
 
 def _booked(finding: Finding, walk: Walk, plan: RunPlan, redactor: Redactor) -> FindingBooked:

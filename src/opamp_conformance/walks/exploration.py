@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.errors import HypothesisException
 
-from opamp_conformance.checks.findings import Finding
+from opamp_conformance.checks.findings import Finding, Findings
+from opamp_conformance.errors import InconclusiveError, PreconditionFailedError
 from opamp_conformance.walks.steps import AGENTS, Action, Form, Step, Walk
 from opamp_conformance.walks.walker import Walker
 
@@ -45,12 +46,17 @@ class Discovery:
 
 @dataclass
 class Exploration:
-    """The results of many walks with ``messages``. Breaches of the requirements in ``ignored`` do not count."""
+    """The results of many walks with ``messages``. Breaches of the requirements in ``ignored`` do not count.
+
+    ``has_ended`` says that the server answers nobody any more, or is too busy.
+    """
 
     seed: int
     ignored: Collection[str] = ()
     walks: int = 0
     messages: int = 0
+    has_ended: bool = False
+    is_interrupted: bool = False
     discoveries: dict[str, Discovery] = field(default_factory=dict)
 
 
@@ -63,30 +69,63 @@ class _TimeIsOver(BaseException):
 
 
 def explore(
-    walker: Walker, *, number: int, until: float, seed_number: int = SEED, ignored: Collection[str] = ()
+    walker: Walker,
+    *,
+    number: int,
+    until: float,
+    seed_number: int = SEED,
+    ignored: Collection[str] = (),
+    raise_if_interrupted: Callable[[], None] = lambda: None,
 ) -> Exploration:
     """Go ``number`` walks at most, until a time of the monotonic clock; ``ignored`` are requirements.
+
+    ``raise_if_interrupted`` is called before each walk, and may raise KeyboardInterrupt.
 
     Each round looks for one breach that is new, and shortens its walk. The last round finds none.
     """
     exploration = Exploration(seed_number, ignored)
     with tempfile.TemporaryDirectory() as folder:
         set_hypothesis_home_dir(folder)  # It would otherwise write into the current folder.
-        while time.monotonic() < until and _find_one(walker, exploration, number, until):
-            pass
+        try:
+            while time.monotonic() < until and _find_one(walker, exploration, number, until, raise_if_interrupted):
+                pass
+        except KeyboardInterrupt:  # The agents are still to be disconnected.
+            exploration.is_interrupted = True
     return exploration
 
 
-def _find_one(walker: Walker, exploration: Exploration, number: int, until: float) -> bool:
+def replay(walker: Walker, walk: Walk) -> Exploration:
+    """Go one walk."""
+    exploration = Exploration(0)
+    exploration.discoveries = {
+        finding.requirement: Discovery(walk, finding) for finding in _go(walker, walk, exploration)
+    }
+    return exploration
+
+
+def _go(walker: Walker, walk: Walk, exploration: Exploration) -> Findings:
+    """Go a walk; one that ends early has findings, too."""
+    try:
+        findings = walker.go(walk)
+    except (PreconditionFailedError, InconclusiveError):
+        findings = walker.findings
+        exploration.has_ended = True
+    exploration.walks += 1
+    exploration.messages += walker.messages
+    return findings
+
+
+def _find_one(
+    walker: Walker, exploration: Exploration, number: int, until: float, raise_if_interrupted: Callable[[], None]
+) -> bool:
     """Add a breach to an exploration, and return whether there was one."""
     found: list[Discovery] = []
 
     def go(walk: Walk) -> None:
-        if time.monotonic() >= (until + _SHORTENING_SECONDS if found else until):
+        raise_if_interrupted()
+        if exploration.has_ended or time.monotonic() >= (until + _SHORTENING_SECONDS if found else until):
             raise _TimeIsOver
-        findings = {finding.requirement: finding for finding in walker.go(walk)}
-        exploration.walks += 1
-        exploration.messages += walker.messages
+        findings = {finding.requirement: finding for finding in _go(walker, walk, exploration)}
         wanted = found[0].finding.requirement if found else _first_new(findings, exploration)
         if wanted in findings:
             if not found or len(walk) <= len(found[-1].walk):
@@ -97,7 +136,7 @@ def _find_one(walker: Walker, exploration: Exploration, number: int, until: floa
         _as_test(go, number, exploration.seed)()
     if found:
         exploration.discoveries[found[-1].finding.requirement] = found[-1]
-    return bool(found)
+    return bool(found) and not exploration.has_ended
 
 
 def _first_new(findings: dict[str, Finding], exploration: Exploration) -> str:

@@ -49,7 +49,7 @@ class Walker:
         }
 
     def go(self, walk: Walk) -> Findings:
-        """Do the steps, and return the findings. Raises PreconditionFailedError if the server is gone."""
+        """Do the steps, and return the findings; raises an error if the server answers nobody, or is too busy."""
         self._log.findings = Findings(self._contracts)
         self._log.exchanges.clear()
         self._participants = self._gather()
@@ -57,6 +57,11 @@ class Walker:
             self._do(self._participants[step.agent - 1], step)
         for client in self._clients.values():
             client.close_websockets()
+        return self.findings
+
+    @property
+    def findings(self) -> Findings:
+        """What the last walk has found so far."""
         return self._log.findings
 
     @property
@@ -87,10 +92,11 @@ class Walker:
         self._deliver(participant, _formed(request, form))
 
     def _deliver(self, participant: Participant, request: Request, assertions: Assertions | None = None) -> None:
-        exchange = self._clients[participant.transport].deliver(request)
+        client = self._clients[participant.transport]
+        exchange = client.deliver(request)
         participant.hear(exchange)
         if assertions is None:
-            self._judge_silence(exchange)
+            self._judge_silence(client, exchange)
             return
         for requirement, assertion in assertions.items():
             self._judge(requirement, partial(assertion, exchange), exchange)
@@ -103,7 +109,7 @@ class Walker:
         first, *rest = client.deliver_at_once(requests)
         participant.hear(first)
         for exchange in (first, *rest):
-            self._judge_silence(exchange)
+            self._judge_silence(client, exchange)
 
     def _check_in_in_a_row(self, participant: Participant, form: Form) -> None:
         if participant.transport is Transport.HTTP:
@@ -111,13 +117,13 @@ class Walker:
         client = self._clients[participant.transport]
         requests = [client.request(participant.agent.check_in(), participant.connection_id) for _ in range(_IN_A_ROW)]
         for exchange in client.deliver_in_a_row([one for one in requests if isinstance(one, WebSocketMessage)]):
-            self._judge_silence(exchange)
+            self._judge_silence(client, exchange)
             participant.hear(exchange)
 
     def _clone(self, participant: Participant, form: Form) -> None:
         client, clone = self._clients[participant.transport], participant.agent.clone()
         request = client.request(clone.full_status(), participant.connection_id + b"clone")
-        self._judge_silence(client.deliver(_formed(request, form)))
+        self._judge_silence(client, client.deliver(_formed(request, form)))
 
     # ---- connections
 
@@ -140,10 +146,16 @@ class Walker:
 
     # ---- verdicts that the model of the conversation leaves to the walk
 
-    def _judge_silence(self, exchange: Exchange) -> None:
-        """Book a message without an answer, unless the server has ended the connection in an orderly way."""
-        if exchange.response is None and exchange.close_code not in _ORDERLY_CODES:
-            self._log.findings.book(_ANSWER, Violation("an answer", exchange.failure or "none"), exchange)
+    def _judge_silence(self, client: Client, exchange: Exchange) -> None:
+        """Book a message without an answer, unless the server has ended the connection in an orderly way.
+
+        Raises PreconditionFailedError if the server does not answer another agent, either.
+        """
+        if exchange.response is not None or exchange.close_code in _ORDERLY_CODES:
+            return
+        self._log.findings.book(_ANSWER, Violation("an answer", exchange.failure or "none"), exchange)
+        if exchange.is_lost and not client.look():
+            raise PreconditionFailedError(_ANSWER, "the server answers nobody any more")
 
     def _judge(self, requirement: str, assertion: Callable[[], None], exchange: Exchange) -> None:
         try:
