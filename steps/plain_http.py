@@ -117,6 +117,11 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.http.report_in_named_gzip(agent)
 
 
+@then("the error is compressed with gzip")
+def _(exchange: Exchange) -> None:
+    assert_plain_http.error_compressed(exchange)
+
+
 @when("the client sends bytes that are not protobuf and accepts gzip", target_fixture="exchange")
 def _(context: ScenarioContext) -> Exchange:
     return context.malformed.not_protobuf_accepting_gzip()

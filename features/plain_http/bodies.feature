@@ -57,7 +57,7 @@ Feature: Bodies of requests and responses
   @SHOULD @http.response-compression.error
   Scenario: An error is compressed, too
     When the client sends bytes that are not protobuf and accepts gzip
-    Then the response is compressed with gzip
+    Then the error is compressed with gzip
 
   @SHOULD @http.response-compression.refused
   Scenario: A client that refuses gzip receives no gzip

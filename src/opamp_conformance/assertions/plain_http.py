@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from opamp_conformance.assertions.common import described, require
+from opamp_conformance.errors import PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import GZIP, HttpResponse
 
@@ -31,6 +32,12 @@ def not_plain_http(exchange: Exchange) -> None:
 def not_compressed(exchange: Exchange) -> None:
     is_compressed = isinstance(exchange.response, HttpResponse) and exchange.response.is_compressed
     require(exchange.reply and not is_compressed, "no Content-Encoding gzip", "gzip")
+
+
+def error_compressed(exchange: Exchange) -> None:
+    if not exchange.is_error:
+        raise PreconditionFailedError("bad-request.respond", "the malformed message is not answered with an error")
+    compressed(exchange)
 
 
 def compressed(exchange: Exchange) -> None:

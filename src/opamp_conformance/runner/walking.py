@@ -82,6 +82,8 @@ def go_walks(plan: RunPlan, options: WalkOptions, broken: Collection[str]) -> Wa
         findings = tuple(
             _booked(discovery.finding, discovery.walk, plan, redactor) for discovery in exploration.discoveries.values()
         )
+        for client in clients.values():  # The last walk may have been interrupted.
+            client.close_websockets()
         cleanup = clients[plan.served[0]].disconnect_agents()
     summary = WorkerSummary(findings, cleanup)
     return WalkReport(

@@ -126,6 +126,10 @@ def _find_one(
         if exploration.has_ended or time.monotonic() >= (until + _SHORTENING_SECONDS if found else until):
             raise _TimeIsOver
         findings = {finding.requirement: finding for finding in _go(walker, walk, exploration)}
+        if exploration.has_ended:  # No other walk can show what this one has shown.
+            found.clear()
+            exploration.discoveries |= {name: Discovery(walk, finding) for name, finding in findings.items()}
+            raise _TimeIsOver
         wanted = found[0].finding.requirement if found else _first_new(findings, exploration)
         if wanted in findings:
             if not found or len(walk) <= len(found[-1].walk):
