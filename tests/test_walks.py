@@ -2,11 +2,14 @@
 
 import itertools
 import json
+import multiprocessing
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,16 +17,20 @@ import pytest
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.results.verdicts import ExitCode
+from opamp_conformance.suite.catalogue import load_catalogue
 from opamp_conformance.walks.exploration import explore
 from opamp_conformance.walks.odd_requests import OVER_HTTP, OVER_WEBSOCKET
 from opamp_conformance.walks.participant import CHANGES, MESSAGES
 from opamp_conformance.walks.steps import AGENTS, Action, Form, Step, read_walk
+from opamp_mock_server import DEVIATIONS, Deviation
 from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.command_line import Cli, interruptible, one_line, wait_until
+from support.deviation_matrix import is_nightly
 from support.walking import walker_on_mock
 
 MOST_STEPS = 6
 WALKS = 60
+NIGHTLY_WALKS = 400
 SECONDS = 120.0
 FOUND = {
     "sequence.server-report-full-state": "sequence.server-report-full-state",
@@ -85,6 +92,36 @@ def test_the_same_seed_goes_the_same_walks() -> None:
             return explore(walker, number=20, until=time.monotonic() + SECONDS, seed_number=seed).messages
 
     assert gone(7) == gone(7) != gone(8)
+
+
+# ---- how much the walks find by themselves
+
+OPERATOR = ("operator", "control plane", "a server that offers", "a server with a custom capability", "other instance")
+"""Words of scenarios that need somebody who makes the server do something, or another instance."""
+OUT_OF_REACH = ("fleet_documents", "instances", "authentication", "communication")
+"""Chapters about documents, other instances, credentials, and transports that are not there."""
+LEAST_SHARE = 0.8
+
+
+def shows_without_an_operator(deviation: Deviation) -> bool:
+    scenarios = [one for requirement in deviation.breaks for one in load_catalogue().checking(requirement)]
+    return any(
+        scenario.chapter not in OUT_OF_REACH and not any(word in step for word in OPERATOR for step in scenario.steps)
+        for scenario in scenarios
+    )
+
+
+def is_found(deviation: str) -> bool:
+    with walker_on_mock(deviation) as walker:
+        return bool(explore(walker, number=NIGHTLY_WALKS, until=time.monotonic() + SECONDS).discoveries)
+
+
+@pytest.mark.skipif(not is_nightly(), reason="takes ten minutes: set OPAMP_NIGHTLY=1")
+def test_the_walks_find_most_deviations() -> None:
+    visible = [deviation.id for deviation in DEVIATIONS.values() if shows_without_an_operator(deviation)]
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        missed = [one for one, found in zip(visible, pool.map(is_found, visible), strict=True) if not found]
+    assert len(missed) <= (1 - LEAST_SHARE) * len(visible), missed
 
 
 # ---- the command line

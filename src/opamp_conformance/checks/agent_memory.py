@@ -43,7 +43,6 @@ class AgentMemory:
     has_full_state: bool = False
     connection_id: bytes | None = None
     has_left: bool = False
-    is_answered: bool = False
     is_enrolled: bool | None = False
     custom_capabilities: frozenset[str] = field(default_factory=frozenset)
     config_hash: bytes = b""
@@ -96,6 +95,5 @@ class AgentMemory:
         self.connection_id = exchange.connection_id
         if reply.HasField("custom_capabilities"):
             self.server_capabilities = reply.custom_capabilities.SerializeToString()
-        self.is_answered = True
         if not self.has_left:
             self.is_enrolled = True

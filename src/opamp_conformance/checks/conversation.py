@@ -146,11 +146,11 @@ class Conversation:
 
     def _enroll_anew(self, exchange: Exchange, situation: Situation, old: AgentMemory) -> None:
         """Remember that the agent of a message has a new instance_uid, and what the server knows under it."""
-        old.sequence_num, old.is_answered = None, True
+        old.sequence_num = None
         old.may_have_reported(situation.sent)  # Some servers forget an agent under its old instance_uid.
         new = self._agents.setdefault(situation.announced, AgentMemory(situation.sent))
         new.report(situation.sent)
-        new.is_answered, new.is_enrolled, new.connection_id = True, True, exchange.connection_id
+        new.is_enrolled, new.connection_id = True, exchange.connection_id
         if not situation.asks_for_uid:  # The server has found a duplicate, or has other reasons.
             old.is_enrolled = None
 
