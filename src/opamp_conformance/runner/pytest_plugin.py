@@ -37,6 +37,7 @@ _PREFIX: Final = "--opamp-"
 _SUMMARY_OUTPUT: Final = "opamp"
 
 _worker = pytest.StashKey[Worker]()
+_chosen = pytest.StashKey[set[str]]()
 
 
 class OpampWarning(UserWarning):
@@ -109,6 +110,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("opamp_scenario")
     if marker is not None:
         metafunc.parametrize("transport", marker.args[0].transports, ids=str)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
+    """Make no tests of scenarios that a run has not chosen, because that takes longer than to run a few of them."""
+    plan = channel.plan_of(collector.config)
+    marker = next((mark for mark in getattr(obj, "pytestmark", ()) if mark.name == "opamp_scenario"), None)
+    if plan is None or plan.cases is None or marker is None:
+        return None
+    chosen = collector.config.stash.setdefault(_chosen, {key for key, _ in plan.cases})
+    return None if any(case.key in chosen for case in marker.args[0].cases()) else []
 
 
 @pytest.hookimpl(tryfirst=True)
