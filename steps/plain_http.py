@@ -22,6 +22,14 @@ def _(context: ScenarioContext, agent: Agent, members: int) -> Exchange:
     return context.http.report_compressed(agent, members)
 
 
+@when(
+    parsers.parse('the agent reports its full status compressed with gzip, which it calls "{name}"'),
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, name: str) -> Exchange:
+    return context.http.report_compressed_as(agent, name)
+
+
 @given("the agent has reported its full status compressed with gzip")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.http.accepted_compressed_report(agent)

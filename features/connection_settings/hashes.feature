@@ -51,3 +51,9 @@ Feature: The hash of connection settings
     When the operator offers the agent settings for own metrics at another host
     And the agent receives the next message
     Then the settings have another hash than before
+
+  @transport.websocket @SHOULD-NOT @own-telemetry.no-offer-if-unchanged.reconnected
+  Scenario: Settings that the agent has applied are not offered again on a new connection
+    Given the agent has closed its connection
+    When the agent checks in
+    Then no connection settings are offered

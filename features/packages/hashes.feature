@@ -18,7 +18,7 @@ Feature: The hash of packages
     When the agent reports that it has failed to install other packages
     Then the package is offered again
 
-  @SHOULD @package-status.server-compares-hash
+  @SHOULD @package-status.server-compares-hash.lost
   Scenario: An agent that has lost its packages is offered them again
     When the agent reports that it has no packages
     Then the package is offered again
@@ -40,3 +40,9 @@ Feature: The hash of packages
     When the operator offers the agent the package in another version
     And the agent receives the next message
     Then the hash of the package differs from the one before
+
+  @transport.websocket @SHOULD @package-status.server-compares-hash.reconnected
+  Scenario: Packages that the agent has are not offered again on a new connection
+    Given the agent has closed its connection
+    When the agent checks in
+    Then no packages are offered

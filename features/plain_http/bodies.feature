@@ -23,6 +23,13 @@ Feature: Bodies of requests and responses
     When the agent reports its full status compressed with gzip that has a file name
     Then the server answers without an error
 
+  @MUST @http.honour-content-encoding.upper-case
+  Scenario: The name of an encoding may be in upper case
+    Given an agent that has reported its full status
+    And an unknown agent
+    When the agent reports its full status compressed with gzip, which it calls "GZIP"
+    Then the server answers without an error
+
   @MUST @http.support-identity-request.chunks
   Scenario: The server accepts a report in chunks
     Given an agent that has reported its full status

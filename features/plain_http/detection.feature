@@ -21,7 +21,12 @@ Feature: Requests that are not plain HTTP
     When the client sends a GET to the endpoint
     Then the request is not answered as plain HTTP
 
-  @SHOULD @http.detect-plain
+  @SHOULD @http.detect-plain.upper-case
+  Scenario: The content type may be in upper case
+    When the agent reports its full status with the content type "Application/X-Protobuf"
+    Then the server answers without an error
+
+  @SHOULD @http.detect-plain.content-type
   Scenario: The content type alone makes a report plain HTTP
     When the agent reports its full status with the header "Sec-WebSocket-Version: 13"
     Then the server answers without an error

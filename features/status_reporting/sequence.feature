@@ -61,7 +61,7 @@ Feature: Missing messages
     Given a server that offers remote configuration
     And an agent with every capability
     And the agent has reported its full status
-    And the operator has offered the agent a configuration
+    And the operator has defined a configuration for the agent
     When the agent checks in after 1 lost message
     Then the server asks for the full state
 

@@ -142,3 +142,16 @@ class AnyNameGranted(Certificates):
     def reason_to_refuse_certificate(self, message: pb.AgentToServer) -> str | None:
         problem = super().reason_to_refuse_certificate(message)
         return None if problem and "another agent" in problem else problem
+
+
+@breaks("csr.server-responds:again")
+class CertificateOnlyOnce(Certificates):
+    """A certificate is issued only once for each agent."""
+
+    _issued: frozenset[bytes] = frozenset()
+
+    def with_certificate(self, desired: DesiredState | None, message: pb.AgentToServer) -> DesiredState | None:
+        if not self.asks_for_certificate(message) or message.instance_uid in self._issued:
+            return desired
+        self._issued |= {message.instance_uid}
+        return super().with_certificate(desired, message)

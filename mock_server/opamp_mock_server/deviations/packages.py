@@ -177,3 +177,11 @@ class PackagesNotOfferedAfterError(StatusReporting):
         learned = super().note_reported_hashes(record, message, reported)
         has_error = bool(message.package_statuses.error_message)
         return learned._replace(packages_hash=record.packages_hash) if has_error else learned
+
+
+@breaks("package-status.server-compares-hash:reconnected")
+class PackagesOfferedAfterClose(StatusReporting):
+    """After the end of its WebSocket, an agent is offered its packages again."""
+
+    def after_connection_end(self, known: AgentRecord) -> AgentRecord:
+        return super().after_connection_end(known)._replace(packages_hash=b"")

@@ -182,3 +182,20 @@ class ErrorsNotCompressed(HttpEndpoint):
     def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
         is_error = pb.ServerToAgent.FromString(data).HasField("error_response")
         return super().encode(None if is_error else accept_encoding, data)
+
+
+@breaks("http.honour-content-encoding:upper-case")
+class EncodingInUpperCaseIgnored(HttpEndpoint):
+    """The name of an encoding in upper case is ignored, so the body is rejected as malformed."""
+
+    def decode(self, content_encoding: bytes | None, body: bytes) -> bytes:
+        is_known = content_encoding is None or content_encoding == content_encoding.lower()
+        return super().decode(content_encoding if is_known else None, body)
+
+
+@breaks("http.detect-plain:upper-case")
+class ContentTypeInUpperCaseRefused(HttpEndpoint):
+    """The content type in upper case is refused."""
+
+    def is_plain_http(self, content_type: bytes) -> bool:
+        return content_type == content_type.lower() and super().is_plain_http(content_type)

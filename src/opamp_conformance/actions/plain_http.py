@@ -58,6 +58,11 @@ class PlainHttpActions:
     def report_large_compressed(self, agent: Agent, size: int) -> Exchange:
         return self._client.deliver(HttpRequest.of(with_large_configuration(agent, size)).compressed())
 
+    def report_compressed_as(self, agent: Agent, name: str) -> Exchange:
+        """Report in gzip, with another name of that encoding in the header."""
+        request = HttpRequest.of(agent.full_status()).compressed()
+        return self._client.deliver(request.with_headers({"Content-Encoding": name}))
+
     def report_in_chunks(self, agent: Agent) -> Exchange:
         """Report in a body of unknown length (RFC 9112, section 7.1)."""
         return self._client.deliver(replace(HttpRequest.of(agent.full_status()), is_chunked=True))

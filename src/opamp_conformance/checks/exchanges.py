@@ -6,7 +6,7 @@ from typing import Final
 from opamp_conformance.errors import Violation
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse
-from opamp_conformance.wire.websocket import HEADER, ReceivedMessage
+from opamp_conformance.wire.websocket import HEADER, NO_CLOSE_FRAME, ReceivedMessage
 from opamp_proto import CONTENT_TYPE
 
 # A server may refuse a larger request before it has arrived, and the client may not see the refusal.
@@ -60,6 +60,12 @@ def _binary(exchange: Exchange) -> Violation | None:
     return Violation("a binary WebSocket message", "a text message")
 
 
+def _close_frame(exchange: Exchange) -> Violation | None:
+    if exchange.connection_id is None or exchange.failure != NO_CLOSE_FRAME:
+        return None
+    return Violation("a Close frame from a server that ends a WebSocket", "the end of the connection without one")
+
+
 def _wait(exchange: Exchange) -> Violation | None:
     wait = exchange.retry_after if exchange.is_busy else None
     # A Retry-After header may be a date, which has whole seconds, and the answer takes time to arrive.
@@ -71,6 +77,7 @@ def _wait(exchange: Exchange) -> Violation | None:
 EXCHANGE_CHECKS: Final[dict[str, Callable[[Exchange], Violation | None]]] = {
     "http.respond-each": _unanswered,
     "http.response-compression": _compressed_unasked,
+    "disconnect.ws-server-close-frame": _close_frame,
     "throttle.min-30s": _wait,
     "ws.header.zero.server": _header,
     "ws.binary-frames.server": _binary,

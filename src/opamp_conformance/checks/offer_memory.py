@@ -66,6 +66,8 @@ class OfferMemory:
                 continue
             if self._is_other_content(f"content of {name}", b"", package.hash, package.file.content_hash):
                 yield "packages.hash-identifies", _one_hash(f"contents of the package {name!r}", package.hash)
+            if self._is_other_content("name of a package", b"", package.hash, name.encode()):
+                yield "packages.hash-identifies", _one_hash("packages", package.hash)
             if self._is_other_content(f"version of {name}", b"", package.hash, package.version.encode()):
                 yield "packages.hash-inputs", _one_hash(f"versions of the package {name!r}", package.hash)
 

@@ -1,5 +1,6 @@
 """The checks of every ServerToAgent: one check for each requirement, applied to each message that arrives."""
 
+import time
 from typing import Final
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
 _UUID_VERSION: Final = 7
+_YEAR: Final = 366 * 24 * 60 * 60
 
 DEFINED_SERVER_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
 """All bits of ServerCapabilities that v0.18.0 defines."""
@@ -32,9 +34,15 @@ def _length_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.ServerT
 
 def _version_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
     announced = reply.agent_identification.new_instance_uid
-    if len(announced) != INSTANCE_UID_BYTES or UUID(bytes=announced).version == _UUID_VERSION:
+    if len(announced) != INSTANCE_UID_BYTES:
         return None
-    return Violation("a UUID version 7 as new_instance_uid", announced.hex())
+    if UUID(bytes=announced).version != _UUID_VERSION:
+        return Violation("a UUID version 7 as new_instance_uid", announced.hex())
+    # It begins with the time in milliseconds since 1970 (RFC 9562, section 5.7); clocks may differ.
+    years = (int.from_bytes(announced[:6], "big") / 1000 - time.time()) / _YEAR
+    if abs(years) <= 1:
+        return None
+    return Violation("a UUID version 7 of this year as new_instance_uid", f"{announced.hex()}, {years:+.0f} years")
 
 
 def _echo(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:

@@ -31,6 +31,7 @@ def with_newer_fields(agent: Agent) -> pb.AgentToServer:
     text = anyvalue_pb2.AnyValue(string_value="newer").SerializeToString()
     field = bytes([_NEWER_FIELD << 3 & 0x7F | 0x80 | 2, _NEWER_FIELD >> 4, len(text)]) + text
     message.agent_description.MergeFromString(field)
+    message.health.MergeFromString(field)
     message.MergeFromString(field)
     return message
 
@@ -169,7 +170,7 @@ def custom_message(agent: Agent, capability: str) -> pb.AgentToServer:
     message = agent.check_in()
     message.custom_message.capability = capability
     message.custom_message.type = "greeting"
-    message.custom_message.data = b"hello"
+    message.custom_message.data = _EVERY_BYTE
     return message
 
 

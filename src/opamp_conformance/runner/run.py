@@ -98,7 +98,7 @@ def grade(
                 with _isolated() as arguments:
                     pytest.main([*arguments, *(in_parallel if workers > 1 else [])], plugins=[session])
             if session.can_go_on and are_asked_for(plan, walks, is_whole=is_whole):
-                session.add_walks(go_walks(plan, walks, session.broken))
+                session.add_walks(go_walks(plan, walks, session.broken, is_own=not target.is_shared))
         except KeyboardInterrupt:  # Where pytest does not expect one: before its scenarios, and after them.
             signals.ignore()  # A second one must not keep the run from its end.
             session.interrupt()

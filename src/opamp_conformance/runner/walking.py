@@ -19,8 +19,9 @@ from opamp_conformance.runner.plan import RunPlan
 from opamp_conformance.walks.steps import Walk
 from opamp_conformance.wire.transport import Transport
 
-_WALKS_OF_EACH_RUN: Final = 80
-_SECONDS_OF_EACH_RUN: Final = 3.0
+_WALKS_ON_A_TARGET_OF_OUR_OWN: Final = 40
+_WALKS_ON_A_SERVER: Final = 250
+_SECONDS_OF_EACH_RUN: Final = 4.0
 _MOST_WALKS: Final = 1_000_000
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 DEFAULT_SEED: Final = 1
@@ -56,8 +57,11 @@ def are_asked_for(plan: RunPlan, options: WalkOptions, *, is_whole: bool) -> boo
     return options.seconds is not None or bool(options.replay) or (is_whole and is_local)
 
 
-def go_walks(plan: RunPlan, options: WalkOptions, broken: Collection[str]) -> WalkReport:
-    """Go the walks, and disconnect their agents. What is ``broken`` according to the scenarios is not looked for."""
+def go_walks(plan: RunPlan, options: WalkOptions, broken: Collection[str], *, is_own: bool) -> WalkReport:
+    """Go the walks, and disconnect their agents. What is ``broken`` according to the scenarios is not looked for.
+
+    ``is_own`` says that the run has started the server, such as the bundled one, which the tests know already.
+    """
     from opamp_conformance.walks.exploration import explore, replay  # noqa: PLC0415 - it is slow to load
     from opamp_conformance.walks.walker import Walker  # noqa: PLC0415
 
@@ -69,7 +73,8 @@ def go_walks(plan: RunPlan, options: WalkOptions, broken: Collection[str]) -> Wa
         else:
             number, seconds = _MOST_WALKS, options.seconds
             if seconds is None:
-                number, seconds = _WALKS_OF_EACH_RUN, _SECONDS_OF_EACH_RUN
+                number = _WALKS_ON_A_TARGET_OF_OUR_OWN if is_own else _WALKS_ON_A_SERVER
+                seconds = _SECONDS_OF_EACH_RUN
             until = time.monotonic() + min(seconds, plan.timing.deadline - time.time())
             exploration = explore(
                 walker,

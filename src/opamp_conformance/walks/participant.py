@@ -18,6 +18,11 @@ from opamp_proto import opamp_pb2 as pb
 
 _LARGE_BYTES: Final = 12 * 1024
 _NESTED_LEVELS: Final = 20
+_REPORTS_OF_OFFERS: Final = int(
+    pb.AgentCapabilities_ReportsRemoteConfig
+    | pb.AgentCapabilities_ReportsPackageStatuses
+    | pb.AgentCapabilities_ReportsConnectionSettingsStatus
+)
 _CUSTOM_CAPABILITY: Final = "org.example.unknown"
 
 
@@ -48,6 +53,9 @@ class Participant:
     def withdraw(self) -> None:
         self.agent.capabilities = ORDINARY_CAPABILITIES
 
+    def report_less(self) -> None:
+        self.agent.capabilities = EVERY_CAPABILITY & ~_REPORTS_OF_OFFERS
+
     def give_back(self) -> None:
         self.agent.capabilities = EVERY_CAPABILITY
 
@@ -66,9 +74,17 @@ class Participant:
         self._apply_offers()
         return self.agent.full_status()
 
+    def applying(self) -> pb.AgentToServer:
+        statuses = pb.RemoteConfigStatuses_APPLYING, pb.ConnectionSettingsStatuses_APPLYING
+        return self._with_statuses(self.applied(), *statuses)
+
     def failed(self) -> pb.AgentToServer:
-        self._apply_offers()
-        return self.agent.remote_config_status(pb.RemoteConfigStatuses_FAILED)
+        statuses = pb.RemoteConfigStatuses_FAILED, pb.ConnectionSettingsStatuses_FAILED
+        return self._with_statuses(self.applied(), *statuses)
+
+    def failed_with_others(self) -> pb.AgentToServer:
+        statuses = pb.RemoteConfigStatuses_FAILED, pb.ConnectionSettingsStatuses_FAILED
+        return self._with_statuses(self.with_other_hashes(), *statuses)
 
     def forgotten(self) -> pb.AgentToServer:
         self._offered.Clear()
@@ -110,6 +126,20 @@ class Participant:
 
         return self.agent.certificate_request(signing_request(self.agent.instance_uid))
 
+    def _with_statuses(
+        self,
+        message: pb.AgentToServer,
+        of_config: "pb.RemoteConfigStatuses",
+        of_settings: "pb.ConnectionSettingsStatuses",
+    ) -> pb.AgentToServer:
+        """Set the status of what the agent was offered."""
+        config, settings = message.remote_config_status, message.connection_settings_status
+        if config.last_remote_config_hash:
+            config.status = of_config
+        if settings.last_connection_settings_hash:
+            settings.status = of_settings
+        return message
+
     def _apply_offers(self) -> None:
         agent, offered = self.agent, self._offered
         agent.remote_config_hash = offered.remote_config.config_hash
@@ -120,6 +150,7 @@ class Participant:
 CHANGES: Final[Mapping[Action, Callable[[Participant], None]]] = {
     Action.ADOPT: Participant.adopt,
     Action.WITHDRAW: Participant.withdraw,
+    Action.REPORT_LESS: Participant.report_less,
     Action.GIVE_BACK: Participant.give_back,
     Action.LOSE: Participant.lose,
     Action.LOSE_MANY: Participant.lose_many,
@@ -149,7 +180,9 @@ MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
     Action.ASK: lambda p: p.agent.full_status(flags=REQUEST_INSTANCE_UID),
     Action.ASK_IN_CHECK_IN: lambda p: p.agent.check_in(flags=REQUEST_INSTANCE_UID),
     Action.APPLY: Participant.applied,
+    Action.BEGIN_TO_APPLY: Participant.applying,
     Action.FAIL_TO_APPLY: Participant.failed,
+    Action.FAIL_WITH_OTHERS: Participant.failed_with_others,
     Action.FORGET_OFFERS: Participant.forgotten,
     Action.REPORT_OTHER_HASHES: Participant.with_other_hashes,
     Action.REPEAT: Participant.repeated,

@@ -40,6 +40,7 @@ http11.MAX_NUM_HEADERS = MAX_HEADERS
 # If a server sends messages all the time, a few of them are enough.
 _MAX_PENDING: Final = 3
 
+NO_CLOSE_FRAME: Final = "the connection ended without a Close frame"
 HEADER: Final = b"\0"
 """The first byte of every message: the number 0 as a varint (WebSocket Message Format)."""
 
@@ -249,7 +250,7 @@ class WebSocketTransport:
             )
         if isinstance(error, ConnectionClosedError) and error.sent is not None:
             return NoResponseError(f"the server broke the rules of WebSocket: {error.sent.reason or error.sent.code}")
-        return NoResponseError("the connection ended without a Close frame")
+        return NoResponseError(NO_CLOSE_FRAME)
 
 
 def _as_sent(
