@@ -144,7 +144,7 @@ class AnyNameGranted(Certificates):
         return None if problem and "another agent" in problem else problem
 
 
-@breaks("csr.server-responds:again")
+@breaks("csr.creates-certificate:again")
 class CertificateOnlyOnce(Certificates):
     """A certificate is issued only once for each agent."""
 

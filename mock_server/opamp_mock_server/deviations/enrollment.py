@@ -130,7 +130,7 @@ class IncomingInstanceUidAssigned(Core):
         return message.instance_uid
 
 
-@breaks("fleet.new-uid.time")
+@breaks("fleet.new-uid.time", also=["identification.new-instance-uid.uuidv7"])
 class TimestampIn1970(Core):
     """The timestamp in new_instance_uid is in the year 1970."""
 

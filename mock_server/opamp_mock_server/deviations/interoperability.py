@@ -106,7 +106,7 @@ class UnknownCapabilitiesRefused(Core):
         return super().malformed(message)
 
 
-@breaks("interop.ignore-unknown-fields:flags")
+@breaks("interop.ignore-unknown-fields:flags", also=["identification.request-uid.answered"])
 class UnknownFlagsRefused(Core):
     """A message with a flag that the server does not know is rejected as malformed."""
 
