@@ -13,6 +13,7 @@ from opamp_mock_server import DEVIATIONS, Deviation
 from support.deviation_matrix import Matrix, can_be_graded, elasticsearch, grade
 
 CONSEQUENCES = {
+    "disconnect.ws-server-close-frame",
     "error.bad-request-only-as-reply",
     "fleet.auto-enrollment",
     "fleet.check-in",

@@ -23,7 +23,7 @@ Feature: Bodies of requests and responses
     When the agent reports its full status compressed with gzip that has a file name
     Then the server answers without an error
 
-  @MUST @http.honour-content-encoding.upper-case
+  @implied @http.content-coding-case
   Scenario: The name of an encoding may be in upper case
     Given an agent that has reported its full status
     And an unknown agent

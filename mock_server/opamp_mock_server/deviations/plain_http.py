@@ -184,7 +184,7 @@ class ErrorsNotCompressed(HttpEndpoint):
         return super().encode(None if is_error else accept_encoding, data)
 
 
-@breaks("http.honour-content-encoding:upper-case")
+@breaks("http.content-coding-case")
 class EncodingInUpperCaseIgnored(HttpEndpoint):
     """The name of an encoding in upper case is ignored, so the body is rejected as malformed."""
 

@@ -28,7 +28,7 @@ class ExtensionsRefused(WebSocketEndpoint):
         await super().__call__(scope, receive, send)
 
 
-@breaks("ws.roles:fragments", also=["disconnect.ws-server-close-frame"])
+@breaks("ws.roles:fragments")
 class FragmentsRefused(WebSocketProtocol):
     """A message in fragments ends the connection."""
 
