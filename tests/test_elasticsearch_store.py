@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -10,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,10 +29,10 @@ from opamp_mock_server.stores.fleet_documents import FleetDocuments
 from opamp_mock_server.stores.store import ConflictError, StoreUnavailableError
 from opamp_proto import opamp_pb2 as pb
 from support.command_line import Cli, one_line
-from support.deviation_matrix import elasticsearch, grade, index, is_nightly
+from support.deviation_matrix import elasticsearch, grade, index
 from support.fault_injection import Fault, Instance, Proxy, free_port
 from support.http_requests import metric, send
-from support.peers import need, running
+from support.instances import two_instances
 
 T = TypeVar("T")
 
@@ -62,40 +61,6 @@ def test_the_scenarios_of_documents_and_instances_pass(store: ElasticsearchSetti
     graded = grade([], scenarios, store)
     assert [event.key for event in graded.record.scenarios if event.verdict is not Verdict.PASSED] == []
     assert graded.code is ExitCode.CONFORMANT
-
-
-@contextmanager
-def two_instances(store: ElasticsearchSettings, *arguments: str) -> Iterator[list[Instance]]:
-    options = ["--store", "elasticsearch", "--elasticsearch-url", store.url, "--index", store.index, *arguments]
-    with ExitStack() as stack:
-        instances = [Instance(options), Instance(options)]
-        for instance in instances:
-            instance.start()
-            stack.callback(instance.stop)
-        yield instances
-
-
-def test_the_suite_passes_on_two_instances_behind_a_load_balancer(
-    cli: Cli, store: ElasticsearchSettings, tmp_path: Path
-) -> None:
-    """Chapters that depend on what the instances share; with OPAMP_NIGHTLY=1, the whole suite."""
-    need("haproxy")
-    chosen = () if is_nightly() else ("--only", "fleet.*", "--only", "sequence.*", "--only", "remote-config.*")
-    with two_instances(store, "--control", "--enrollment-key", "test-key") as instances:
-        port = free_port()
-        servers = "\n".join(f"  server s{one.port} 127.0.0.1:{one.port}" for one in instances)
-        settings = tmp_path / "haproxy.cfg"
-        settings.write_text(
-            "defaults\n  mode http\n  timeout connect 2s\n  timeout client 60s\n  timeout server 60s\n"
-            f"  timeout tunnel 1h\nlisten opamp\n  bind 127.0.0.1:{port}\n  balance roundrobin\n{servers}\n"
-        )
-        url = f"http://127.0.0.1:{port}"
-        skipped = ["--skip", "fleet.instances.*", "--skip", "fleet.document.*"]
-        options = ["--control", f"{url}/control", "--header", "Authorization: ApiKey test-key", "--disruptive"]
-        with running(["haproxy", "-f", settings]):
-            result = cli("run", "--url", url, *options, "--contract", "all", *chosen, *skipped, timeout=300)
-    assert result.returncode == 0, result.stdout[-5000:]
-    assert re.search(r"^conformant: \d+ passed in", result.stdout, re.MULTILINE), result.stdout[-500:]
 
 
 def test_two_instances_act_as_one_server(cli: Cli, store: ElasticsearchSettings) -> None:
