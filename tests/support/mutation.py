@@ -93,6 +93,7 @@ def install(module: str, number: int) -> None:
     tree = list(mutations(path.read_text(encoding="utf-8")))[number].tree
     original = SourceFileLoader.get_code
 
+    # Not the loader of one module: the packages above it are imported first, and they load it in their own way.
     def get_code(loader: SourceFileLoader, name: str) -> CodeType | None:
         return compile(tree, str(path), "exec") if name == module else original(loader, name)
 

@@ -98,11 +98,18 @@ def _another(instance_uid: bytes) -> bytes:
     return bytes([instance_uid[0] ^ 0xFF]) + instance_uid[1:] if instance_uid else b"another agent"
 
 
-@breaks("identification.multiplex", also=["identification.s2a-matches"])
-class OneAgentPerConnection(WebSocketEndpoint):
-    """Replies to reports with a description carry the instance_uid of the first agent on the WebSocket."""
+class _AnotherAgentAnswered(WebSocketEndpoint):
+    """Remembers one agent for each WebSocket, and lets a deviation address replies to it."""
 
-    _first: ClassVar[MutableMapping[WebSocketConnection, bytes]] = WeakKeyDictionary()
+    _agents: ClassVar[MutableMapping[WebSocketConnection, bytes]]
+
+    def remembers(self, message: pb.AgentToServer, connection: WebSocketConnection) -> bool:
+        """Return whether to remember the sender of a message."""
+        raise NotImplementedError
+
+    def is_misled(self, message: pb.AgentToServer) -> bool:
+        """Return whether the reply to a message is addressed to the agent that is remembered."""
+        raise NotImplementedError
 
     async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
         try:
@@ -111,33 +118,38 @@ class OneAgentPerConnection(WebSocketEndpoint):
         except (UndecodableMessageError, DecodeError):
             await super().attend(event, connection)
             return
-        first = self._first.setdefault(connection, message.instance_uid)
+        if self.remembers(message, connection):
+            self._agents[connection] = message.instance_uid
         reply = pb.ServerToAgent.FromString(await self._service.answer(data, connection))
-        reply.instance_uid = first if message.HasField("agent_description") else reply.instance_uid
+        if self.is_misled(message):
+            reply.instance_uid = self._agents.get(connection, reply.instance_uid)
         await connection.send(reply.SerializeToString())
+
+
+@breaks("identification.multiplex", also=["identification.s2a-matches"])
+class OneAgentPerConnection(_AnotherAgentAnswered, WebSocketEndpoint):
+    """Replies to reports with a description carry the instance_uid of the first agent on the WebSocket."""
+
+    _agents: ClassVar[MutableMapping[WebSocketConnection, bytes]] = WeakKeyDictionary()
+
+    def remembers(self, message: pb.AgentToServer, connection: WebSocketConnection) -> bool:
+        return connection not in self._agents
+
+    def is_misled(self, message: pb.AgentToServer) -> bool:
+        return message.HasField("agent_description")
 
 
 @breaks("identification.multiplex:heartbeat", also=["identification.s2a-matches"])
-class LastSpeakerAnswered(WebSocketEndpoint):
+class LastSpeakerAnswered(_AnotherAgentAnswered, WebSocketEndpoint):
     """Replies to messages without capabilities carry the instance_uid of the agent that described itself last."""
 
-    _speakers: ClassVar[MutableMapping[WebSocketConnection, bytes]] = WeakKeyDictionary()
+    _agents: ClassVar[MutableMapping[WebSocketConnection, bytes]] = WeakKeyDictionary()
 
-    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
-        try:
-            data = self.decode(event)
-            message = pb.AgentToServer.FromString(data)
-        except (UndecodableMessageError, DecodeError):
-            await super().attend(event, connection)
-            return
-        if message.HasField("agent_description"):
-            self._speakers[connection] = message.instance_uid
-        if message.capabilities or connection not in self._speakers:
-            await super().attend(event, connection)
-            return
-        reply = pb.ServerToAgent.FromString(await self._service.answer(data, connection))
-        reply.instance_uid = self._speakers[connection]
-        await connection.send(reply.SerializeToString())
+    def remembers(self, message: pb.AgentToServer, connection: WebSocketConnection) -> bool:
+        return message.HasField("agent_description")
+
+    def is_misled(self, message: pb.AgentToServer) -> bool:
+        return not message.capabilities
 
 
 @breaks("identification.any-uid")
@@ -151,9 +163,8 @@ class OnlyUuidsAccepted(Core):
         return "instance_uid is not a UUID of version 7"
 
 
-@breaks("identification.new-uid-is-served")
-class NewInstanceUidUnknown(Core):
-    """A message under a new_instance_uid that the server has given is rejected as malformed."""
+class _RemembersNewUids(Core):
+    """Remembers the instance_uids that the server has given."""
 
     _assigned: frozenset[bytes] = frozenset()
 
@@ -161,6 +172,11 @@ class NewInstanceUidUnknown(Core):
         uid = super().new_instance_uid(message)
         self._assigned |= {uid}
         return uid
+
+
+@breaks("identification.new-uid-is-served")
+class NewInstanceUidUnknown(_RemembersNewUids, Core):
+    """A message under a new_instance_uid that the server has given is rejected as malformed."""
 
     def malformed(self, message: pb.AgentToServer) -> str | None:
         is_assigned = message.instance_uid in self._assigned and not message.HasField("agent_disconnect")
@@ -168,15 +184,8 @@ class NewInstanceUidUnknown(Core):
 
 
 @breaks("identification.request-uid.answered:once", also=["fleet.request-uid.known-agent"])
-class RenamedOnlyOnce(Core):
+class RenamedOnlyOnce(_RemembersNewUids, Core):
     """An agent that has a new_instance_uid from the server gets no other one."""
-
-    _assigned: frozenset[bytes] = frozenset()
-
-    def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
-        uid = super().new_instance_uid(message)
-        self._assigned |= {uid}
-        return uid
 
     def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         if known is not None and known.instance_uid in self._assigned:

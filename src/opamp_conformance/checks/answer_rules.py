@@ -24,8 +24,9 @@ def _asks_for_missing_state(at: Situation) -> Violation | None:
 
 
 def _not_asked(after: str, at: Situation) -> Violation:
-    expected = 0 if at.agent is None else (at.agent.sequence_num or 0) + 1
-    number = f"sequence_num {at.sent.sequence_num}" + (f" after {expected - 1}" if at.agent is not None else "")
+    number = f"sequence_num {at.sent.sequence_num}"
+    if at.agent is not None:
+        number += f" after {at.agent.sequence_num}"
     return Violation(f"ReportFullState for a partial report after {after} ({number})", "no flag")
 
 

@@ -11,7 +11,7 @@ from opamp_conformance.checks.conversation import Conversation
 from opamp_conformance.checks.exchanges import EXCHANGE_CHECKS
 from opamp_conformance.checks.offer_memory import Breach
 from opamp_conformance.checks.server_messages import CHECKS, TRUTHFUL, undeclared_use
-from opamp_conformance.checks.situation import is_plain
+from opamp_conformance.checks.situation import shows_its_sender
 from opamp_conformance.errors import Violation
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.wire.exchange import Exchange
@@ -41,12 +41,11 @@ class Findings:
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._findings.values())
 
-    def inspect(self, exchange: Exchange) -> list[Breach]:
-        """Check one exchange; return and book what it breaks."""
+    def inspect(self, exchange: Exchange) -> None:
+        """Check one exchange, and book what it breaks."""
         breaches = [*self._look_at(exchange), *self._look_at_message(exchange), *self.conversation.follow(exchange)]
         for requirement, violation in breaches:
             self.book(requirement, violation, exchange)
-        return breaches
 
     def _look_at(self, exchange: Exchange) -> Iterator[Breach]:
         for requirement, look in EXCHANGE_CHECKS.items():
@@ -60,7 +59,7 @@ class Findings:
         if reply is None:
             return
         sent = self.conversation.sent_to(exchange)
-        if reply.HasField("error_response") and not exchange.is_push and not is_plain(exchange):
+        if reply.HasField("error_response") and not exchange.is_push and not shows_its_sender(exchange):
             sent = None  # A server that refuses a request before it reads the message does not know the sender.
         for requirement, check in CHECKS.items():
             violation = check(sent, reply)

@@ -12,7 +12,6 @@ from opamp_conformance.wire.websocket import WebSocketMessage
 from opamp_proto import CONTENT_TYPE, INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
-REQUEST_INSTANCE_UID: Final = pb.AgentToServerFlags_RequestInstanceUid
 # A server may refuse a larger message, or a client that it does not like, whatever the message says.
 _MAX_BYTES: Final = 16 * 1024
 _REFUSALS: Final = (401, 403, 413, 429, 431, 502, 503, 504)
@@ -47,7 +46,7 @@ class Situation:
     @property
     def asks_for_uid(self) -> bool:
         """Whether the agent asks for a new instance_uid."""
-        return bool(self.sent.flags & REQUEST_INSTANCE_UID)
+        return bool(self.sent.flags & pb.AgentToServerFlags_RequestInstanceUid)
 
     @property
     def announced(self) -> bytes:
@@ -77,8 +76,11 @@ def is_ordinary(exchange: Exchange) -> bool:
     return bool(message.capabilities) and is_read_by_every_server(exchange)
 
 
-def is_plain(exchange: Exchange) -> bool:
-    """Return whether every server can read the message of a request: it has to, and nothing is to be decompressed."""
+def shows_its_sender(exchange: Exchange) -> bool:
+    """Return whether every server knows the sender of a message, even if it answers with an error.
+
+    A server that fails to decompress a message does not know it.
+    """
     request = exchange.request
     is_encoded = isinstance(request, HttpRequest) and any(
         name.lower() == "content-encoding" for name in request.headers

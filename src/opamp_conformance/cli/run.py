@@ -27,14 +27,14 @@ from opamp_conformance.reports.repetition import Repetition
 from opamp_conformance.reports.terminal import Terminal
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.runner.run import grade
-from opamp_conformance.runner.walking import DEFAULT_SEED, WalkOptions
+from opamp_conformance.runner.walking import WalkOptions
 from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets import Target, Tls
 from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.targets.options import ACCESS_OPTIONS, Access
 from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.text import did_you_mean
-from opamp_conformance.walks.steps import Walk, read_walk
+from opamp_conformance.walks.steps import SEED, Walk, read_walk
 from opamp_conformance.wire.transport import Transport
 from opamp_proto import opamp_pb2 as pb
 
@@ -154,9 +154,7 @@ _SECTIONS: Final = {
     type=Seconds(),
     help="Go random walks for so long, such as 60s. Default: a few walks, on this machine only.",
 )
-@click.option(
-    "--seed", type=click.IntRange(1), default=DEFAULT_SEED, help="Of the walks: the same seed, the same walks."
-)
+@click.option("--seed", type=click.IntRange(1), default=SEED, help="Of the walks: the same seed, the same walks.")
 @click.option("--replay", type=FILE, help="Go one walk only: its steps, a line each, as a finding shows them.")
 @fleet_server_options
 @output_options

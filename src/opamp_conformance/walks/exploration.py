@@ -14,13 +14,11 @@ from hypothesis.errors import HypothesisException
 
 from opamp_conformance.checks.findings import Finding, Findings
 from opamp_conformance.errors import InconclusiveError, PreconditionFailedError
-from opamp_conformance.walks.steps import AGENTS, Action, Form, Step, Walk
+from opamp_conformance.walks.steps import AGENTS, SEED, Action, Form, Step, Walk
 from opamp_conformance.walks.walker import Walker
 
 _SHORTENING_SECONDS: Final = 5.0
 """How long a walk may be shortened after the time for walks is over."""
-SEED: Final = 1
-"""The seed of the walks that belong to each run, so that each run goes the same ones."""
 # Every second step is one of these: what they cause is what conversations mostly depend on.
 _COMMON: Final = [
     *(Action.REPORT, Action.CHECK_IN, Action.LOSE, Action.APPLY),

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from opamp_conformance.actions.bad_request import NOT_PROTOBUF
+from opamp_conformance.actions.websocket import ZERO_IN_TWO_BYTES
 from opamp_conformance.assertions import bad_request as assert_bad_request
 from opamp_conformance.assertions import plain_http as assert_plain_http
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
@@ -17,8 +19,6 @@ from opamp_proto import opamp_pb2 as pb
 
 Request = HttpRequest | WebSocketMessage
 Assertions = Mapping[str, Callable[[Exchange], None]]
-
-_GARBAGE: Final = b"\xff" * 24
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _after_header(participant: Participant, header: bytes) -> WebSocketMessage:
 
 def _broken_gzip(participant: Participant) -> HttpRequest:
     request = HttpRequest.of(_report(participant)).compressed()
-    return request.malformed(request.body[:10] + _GARBAGE)
+    return request.malformed(request.body[:10] + NOT_PROTOBUF)
 
 
 def _http(body: Callable[[Participant], bytes]) -> OddRequest:
@@ -87,7 +87,7 @@ def _websocket(body: Callable[[Participant], bytes]) -> OddRequest:
 
 
 _UNREADABLE: Final[Mapping[Action, Callable[[Participant], bytes]]] = {
-    Action.SEND_GARBAGE: lambda p: _GARBAGE,
+    Action.SEND_GARBAGE: lambda p: NOT_PROTOBUF,
     Action.SEND_SHORT_UID: _short_uid,
     Action.SEND_LONG_UID: _long_uid,
     Action.SEND_CUT_SHORT: _cut_short,
@@ -149,7 +149,7 @@ OVER_WEBSOCKET: Final[Mapping[Action, OddRequest]] = {
         {"ws.empty-data-valid": assert_websocket.stays_open},
     ),
     Action.SEND_LONG_HEADER: OddRequest(
-        lambda p: _after_header(p, b"\x80\x00"), {"ws.header.varint": assert_status_reporting.understood}
+        lambda p: _after_header(p, ZERO_IN_TWO_BYTES), {"ws.header.varint": assert_status_reporting.understood}
     ),
     Action.SEND_OTHER_HEADER: OddRequest(
         lambda p: _after_header(p, b"\x01"), {"ws.header.check": assert_websocket.not_processed}

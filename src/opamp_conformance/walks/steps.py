@@ -9,6 +9,8 @@ from typing import Final
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.text import did_you_mean
 
+SEED: Final = 1
+"""The seed of the walks that belong to each run, so that each run goes the same ones."""
 AGENTS: Final = 3
 """How many agents take part. The second one uses a WebSocket, and the third one shares it."""
 

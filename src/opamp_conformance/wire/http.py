@@ -177,7 +177,7 @@ class HttpTransport:
         async with self._session.request(
             request.method,
             self._url,
-            data=_chunks(request.body) if request.is_chunked else io.BytesIO(request.body) if request.body else None,
+            data=_sent_body(request),
             headers={**own, **request.headers},
             allow_redirects=request.follows_redirects,
             trace_request_ctx=attempt,
@@ -192,6 +192,12 @@ def _gzip(data: bytes, name: str) -> bytes:
     with gzip.GzipFile(name, "wb", fileobj=packed, mtime=0) as file:
         file.write(data)
     return packed.getvalue()
+
+
+def _sent_body(request: HttpRequest) -> AsyncIterator[bytes] | io.BytesIO | None:
+    if request.is_chunked:
+        return _chunks(request.body)
+    return io.BytesIO(request.body) if request.body else None
 
 
 async def _chunks(body: bytes) -> AsyncIterator[bytes]:
