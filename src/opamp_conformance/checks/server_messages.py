@@ -11,7 +11,9 @@ from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
 _UUID_VERSION: Final = 7
-_YEAR: Final = 366 * 24 * 60 * 60
+_YEAR: Final = 365 * 24 * 60 * 60
+# A clock may be wrong by some years, but a time in another unit than milliseconds is wrong by more.
+_MOST_YEARS: Final = 10
 
 DEFINED_SERVER_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
 """All bits of ServerCapabilities that v0.18.0 defines."""
@@ -38,11 +40,12 @@ def _version_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.Server
         return None
     if UUID(bytes=announced).version != _UUID_VERSION:
         return Violation("a UUID version 7 as new_instance_uid", announced.hex())
-    # It begins with the time in milliseconds since 1970 (RFC 9562, section 5.7); clocks may differ.
+    # It begins with the time in milliseconds since 1970 (RFC 9562, section 5.7).
     years = (int.from_bytes(announced[:6], "big") / 1000 - time.time()) / _YEAR
-    if abs(years) <= 1:
+    if abs(years) <= _MOST_YEARS:
         return None
-    return Violation("a UUID version 7 of this year as new_instance_uid", f"{announced.hex()}, {years:+.0f} years")
+    expected = "a UUID version 7 with the present time as new_instance_uid"
+    return Violation(expected, f"{announced.hex()}, {years:+.0f} years")
 
 
 def _echo(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
