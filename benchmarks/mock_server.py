@@ -1,12 +1,13 @@
 """Messages per second of the mock server on one core, compared with other servers, as ratios within one run.
 
-    python benchmarks/mock_server.py [SECONDS] [ROUNDS]
+    python benchmarks/mock_server.py [SECONDS] [ROUNDS] [--json FILE]
 
 Needs Linux with two cores, wrk, and for the peers node, npm and go. Servers run on the first core, clients on the
 second: wrk over plain HTTP with a full status of 454 bytes, and websocket_client.py. Rounds are interleaved, and the
-tables have medians.
+tables have medians. compare.py compares two such files.
 """
 
+import argparse
 import contextlib
 import os
 import re
@@ -19,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from compare import per_round, save
 from opamp_conformance.client.agent import Agent
 from opamp_proto import anyvalue_pb2 as any_pb
 
@@ -98,8 +100,12 @@ def suite_seconds() -> float:
 
 
 def main() -> None:
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    parser = argparse.ArgumentParser()
+    parser.add_argument("seconds", type=int, nargs="?", default=5)
+    parser.add_argument("rounds", type=int, nargs="?", default=3)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    seconds, rounds = given.seconds, given.rounds
     for tool in ("wrk", "taskset"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is not installed")
@@ -115,6 +121,14 @@ def main() -> None:
                     http[name].append(rate(url, seconds, Path(body.name)))
                     if name in SPEAKS_WEBSOCKET:
                         websocket[name].append(websocket_rate(url, seconds))
+    if given.json is not None:
+        ratios = {
+            f"{transport} against {peer}": per_round(rates[OURS], measured)
+            for transport, rates in (("HTTP", http), ("WebSocket", websocket))
+            for peer, measured in rates.items()
+            if peer != OURS
+        }
+        save(given.json, "mock_server", ratios)
     print("Plain HTTP\n")
     table(http)
     print("\nWebSocket\n")

@@ -31,9 +31,35 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.offers.receive_proxy(agent)
 
 
+@given("the agent has received a certificate for another connection", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.offers.receive_other_certificate(agent)
+
+
+@then("the certificate for the other connection comes with a private key")
+def _(exchange: Exchange) -> None:
+    offer_satisfies("certificate.private-key-required", exchange)
+
+
+@then("the certificate for the other connection comes with the certificate of its authority")
+def _(exchange: Exchange) -> None:
+    offer_satisfies("certificate.ca-cert-if-ca-signed", exchange)
+
+
 @given("the agent has applied settings for own metrics")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.apply_settings(agent, "own_metrics")
+
+
+@given("settings for the signals of own telemetry are defined for the agent", target_fixture="signals")
+def _(context: ScenarioContext, agent: Agent) -> list[str]:
+    return context.offers.define_signals(agent)
+
+
+@then("each of these signals has settings in the answer")
+def _(exchange: Exchange, signals: list[str]) -> None:
+    for signal in signals:
+        assert_connection_settings.offered(exchange, signal)
 
 
 @when("the operator offers the agent settings for own metrics at another host")

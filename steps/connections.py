@@ -7,6 +7,7 @@ from opamp_conformance.assertions import connections as assert_connections
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.websocket import Closing
 
 
 @given("the agent has sent agent_disconnect")
@@ -19,13 +20,18 @@ def _(context: ScenarioContext, agent: Agent) -> None:
     context.websocket.close(agent)
 
 
+@given("the agent's connection has broken")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.websocket.break_connection(agent)
+
+
 @given("the agent has checked in and was not asked for the full state")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.agents.check_in_without_gap(agent)
 
 
-@when("the agent closes its WebSocket", target_fixture="code")
-def _(context: ScenarioContext, agent: Agent) -> int | None:
+@when("the agent closes its WebSocket", target_fixture="closing")
+def _(context: ScenarioContext, agent: Agent) -> Closing:
     return context.websocket.close(agent)
 
 
@@ -45,9 +51,9 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.http.check_in_and_close(agent)
 
 
-@then("the server answers with a Close frame")
-def _(code: int | None) -> None:
-    assert_connections.close_frame(code)
+@then("the server answers with a Close frame and ends the connection")
+def _(closing: Closing) -> None:
+    assert_connections.close_frame(closing)
 
 
 @then("the WebSocket was closed by a Close frame")

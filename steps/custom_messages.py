@@ -67,8 +67,8 @@ def _(context: ScenarioContext, exchange: Exchange) -> Agent:
 
 
 @when("the agent sends a custom message of the server's first custom capability", target_fixture="exchanges")
-def _(context: ScenarioContext, agent: Agent) -> list[Exchange]:
-    return context.agents.send_custom_message(agent)
+def _(context: ScenarioContext, agent: Agent, exchange: Exchange) -> list[Exchange]:
+    return context.agents.send_custom_message(agent, exchange.reply.custom_capabilities.capabilities[0])
 
 
 @then("a custom message that arrives is for a custom capability of the agent")

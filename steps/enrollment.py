@@ -9,6 +9,7 @@ from opamp_conformance.assertions import bad_request as assert_bad_request
 from opamp_conformance.assertions import enrollment as assert_enrollment
 from opamp_conformance.assertions import identification as assert_identification
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
+from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
 from opamp_conformance.wire.exchange import Exchange
 
@@ -21,6 +22,21 @@ def _(context: ScenarioContext) -> Agent:
 @given("a server that accepts agent_disconnect from an enrolled agent")
 def _(context: ScenarioContext) -> None:
     context.enrollment.require_disconnect_accepted()
+
+
+@given("an API key that is no enrollment key", target_fixture="key")
+def _(context: ScenarioContext) -> str:
+    return context.http.ordinary_key()
+
+
+@given("an enrollment key that was retired", target_fixture="key")
+def _(context: ScenarioContext) -> str:
+    return context.http.retired_key()
+
+
+@when("the agent reports its full status with that key", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, key: str) -> Exchange:
+    return context.http.report_with_key(agent, key)
 
 
 @given("the agent has checked in")
@@ -89,6 +105,12 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 @when(parsers.parse("the agent asks for a new instance_uid {count:d} times in a row"), target_fixture="exchanges")
 def _(context: ScenarioContext, agent: Agent, count: int) -> list[Exchange]:
     return context.instance_uid.ask_in_a_row([agent] * count)
+
+
+@when("the agent reports a configuration that is not YAML with the RequestInstanceUid flag", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    message = sample_messages.with_configuration_that_is_not_yaml(agent, flags=REQUEST_INSTANCE_UID)
+    return context.client.send(message)
 
 
 @when(

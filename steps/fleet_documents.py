@@ -26,6 +26,11 @@ def _(context: ScenarioContext, agent: Agent) -> None:
     require_accepted(context.client.send(sample_messages.with_secrets(agent)))
 
 
+@given("the agent has reported a configuration with a list of names and values")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    require_accepted(context.client.send(sample_messages.with_secrets_in_lists(agent)))
+
+
 @given("the agent has reported that it is unhealthy")
 def _(context: ScenarioContext, agent: Agent) -> None:
     require_accepted(context.client.send(sample_messages.unhealthy(agent)))
@@ -33,12 +38,64 @@ def _(context: ScenarioContext, agent: Agent) -> None:
 
 @given(parsers.parse('the agent\'s document has the status "{status}"'), target_fixture="document")
 def _(context: ScenarioContext, agent: Agent, status: str) -> Document:
-    return assert_documents.status(context.documents, agent, status)
+    return assert_documents.status(context.documents, agent, status, by_search=True)
+
+
+@given("the agent's document has been marked as reenrolled")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.reenrolled(context.documents, agent, by_search=True)
 
 
 @when("the agent reports a recoverable error", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.client.send(sample_messages.degraded(agent))
+
+
+@when("the agent reports another configuration", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(sample_messages.with_other_configuration(agent))
+
+
+@then("the agent's document has only the other configuration")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.configuration(context.documents, agent, sample_messages.OTHER_CONFIGURATION)
+
+
+@then("the agent's document has its last health")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.unhealthy(context.documents, agent)
+
+
+@then(parsers.parse('the agent\'s document still has the status "{status}" after the last message'))
+def _(context: ScenarioContext, agent: Agent, status: str) -> None:
+    assert_documents.still_has_status(context.documents, agent, status)
+
+
+@then("the agent's document has the namespaces of its enrollment key")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    assert_documents.namespaces(context.documents, agent)
+
+
+@then("the document with the new_instance_uid has the policy of the enrollment key")
+def _(context: ScenarioContext, exchange: Exchange) -> None:
+    assert_documents.policy(context.documents, exchange.new_instance_uid)
+
+
+@then("the document with the new_instance_uid has the report of the agent")
+def _(context: ScenarioContext, agent: Agent, exchange: Exchange) -> None:
+    assert_documents.report(context.documents, agent, exchange.new_instance_uid)
+
+
+@then("the agent's document is still marked as reenrolled")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.documents.wait_until_written(context.agents.reported().instance_uid)
+    assert_documents.reenrolled(context.documents, agent)
+
+
+@then("no document has the name of the agent")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.documents.wait_until_written(context.agents.reported().instance_uid)
+    assert_documents.none_named(context.documents, agent)
 
 
 @then("the agent has a document with its instance_uid")
@@ -58,7 +115,7 @@ def _(context: ScenarioContext, agent: Agent) -> None:
 
 @then("the agent's document has the policy of its enrollment key")
 def _(context: ScenarioContext, agent: Agent) -> None:
-    assert_documents.policy(context.documents, agent)
+    assert_documents.policy(context.documents, agent.instance_uid)
 
 
 @then(parsers.parse('the agent\'s document has its name and the tags "{one}" and "{other}"'))

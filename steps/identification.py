@@ -100,6 +100,11 @@ def _(context: ScenarioContext, agent: Agent, other_agent: Agent) -> Exchange:
     return context.websocket.receive_for(agent, other_agent)
 
 
+@then("the response is addressed to the agent")
+def _(exchange: Exchange, agent: Agent) -> None:
+    assert_identification.addressed_to(exchange, agent.instance_uid)
+
+
 @then("the response is addressed to the other agent")
 def _(exchange: Exchange, other_agent: Agent) -> None:
     assert_identification.addressed_to(exchange, other_agent.instance_uid)

@@ -39,6 +39,11 @@ def _(context: ScenarioContext, agent: Agent, first: str, second: str) -> None:
     context.offers.offer_packages(agent, first, second)
 
 
+@when(parsers.parse('the operator offers the agent the package "{name}"'))
+def _(context: ScenarioContext, agent: Agent, name: str) -> None:
+    context.offers.offer_package_named(agent, name, CONTENT)
+
+
 @when("the operator offers the agent the package with another content")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_package(agent, content=b"something else")
@@ -119,7 +124,17 @@ def _(context: ScenarioContext, exchange: Exchange) -> dict[str, HttpResponse]:
 
 @when("the agent downloads all packages from their 4th byte on", target_fixture="downloads")
 def _(context: ScenarioContext, exchange: Exchange) -> dict[str, HttpResponse]:
-    return context.offers.download_all(exchange, first_byte=3)
+    return context.offers.download_all(exchange, part="bytes=3-")
+
+
+@when("the agent downloads the first 4 bytes of all packages", target_fixture="downloads")
+def _(context: ScenarioContext, exchange: Exchange) -> dict[str, HttpResponse]:
+    return context.offers.download_all(exchange, part="bytes=0-3")
+
+
+@then("each download brings the first 4 bytes of the file")
+def _(downloads: dict[str, HttpResponse], earlier_downloads: dict[str, HttpResponse]) -> None:
+    assert_packages.first_bytes(downloads, earlier_downloads, 4)
 
 
 @then("each download brings the rest of the file")

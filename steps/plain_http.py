@@ -5,6 +5,7 @@ from pytest_bdd import given, parsers, then, when
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import plain_http as assert_plain_http
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
+from opamp_conformance.assertions.common import exchange_satisfies
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.wire.exchange import Exchange
 
@@ -133,3 +134,8 @@ def _(exchange: Exchange) -> None:
 @when("the client sends bytes that are not protobuf and accepts gzip", target_fixture="exchange")
 def _(context: ScenarioContext) -> Exchange:
     return context.malformed.not_protobuf_accepting_gzip()
+
+
+@then("the response is not gzip without a Content-Encoding")
+def _(exchange: Exchange) -> None:
+    exchange_satisfies("http.response-body", exchange)

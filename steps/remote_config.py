@@ -28,6 +28,31 @@ def _(context: ScenarioContext, agent: Agent, first: str, second: str) -> None:
     context.offers.offer_files(agent, first, second)
 
 
+@when(parsers.parse('the operator offers the agent a file without a name and the file "{name}"'))
+def _(context: ScenarioContext, agent: Agent, name: str) -> None:
+    context.offers.offer_files(agent, "", name)
+
+
+@when(parsers.parse('the operator offers the agent the file "{name}" with the role "{role}"'))
+def _(context: ScenarioContext, agent: Agent, name: str, role: str) -> None:
+    context.offers.offer_file_with_role(agent, name, role)
+
+
+@given(parsers.parse('the operator has offered the agent the file "{name}" of the type "{content_type}"'))
+def _(context: ScenarioContext, agent: Agent, name: str, content_type: str) -> None:
+    context.offers.apply_file(agent, name, content_type)
+
+
+@when(parsers.parse('the operator offers the agent the file "{name}" of the type "{content_type}"'))
+def _(context: ScenarioContext, agent: Agent, name: str, content_type: str) -> None:
+    context.offers.offer_file(agent, name, content_type)
+
+
+@when(parsers.parse("the operator offers the agent a configuration of {size:d} bytes"))
+def _(context: ScenarioContext, agent: Agent, size: int) -> None:
+    context.offers.offer_configuration(agent, "#" * size)
+
+
 @when("the operator offers the agent another configuration")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_configuration(agent, OTHER)
@@ -104,6 +129,16 @@ def _(exchange: Exchange) -> None:
 @then(parsers.parse('the agent is offered the configuration files "{first}" and "{second}"'))
 def _(exchange: Exchange, first: str, second: str) -> None:
     assert_remote_config.files_named(exchange, first, second)
+
+
+@then(parsers.parse('the agent is offered a file without a name and the file "{name}"'))
+def _(exchange: Exchange, name: str) -> None:
+    assert_remote_config.files_named(exchange, "", name)
+
+
+@then(parsers.parse('the file "{name}" has the role "{role}"'))
+def _(exchange: Exchange, name: str, role: str) -> None:
+    assert_remote_config.file_has_role(exchange, name, role)
 
 
 @then("the configuration has one file")

@@ -3,6 +3,7 @@
 from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.context import ScenarioContext
+from opamp_conformance.actions.preconditions import require_accepted
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
 from opamp_conformance.assertions import throttling as assert_throttling
 from opamp_conformance.assertions.common import satisfies
@@ -52,6 +53,16 @@ def _(context: ScenarioContext, agent: Agent, part: str, count: int) -> Exchange
     return context.client.send(sample_messages.with_only(agent, part))
 
 
+@when(
+    parsers.re(r"the agent reports only the hash of its components after (?P<count>\d+) lost messages?"),
+    converters={"count": int},
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
+    agent.lose(count)
+    return context.client.send(agent.components_hash())
+
+
 @when(parsers.parse("the agent checks in with the sequence number {number:d}"), target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent, number: int) -> Exchange:
     agent.count_from(number)
@@ -61,6 +72,11 @@ def _(context: ScenarioContext, agent: Agent, number: int) -> Exchange:
 @when("the agent reports that it is unhealthy", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.client.send(sample_messages.unhealthy(agent))
+
+
+@when("the agent reports the health of a component with attributes", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(sample_messages.with_health_attributes(agent))
 
 
 @when(
@@ -78,6 +94,18 @@ def _(exchange: Exchange) -> None:
 @then("the answer is not Unavailable")
 def _(exchange: Exchange) -> None:
     assert_throttling.not_unavailable(exchange)
+
+
+@given("an agent with attributes of each kind", target_fixture="agent")
+def _(context: ScenarioContext) -> Agent:
+    agent = context.agents.unknown()
+    require_accepted(context.client.send(sample_messages.with_attributes_of_each_kind(agent)))
+    return agent
+
+
+@then(parsers.parse('the server no longer knows the attribute "{name}" of the agent'))
+def _(context: ScenarioContext, agent: Agent, name: str) -> None:
+    assert_status_reporting.attribute_unknown(context.control_plane.record(agent), name)
 
 
 @then("the server knows that the agent is unhealthy")

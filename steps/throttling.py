@@ -5,6 +5,7 @@ from pytest_bdd import given, parsers, then, when
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
 from opamp_conformance.assertions import throttling as assert_throttling
+from opamp_conformance.assertions.common import exchange_satisfies
 from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.wire.exchange import Exchange
@@ -47,4 +48,4 @@ def _(exchange: Exchange) -> None:
 
 @then("the agent is asked to wait for 30 seconds or more")
 def _(exchange: Exchange) -> None:
-    assert_throttling.long_wait(exchange)
+    exchange_satisfies("throttle.min-30s", exchange)

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from opamp_conformance.client.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent
 from opamp_mock_server import DeviationError
-from opamp_mock_server.testing import OpampServer
+from opamp_mock_server.testing import IncapableAgentError, OpampServer, Package, UnknownNameError
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
@@ -154,7 +154,7 @@ def test_deviations_are_switched_while_it_runs_also_on_open_connections(opamp_se
         assert not ask()
         opamp_server.deviate("http.response-compression")
         assert ask()
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownNameError):
         opamp_server.deviate("nonesuch")
     with pytest.raises(DeviationError):
         opamp_server.deviate("fleet.document.kind")
@@ -222,3 +222,88 @@ def test_waiting_does_not_depend_on_the_clock_that_a_test_replaces(
     speaker.start()
     assert opamp_server.expect(health=True, within=5).health.healthy
     speaker.join()
+
+
+STRICT = """
+import urllib.request
+import pytest
+
+def send(url, capabilities):
+    message = b"\\x0a\\x10" + b"a" * 16 + b"\\x1a\\x00\\x20" + capabilities
+    urllib.request.urlopen(urllib.request.Request(url, message, {"Content-Type": "application/x-protobuf"})).read()
+
+@pytest.mark.opamp_server(strict=True)
+def test_right(opamp_server):
+    send(opamp_server.url, b"\\x01")
+
+@pytest.mark.opamp_server(strict=True)
+def test_wrong(opamp_server):
+    send(opamp_server.url, b"\\x02")
+
+def test_wrong_and_not_strict(opamp_server):
+    send(opamp_server.url, b"\\x02")
+"""
+
+
+def test_a_strict_fixture_fails_a_test_whose_agent_breaks_a_must(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(STRICT)
+    result = pytester.runpytest_subprocess("-q")
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*failure: capabilities.agent.reports-status-bit*"])
+
+
+def test_names_that_do_not_exist_are_told(opamp_server: OpampServer) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'health'"):
+        opamp_server.expect(helth=True)
+    with pytest.raises(UnknownNameError, match=r"did you mean 'fleet\.request-uid\.echo'"):
+        opamp_server.deviate("fleet.request-uid.eco")
+    with pytest.raises(UnknownNameError, match="'overloaded', 'failing'"):
+        opamp_server.fail_next("tired")
+
+
+def test_an_unknown_setting_in_the_marker_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.opamp_server(enrolment_keys=("a",))
+        def test_it(opamp_server):
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess("-q")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*no field of Settings 'enrolment_keys'; did you mean 'enrollment_keys'?*"])
+
+
+@pytest.mark.opamp_server(custom_capabilities=("org.example/echo",))
+def test_packages_custom_messages_and_faults(opamp_server: OpampServer) -> None:
+    agent = Agent("able", capabilities=EVERY_CAPABILITY)
+    with speaking(opamp_server) as send:
+        send(agent.full_status())
+        opamp_server.offer_packages({"plugin": Package(pb.PackageType_TopLevel, "1.0", b"the file")})
+        offered = send(agent.check_in()).packages_available
+        assert offered.packages["plugin"].version == "1.0"
+        announced = agent.check_in()
+        announced.custom_capabilities.capabilities.append("org.example/echo")
+        send(announced)
+        opamp_server.send_custom_message(pb.CustomMessage(capability="org.example/echo", type="t", data=b"d"))
+        assert send(agent.check_in()).custom_message.data == b"d"
+        opamp_server.fail_next("overloaded")
+        assert send(agent.check_in()).error_response.type == pb.ServerErrorResponseType_Unavailable
+
+
+def test_an_agent_that_cannot_take_an_offer_is_told(opamp_server: OpampServer) -> None:
+    with speaking(opamp_server) as send:
+        send(Agent("unable").full_status())
+    with pytest.raises(IncapableAgentError, match="does not announce AcceptsRemoteConfig"):
+        opamp_server.offer_config({"": "x"})
+    with pytest.raises(IncapableAgentError, match="AcceptsRestartCommand"):
+        opamp_server.restart()
+    with pytest.raises(IncapableAgentError, match="AcceptsOpAMPConnectionSettings, ReportsOwnLogs"):
+        opamp_server.offer_connection_settings(
+            pb.ConnectionSettingsOffers(
+                opamp=pb.OpAMPConnectionSettings(heartbeat_interval_seconds=5),
+                own_logs=pb.TelemetryConnectionSettings(destination_endpoint="http://127.0.0.1:1"),
+            )
+        )

@@ -18,7 +18,8 @@ KIT = (
     "cli",
     "load",
     "runner",
-    "walks",
+    "pytest_options",
+    "walks watch",
     "assertions",
     "actions",
     "profiles",
@@ -26,15 +27,17 @@ KIT = (
     "client",
     "suite",
     "results",
+    "scripted_server",
     "checks",
     "targets",
     "wire",
-    "ledger redaction resources text garbage_collection",
+    "ledger redaction reading resources text garbage_collection",
     "errors",
 )
 MOCK_SERVER = (
     "pytest_plugin",
     "testing",
+    "second_endpoints",
     "server",
     "assembly",
     "routing",
@@ -49,9 +52,29 @@ MOCK_SERVER = (
     "metrics core",
     "errors",
 )
+AGENT_CHECKS = (
+    "judge",
+    "rules",
+    "memory message_checks",
+    "finding",
+    "traffic requirements",
+)
+MOCK_AGENT = (
+    "driver",
+    "verbs",
+    "agent",
+    "telemetry downloads",
+    "deviations",
+    "transports",
+    "core",
+    "behaviour saved_state settings certificates",
+    "errors",
+)
 LAYERS = [
     pytest.param("src/opamp_conformance", KIT, id="kit"),
     pytest.param("mock_server/opamp_mock_server", MOCK_SERVER, id="mock server"),
+    pytest.param("mock_agent/opamp_mock_agent", MOCK_AGENT, id="reference agent"),
+    pytest.param("agent_checks/opamp_agent_checks", AGENT_CHECKS, id="checks of agents"),
 ]
 
 
@@ -102,17 +125,31 @@ def test_every_room_has_a_layer(folder: str, layers: tuple[str, ...]) -> None:
     assert rooms - {"__init__"} == {room for rooms in layers for room in rooms.split()}
 
 
-def test_the_messages_import_no_other_package() -> None:
-    assert importing("opamp_mock_server", "proto") == importing("opamp_conformance", "proto") == set()
+# Which of our packages a folder may import.
+IMPORTS = {
+    "proto": set[str](),
+    "agent_checks": {"opamp_proto"},
+    "mock_agent": {"opamp_proto"},
+    "mock_server": {"opamp_proto", "opamp_agent_checks"},
+}
 
 
-def test_the_mock_server_does_not_import_the_kit() -> None:
-    assert importing("opamp_conformance", "mock_server") == set()
+@pytest.mark.parametrize("folder", IMPORTS)
+def test_a_package_imports_only_what_is_below_it(folder: str) -> None:
+    ours = ("opamp_proto", "opamp_agent_checks", "opamp_mock_agent", "opamp_mock_server", "opamp_conformance")
+    found = {package for package in ours if importing(package, folder)}
+    assert found - {path.name for path in (ROOT / folder).iterdir()} == IMPORTS[folder]
 
 
 def test_grading_code_imports_the_mock_server_only_as_a_target() -> None:
     found = importing("opamp_mock_server", "src/opamp_conformance")
     assert {path for path in found if not path.startswith("cli/")} == {"targets/mock.py"}
+
+
+def test_only_commands_import_the_reference_agent() -> None:
+    found = importing("opamp_mock_agent", "src/opamp_conformance")
+    assert found
+    assert {path for path in found if not path.startswith("cli/")} == set()
 
 
 def test_steps_and_locustfiles_import_only_the_kit_and_the_messages() -> None:
@@ -141,7 +178,7 @@ def test_a_chapter_has_one_name_everywhere() -> None:
     core = {path.stem for path in (ROOT / "mock_server/opamp_mock_server/core").glob("*.py")}
     assert core - {"__init__", "agent_state", "certificate_authority", "chapter", "core", "error_replies"} <= chapters
     for deviation in DEVIATIONS.values():
-        module = deviation.change.__module__.rpartition(".")[2]
+        module = deviation.change.__module__.split(".")[2]
         checking = load_catalogue().checking(deviation.breaks[0])
         assert module in {scenario.chapter for scenario in checking}, deviation.id
 
@@ -171,7 +208,16 @@ def named_requirements(path: Path) -> Iterator[tuple[str, int]]:
                 yield str(string.value).partition(":")[0], string.lineno
 
 
-@pytest.mark.parametrize("folder", ["src/opamp_conformance", "steps", "mock_server/opamp_mock_server/deviations"])
+FOLDERS_WITH_IDS = (
+    "src/opamp_conformance",
+    "steps",
+    "mock_server/opamp_mock_server/deviations",
+    "mock_agent/opamp_mock_agent/deviations",
+    "agent_checks/opamp_agent_checks",
+)
+
+
+@pytest.mark.parametrize("folder", FOLDERS_WITH_IDS)
 def test_every_requirement_that_the_code_names_is_in_the_ledger(folder: str) -> None:
     found = [(name, f"{path}:{line}") for path in modules(folder) for name, line in named_requirements(path)]
     assert found

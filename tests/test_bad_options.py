@@ -24,13 +24,14 @@ from support.http_requests import metric
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (["run", "--only", "[a-" * 20_000], "longer than any key"),
         (["run", "--url", "ftp://example.com"], "URL"),
         (["run", "--url", "http://"], "URL"),
         (["run", "--url", "http://[::1"], "URL"),
         (["run", "--url", "http://127.0.0.1:99999"], "URL"),
         (["run", "--url", ""], "URL"),
         (["run", "--url", "http://user:secret@127.0.0.1"], "credentials"),
-        (["run", "--target", "mokc"], "URL"),
+        (["run", "--target", "mokc"], "did you mean 'mock'"),
         (["run", "--target", "mock", "--url", "http://127.0.0.1:1"], "--target"),
         (["run", "--header", "X-Key: 1"], "--url"),
         (["run", "--url", "http://127.0.0.1:1", "--header", "nonsense"], "Name: value"),
@@ -62,7 +63,7 @@ from support.http_requests import metric
     ],
 )
 def test_invalid_options(cli: Cli, arguments: list[str], expected: str) -> None:
-    result = cli(*arguments)
+    result = cli.in_process(*arguments)
     assert result.returncode == 2
     assert expected in one_line(result)
     assert "secret" not in result.stderr
@@ -80,7 +81,7 @@ def test_invalid_options(cli: Cli, arguments: list[str], expected: str) -> None:
     ],
 )
 def test_unknown_options_and_values(cli: Cli, arguments: list[str]) -> None:
-    result = cli(*arguments)
+    result = cli.in_process(*arguments)
     assert result.returncode == 2
     assert "Error: " in result.stderr
 
@@ -172,6 +173,21 @@ def test_a_full_disk(command: str) -> None:
     assert "No space left" in one_line(result)
 
 
+def test_a_load_test_ends_although_its_progress_cannot_be_written() -> None:
+    with MockServer() as server:
+        command = f"load steady --url {server.url} --agents 5 --interval 1s --duration 6s > /dev/full"
+        result = subprocess.run(
+            f"{sys.executable} -m opamp_conformance {command}",
+            shell=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert result.returncode == 2
+    assert "No space left" in one_line(result)
+
+
 def test_a_closed_output() -> None:
     command = f"{sys.executable} -m opamp_conformance run --only auth.401 >&-"
     result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
@@ -198,12 +214,27 @@ def test_a_run_is_interrupted_at_any_moment(number: signal.Signals, after: float
     assert "interrupted" in err
 
 
+def test_an_interrupt_in_executed_text_does_not_replace_the_exit_code(tmp_path: Path) -> None:
+    """CPython notes such an interrupt, even a handled one, and ends ``python -m`` by the signal."""
+    (tmp_path / "interrupted.py").write_text(
+        "from opamp_conformance import __main__, cli\n"
+        "def run():\n"
+        "    try:\n"
+        "        exec('raise KeyboardInterrupt')\n"
+        "    except KeyboardInterrupt:\n"
+        "        return 2\n"
+        "cli.run_command_line = run\n"
+        "__main__.main()\n"
+    )
+    assert subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, check=False).returncode == 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_workers_disconnect_their_agents_and_report_them(number: signal.Signals) -> None:
     """The signal goes to the whole process group, like Ctrl-C on a terminal."""
     with MockServer(Settings(delays=Delays(0.02, 0.02))) as server:
         process = subprocess.Popen(
-            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--workers", "4"],
+            [sys.executable, "-m", "opamp_conformance", "run", "--url", server.url, "--workers", "2"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -135,7 +135,7 @@ def test_a_request_for_an_instance_uid_is_answered_with_a_new_one(talk: Talk) ->
 
 def test_an_acknowledged_configuration_is_not_sent_again(talk: Talk) -> None:
     talk.agent.capabilities = EVERY_CAPABILITY
-    files = pb.AgentConfigMap(config_map={"": pb.AgentConfigFile(body=b"one")})
+    files = pb.AgentConfigMap(config_map={"": pb.AgentConfigObject(body=b"one")})
     offer = pb.AgentRemoteConfig(config=files, config_hash=b"1")
     assert talk.answer(talk.agent.full_status(), remote_config=offer) == set()
     assert talk.answer(talk.agent.check_in(), remote_config=offer) == set()  # It is not acknowledged yet.
@@ -147,7 +147,7 @@ def test_an_acknowledged_configuration_is_not_sent_again(talk: Talk) -> None:
 
 def test_other_content_has_another_hash(talk: Talk) -> None:
     for body, broken in [(b"one", set()), (b"one", set()), (b"two", {"remote-config.hash-function"})]:
-        files = pb.AgentConfigMap(config_map={"": pb.AgentConfigFile(body=body)})
+        files = pb.AgentConfigMap(config_map={"": pb.AgentConfigObject(body=body)})
         sent = Agent("test", capabilities=EVERY_CAPABILITY).full_status()
         assert talk.answer(sent, remote_config=pb.AgentRemoteConfig(config=files, config_hash=b"1")) == broken
 
@@ -178,3 +178,24 @@ def test_enrollment_by_the_fleet_contract() -> None:
     assert talk.answer(talk.agent.disconnect(), error_response=error) == {"fleet.disconnect.enrolled"}
     broken = talk.answer(talk.agent.check_in(), error_response=error)
     assert broken == {"fleet.check-in", "error.bad-request-only-as-reply"}
+
+
+def test_a_pending_new_instance_uid_may_be_given_again(talk: Talk) -> None:
+    pending = pb.AgentIdentification(new_instance_uid=uuid6.uuid7().bytes)
+    talk.answer(talk.agent.full_status(flags=REQUEST_INSTANCE_UID), agent_identification=pending)
+    assert talk.answer(talk.agent.check_in(), agent_identification=pending) == set()
+    # The same after a message in a form that the model cannot read, so that it does not know the sender.
+    reply = pb.ServerToAgent(instance_uid=talk.agent.instance_uid, agent_identification=pending)
+    unreadable = HttpRequest(b"\x80\x00" + talk.agent.check_in().SerializeToString())
+    assert talk.follow(Exchange(unreadable, 0, 0, HttpResponse(200, {}, reply.SerializeToString()))) == set()
+    assert talk.answer(Agent("other").full_status(), agent_identification=pending) != set()
+
+
+def test_a_server_may_offer_everything_again_after_a_disconnect(talk: Talk) -> None:
+    offer = pb.AgentRemoteConfig(config_hash=b"hash", config=pb.AgentConfigMap())
+    talk.agent.capabilities = EVERY_CAPABILITY
+    talk.agent.remote_config_hash = b"hash"
+    assert talk.answer(talk.agent.full_status()) == set()
+    assert talk.answer(talk.agent.check_in(), remote_config=offer) != set()
+    talk.answer(talk.agent.disconnect())
+    assert talk.answer(talk.agent.check_in(), remote_config=offer) == set()

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 import uuid6
@@ -28,7 +29,7 @@ from opamp_mock_server.stores.elasticsearch.backend import ElasticsearchBackend
 from opamp_mock_server.stores.fleet_documents import FleetDocuments
 from opamp_mock_server.stores.store import ConflictError, StoreUnavailableError
 from opamp_proto import opamp_pb2 as pb
-from support.command_line import Cli, one_line
+from support.command_line import Cli, one_line, wait_until
 from support.deviation_matrix import elasticsearch, grade, index
 from support.fault_injection import Fault, Instance, Proxy, free_port
 from support.http_requests import metric, send
@@ -310,6 +311,38 @@ def test_a_full_queue_is_an_error(store: ElasticsearchSettings, monkeypatch: pyt
         asyncio.run(queue.put(AgentRecord(uuid6.uuid7().bytes, 1)))
 
 
+def test_one_agent_with_a_huge_report_does_not_affect_others(store: ElasticsearchSettings) -> None:
+    huge = Agent("huge").full_status()
+    del huge.agent_description.identifying_attributes[:]
+    huge.agent_description.identifying_attributes.append(attribute("service.name", "a" * 4_000_000))
+    with MockServer(Settings(store=store, max_body_bytes=8_000_000)) as server:
+        for _ in range(6):  # More than the failures that would open the circuit breaker.
+            assert send(server.url, huge).HasField("error_response")
+            assert not send(server.url, Agent("honest").full_status()).HasField("error_response")
+
+
+def test_reports_that_are_lost_at_the_end_are_told(cli: Cli, store: ElasticsearchSettings) -> None:
+    port, agents = urlsplit(store.url).port, [Agent("lost") for _ in range(7)]
+    assert port is not None
+    with Proxy(port) as proxy:
+        through = store.url.replace(f":{port}", f":{proxy.port}")
+        options = ["--store", "elasticsearch", "--durability", "queued", "--index", store.index]
+        process, url = cli.start(*options, env={**cli.env, "ELASTICSEARCH_URL": through}, stderr=subprocess.PIPE)
+        try:
+            for agent in agents:
+                send(url, agent.full_status())
+            wait_until(lambda: len(documents(store)) == len(agents))
+            with proxy.having(Fault.REFUSED, 0):
+                for agent in agents:
+                    assert not send(url, agent.check_in()).HasField("error_response")
+                process.terminate()
+                _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 2
+    assert "7 agents had their last report acknowledged" in told
+
+
 # ---- bad input
 
 
@@ -338,7 +371,18 @@ def test_an_unusable_elasticsearch_is_an_error_at_the_start(cli: Cli, tmp_path: 
 
 def test_no_secret_is_in_the_log(store: ElasticsearchSettings) -> None:
     url = store.url.replace("127.0.0.1", "localhost")
-    arguments = ["serve", "--port", "0", "--store", "elasticsearch", "--index", store.index, "-v"]
+    arguments = [
+        "serve",
+        "--port",
+        "0",
+        "--contract",
+        "fleet",
+        "--store",
+        "elasticsearch",
+        "--index",
+        store.index,
+        "-v",
+    ]
     command = [sys.executable, "-m", "opamp_conformance", *arguments, "--enrollment-key", "key-to-keep"]
     process = subprocess.Popen(
         command, env={**os.environ, "ELASTICSEARCH_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

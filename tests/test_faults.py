@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from support.deviation_matrix import is_nightly
 from support.fault_injection import CONNECTIONS, ElasticsearchNode, Fault, Fleet, Instance, Proxy
+from support.matrix import is_nightly
 
 AGENTS = 2000
 INDEX = "fleet-under-fault"
@@ -122,7 +122,7 @@ CHOSEN = [*FAULTS, ALL] if is_nightly() else [ALL]
 def test_no_agent_is_lost(site: Site, chosen: str) -> None:
     """In an ordinary run, one fleet has all faults. With OPAMP_NIGHTLY=1, each fault also has a fleet of its own."""
     faults = FAULTS if chosen == ALL else {chosen: FAULTS[chosen]}
-    with Fleet(AGENTS, [instance.url for instance in site.instances], enrolling_seconds=8.0 * len(faults)) as fleet:
+    with Fleet(AGENTS, [instance.url for instance in site.instances], enrolling_seconds=5.0 * len(faults)) as fleet:
         for number, fault in enumerate(faults.values()):
             fleet.wait_until_enrolled(AGENTS * (4 * number + 1) // (4 * len(faults)))
             fault(site)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ import pytest
 import yaml
 
 from opamp_mock_server import DEVIATIONS, MockServer, Settings
+from support.command_line import wait_until
+from support.fault_injection import free_port
 from support.peers import ROOT
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -24,6 +27,7 @@ class Runner:
         self.folder = folder
         self.env = {
             **os.environ,
+            "PIP_NO_COMPILE": "1",  # Most modules are never imported.
             "RUNNER_TEMP": str(folder),
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTION_PATH": str(ROOT),
@@ -90,3 +94,26 @@ def test_an_unreachable_server_is_inconclusive(runner: Runner) -> None:
     *_, grade = ACTION["runs"]["steps"]
     assert runner(grade, url="http://127.0.0.1:1").returncode == 2
     assert (runner.folder / "output").read_text().endswith("exit-code=2\n")
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_action_starts_a_server_and_ends_it(runner: Runner) -> None:
+    *_, grade = ACTION["runs"]["steps"]
+    port = free_port()
+    start = f"{sys.executable} -m opamp_conformance serve --port {port} & wait"
+    only = "--only capabilities.server.accepts-status --transport http"
+    result = runner(grade, url=f"http://127.0.0.1:{port}", start=start, wait="60s", options=only)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "conformant: 1 passed" in result.stdout
+    wait_until(lambda: not is_open(port))
+
+
+def test_the_last_lines_of_a_server_that_does_not_start_are_shown(runner: Runner) -> None:
+    *_, grade = ACTION["runs"]["steps"]
+    result = runner(grade, url=f"http://127.0.0.1:{free_port()}", start="echo no such port; exit 3", wait="1s")
+    assert result.returncode == 2
+    assert "no such port" in result.stdout

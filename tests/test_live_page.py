@@ -8,6 +8,7 @@ import pytest
 
 from opamp_conformance.client.agent import Agent
 from opamp_mock_server import MockServer, Settings
+from opamp_proto import opamp_pb2 as pb
 from support.browser import accessibility_problems, browsing, complaints
 from support.http_requests import ask, send, status_of
 
@@ -58,6 +59,7 @@ def test_the_live_page_shows_deviations_agents_and_messages(chromium: Any) -> No
         send(server.url, agent.full_status())
         send(server.url, b"\xff")
         wait_for_text(chromium, "messages", lambda text: text.count("\n") >= 1 and "BadRequest: " in text)
+        wait_for_text(chromium, "findings", lambda text: "http.request-body failure" in text)
         uid = agent.instance_uid.hex()
         assert uid in wait_for_text(chromium, "agents", lambda text: uid in text and "healthy" in text)
         assert uid in chromium.find_element("id", "messages").text
@@ -69,6 +71,85 @@ def test_the_live_page_shows_deviations_agents_and_messages(chromium: Any) -> No
         assert accessibility_problems(chromium) == []
         assert complaints(chromium) == []
     wait_for_text(chromium, "state", lambda text: text == "not reachable")
+
+
+def click(chromium: Any, text: str) -> None:
+    chromium.find_element("xpath", f"//button[text()={text!r}]").click()
+
+
+def test_the_live_page_opens_an_agent_and_acts_on_it(chromium: Any) -> None:
+    with MockServer(Settings(control=True)) as server:
+        chromium.get(f"{server.control_url}/")
+        agent = Agent("opened")
+        report = agent.full_status()
+        report.effective_config.config_map.config_map["otel.yaml"].body = b"receivers: {}"
+        component = report.health.component_health_map["receiver/otlp"]
+        component.healthy, component.last_error = False, "no port"
+        send(server.url, report)
+        uid = agent.instance_uid.hex()
+        wait_for_text(chromium, "agents", lambda text: uid in text)
+        assert not chromium.find_element("id", "agent").is_displayed()
+        click(chromium, uid)
+        facts = wait_for_text(chromium, "facts", lambda text: "receivers: {}" in text)
+        for part in ("service.name=", "receiver/otlp: unhealthy: no port", "otel.yaml"):
+            assert part in facts
+        wait_for_text(chromium, "conversation", lambda text: "effective_config" in text)
+        assert accessibility_problems(chromium) == []
+        click(chromium, "Next answer: overloaded")
+        wait_for_text(chromium, "outcome", lambda text: text == "done")
+        reply = send(server.url, agent.check_in())
+        assert reply.error_response.type == pb.ServerErrorResponseType_Unavailable
+        click(chromium, "Ask for the full state")
+        wait_for_text(chromium, "outcome", lambda text: text == "done")
+        reply = send(server.url, agent.check_in())
+        assert reply.flags & pb.ServerToAgentFlags_ReportFullState
+        click(chromium, "Close the WebSocket")
+        wait_for_text(chromium, "outcome", lambda text: text.startswith("404: "))
+        click(chromium, "Forget the agent")
+        wait_for_text(chromium, "agents", lambda text: text == "")
+        click(chromium, "Close")
+        assert not chromium.find_element("id", "agent").is_displayed()
+
+
+def test_the_live_page_finds_agents_by_name_and_by_page(chromium: Any) -> None:
+    with MockServer(Settings(control=True)) as server:
+        agents = [Agent("many") for _ in range(101)]
+        for number, agent in enumerate(agents):
+            report = agent.full_status()
+            names = [one for one in report.agent_description.identifying_attributes if one.key == "service.name"]
+            names[0].value.string_value = f"service-{number:03}"
+            send(server.url, report)
+        chromium.get(f"{server.control_url}/")
+        wait_for_text(chromium, "total", lambda text: text == "100 of 101")
+        click(chromium, "Next page")
+        wait_for_text(chromium, "agents", lambda text: text.count("service-") == 1)
+        click(chromium, "First page")
+        wait_for_text(chromium, "agents", lambda text: text.count("service-") == 100)
+        chromium.find_element("id", "text").send_keys("SERVICE-04")
+        wait_for_text(chromium, "agents", lambda text: text.count("service-") == 10)
+        assert ask(server, "GET", f"/agents?text={agents[7].instance_uid.hex()}")["total"] == 1
+        assert ask(server, "GET", "/agents?text=nobody") == {"agents": [], "total": 0}
+
+
+def test_the_live_page_activates_deviations_and_fits_a_phone(chromium: Any) -> None:
+    with MockServer(Settings(control=True)) as server:
+        send(server.url, Agent("phone").full_status())
+        metrics = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        try:
+            chromium.get(f"{server.control_url}/")
+            wait_for_text(chromium, "agents", lambda text: text != "")
+            chromium.execute_script("document.querySelector('#agents button').click()")
+            wait_for_text(chromium, "facts", lambda text: "agent_description" in text)
+            assert chromium.execute_script("return document.documentElement.scrollWidth") <= 390
+        finally:
+            chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        chosen = chromium.find_element("css selector", "#known option:checked").text
+        click(chromium, "Activate")
+        wait_for_text(chromium, "deviations", lambda text: text.startswith(chosen))
+        assert ask(server, "GET", "/deviations")["active"] == [chosen]
+        click(chromium, "Deactivate all")
+        wait_for_text(chromium, "deviations", lambda text: text.startswith("none"))
 
 
 def test_the_live_page_asks_for_a_key(chromium: Any) -> None:

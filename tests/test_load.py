@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -57,6 +56,10 @@ def test_enrollment(cli: Cli, tmp_path: Path, transport: str) -> None:
     html = page.read_text()
     assert "1,500 of 1,500 agents" in html
     assert html.count("<svg") == 3
+    assert results["kinds"]["enrollment"]["count"] == 1500
+    for fact in ("began", "version", "machine", "options"):
+        assert results["facts"][fact]
+        assert fact in html
     assert "//" not in re.sub(r"http://127\.0\.0\.1:\d+/v1/opamp", "", html)  # The page loads nothing from the network.
 
 
@@ -68,6 +71,16 @@ def test_enrollment_with_a_ramp(cli: Cli, tmp_path: Path) -> None:
     assert len([second for second in results["seconds"] if second["enrollments"]]) >= 3
 
 
+def test_the_duration_begins_when_the_fleet_is_complete(cli: Cli, tmp_path: Path) -> None:
+    with MockServer() as server:
+        arguments = ("--stages", "50@2s,100@1s,100@1s", "--duration", "2s", "--interval", "1s")
+        code, results = load(cli, server, "steady", tmp_path, *arguments)
+    assert code == 0
+    assert results["agents"] == results["enrolled"] == 100
+    assert 2.9 < results["measures"]["enrolled_in"] < 5
+    assert 5 <= results["seconds"][-1]["at"] <= 9
+
+
 @pytest.mark.parametrize("scenario", ["steady", "restart_storm", "churn", "mixed"])
 def test_every_scenario(cli: Cli, tmp_path: Path, scenario: str) -> None:
     with MockServer() as server:
@@ -75,7 +88,7 @@ def test_every_scenario(cli: Cli, tmp_path: Path, scenario: str) -> None:
         code, results = load(cli, server, scenario, tmp_path, *arguments)
         kept = metric(server, "opamp_agents")
         left = metric(server, 'opamp_message_seconds_count{kind="disconnect"}')
-    assert code == 0
+    assert code == 0, (results["verdict"], results["failures"], results["violations"])
     assert results["enrolled"] == 300
     assert results["messages"] > 400
     assert not results["violations"]
@@ -94,9 +107,9 @@ def test_a_breach_under_load_is_reported_with_an_example(cli: Cli, tmp_path: Pat
         result = cli("load", "enrollment", "--url", server.url, "--html", tmp_path / "out.html", *arguments, env=env)
     assert result.returncode == 1
     assert "100 × MUST fleet.request-uid.echo" in result.stdout
-    assert "docs/fleet-contract.md#the-response-echoes" in result.stdout
+    assert "https://github.com/elastic/fleet-server/pull/6834" in result.stdout
     assert "agent_identification:" in result.stdout
-    assert result.stdout.rstrip().endswith("failed: violations>0")
+    assert result.stdout.rstrip().endswith("failed: violations>0 (100)")
     results = json.loads((tmp_path / "out.json").read_text())
     assert results["violations"]["fleet.request-uid.echo"]["count"] == 100
     for text in (result.stdout, (tmp_path / "out.json").read_text(), (tmp_path / "out.html").read_text()):
@@ -118,7 +131,7 @@ def test_conditions_set_the_exit_code(cli: Cli, tmp_path: Path) -> None:
     with MockServer() as server:
         code, results = load(cli, server, "enrollment", tmp_path, "--agents", 50, "--fail-if", "p50>0us")
     assert code == 1
-    assert results["verdict"] == "failed: p50>0us"
+    assert results["verdict"].startswith("failed: p50>0us (")
 
 
 def test_several_processes_share_one_fleet(cli: Cli, tmp_path: Path) -> None:
@@ -259,38 +272,6 @@ def test_locust_runs_a_locustfile(tmp_path: Path) -> None:
     assert result.stdout.rstrip().endswith("passed")
 
 
-def test_the_web_page_of_locust_starts_a_load_test() -> None:
-    """The page has fields for the options of the load test."""
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "locust", "-f", resources.folder("loadtests") / "steady.py"),
-        *("--web-host", "127.0.0.1", "--web-port", port, "--loglevel", "ERROR"),
-    ]
-    page = f"http://127.0.0.1:{port}"
-
-    def swarm(**form: object) -> None:
-        body = "&".join(f"{name}={value}" for name, value in {"user_count": 4, "spawn_rate": 4, **form}.items())
-        urlopen(Request(f"{page}/swarm", body.encode()), timeout=10).close()
-
-    with MockServer() as server, running(command):
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                with urlopen(page, timeout=5) as shown:
-                    html = shown.read().decode()
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        assert '"agents"' in html
-        assert "i_may_load_this_host" not in html
-        swarm(host="http://192.0.2.1", agents=1000, interval="1s")  # This host is refused, because it needs permission.
-        swarm(host=server.url, agents=60, interval="1s")
-        while metric(server, "opamp_agents") < 60:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
-
 # ---- invalid options and servers
 
 
@@ -332,3 +313,18 @@ def test_a_server_that_does_not_speak_opamp(cli: Cli) -> None:
         result = cli("load", "enrollment", "--url", server.url, "--agents", "10")
     assert result.returncode == 2
     assert "no OpAMP reply" in result.stdout
+
+
+def test_known_breaches_of_a_profile_do_not_fail_a_load_test(cli: Cli, tmp_path: Path) -> None:
+    profile = tmp_path / "ours.toml"
+    profile.write_text('[[known]]\nrequirements = ["fleet.request-uid.echo"]\nbecause = "of issue 123"\n')
+    with MockServer(Settings(deviations=(DEVIATIONS["fleet.request-uid.echo"],))) as server:
+        arguments = ("load", "enrollment", "--url", server.url, "--agents", 50)
+        assert cli(*arguments).returncode == 1
+        result = cli(*arguments, "--profile", profile)
+        assert result.returncode == 0, result.stdout
+        assert "50 × MUST fleet.request-uid.echo" in result.stdout
+        assert "known: of issue 123" in result.stdout
+        missing = cli(*arguments, "--profile", "fleet-sever")
+    assert missing.returncode == 2
+    assert "there is no profile" in one_line(missing)

@@ -8,9 +8,10 @@ import pytest
 
 from opamp_mock_server import ElasticsearchSettings
 from support.command_line import Cli
-from support.deviation_matrix import elasticsearch, index, is_nightly
+from support.deviation_matrix import elasticsearch, index
 from support.fault_injection import free_port
 from support.instances import two_instances
+from support.matrix import is_nightly
 from support.peers import need, running
 
 pytestmark = pytest.mark.skipif(elasticsearch() is None, reason="needs an Elasticsearch: set ELASTICSEARCH_URL")
@@ -27,7 +28,7 @@ def test_the_suite_passes_on_two_instances_behind_a_load_balancer(
 ) -> None:
     """Chapters that depend on what the instances share; with OPAMP_NIGHTLY=1, the whole suite."""
     need("haproxy")
-    chosen = () if is_nightly() else ("--only", "fleet.*", "--only", "sequence.*", "--only", "remote-config.*")
+    chosen = () if is_nightly() else ("--only", "fleet.*", "--only", "sequence.*")
     with two_instances(store, "--control", "--enrollment-key", "test-key") as instances:
         port = free_port()
         servers = "\n".join(f"  server s{one.port} 127.0.0.1:{one.port}" for one in instances)
@@ -37,7 +38,11 @@ def test_the_suite_passes_on_two_instances_behind_a_load_balancer(
             f"  timeout tunnel 1h\nlisten opamp\n  bind 127.0.0.1:{port}\n  balance roundrobin\n{servers}\n"
         )
         url = f"http://127.0.0.1:{port}"
-        skipped = ["--skip", "fleet.instances.*", "--skip", "fleet.document.*"]
+        skipped = [
+            *("--skip", "fleet.instances.*"),
+            *("--skip", "fleet.document.*"),
+            *("--skip", "fleet.enrollment-key.*"),
+        ]
         options = ["--control", f"{url}/control", "--header", "Authorization: ApiKey test-key", "--disruptive"]
         with running(["haproxy", "-f", settings]):
             result = cli("run", "--url", url, *options, "--contract", "all", *chosen, *skipped, timeout=300)

@@ -1,6 +1,8 @@
 """The counts, the verdict and the options of a load test. These tests do not need Locust."""
 
+import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,106 @@ import pytest
 
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.load.behaviour import Behaviour
+from opamp_conformance.load.comparison import differences
 from opamp_conformance.load.conditions import MEASURES, Condition, seconds
 from opamp_conformance.load.counts import Counts, Histogram
 from opamp_conformance.load.fleet import Fleet
 from opamp_conformance.load.options import OPTIONS, LoadOptions, is_loopback
+from opamp_conformance.load.progress import Progress
+from opamp_conformance.load.starts import Starts, along_ramp, by_rate, in_stages
 from opamp_conformance.load.summary import result_of
 from opamp_conformance.results.verdicts import ExitCode
+from support.command_line import Cli
+
+# ---- starts
+
+
+def test_agents_start_in_stages() -> None:
+    starts = in_stages("10@5s,10@3s,20@2s")
+    assert (starts.agents, starts.seconds) == (20, 10.0)
+    assert [starts.at(number) for number in (0, 1, 9, 10, 15)] == [0.0, 0.5, 4.5, 8.0, 9.0]
+    assert starts.most_per_second == 5.0
+
+
+@pytest.mark.parametrize(
+    ("starts", "expected"),
+    [
+        (along_ramp(4, 0.0), [0, 0, 0, 0]),
+        (along_ramp(4, 2.0), [0, 0.5, 1, 1.5]),
+        (by_rate(4, "2/s"), [0, 0.5, 1, 1.5]),
+        (by_rate(4, "120/min"), [0, 0.5, 1, 1.5]),
+    ],
+)
+def test_agents_start_along_a_ramp_or_by_a_rate(starts: Starts, expected: list[float]) -> None:
+    assert [starts.at(number) for number in range(4)] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10", "10@", "x@5s", "0@5s", "10@5s,5@5s", f"{'9' * 5000}@5s", "10@5parsecs", "10@5s;20@5s"]
+)
+def test_invalid_stages(text: str) -> None:
+    with pytest.raises(InconclusiveError):
+        in_stages(text)
+
+
+@pytest.mark.parametrize("text", ["200", "0/s", "-1/s", "x/s", "1/day"])
+def test_invalid_rates_of_arrivals(text: str) -> None:
+    with pytest.raises(InconclusiveError, match="--arrivals"):
+        by_rate(10, text)
+
+
+# ---- progress
+
+
+class Output(io.StringIO):
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+def counts_of(seconds: int, per_second: int) -> Counts:
+    counts = Counts(arrived=3)
+    for number in range(100, 100 + seconds):
+        counts.second(number).messages = per_second
+        counts.second(number).latency.add(0.001)
+    return counts
+
+
+def test_progress_is_a_line_every_five_seconds() -> None:
+    out = Output(is_terminal=False)
+    progress = Progress(10, out)
+    for second in range(13):
+        progress.show(counts_of(second, 7), second, 0.0)
+    progress.end()
+    lines = out.getvalue().splitlines()
+    assert [line.split()[0] for line in lines] == ["5", "10"]
+    assert all("3 of 10 agents  7 messages/s" in line for line in lines)
+    assert "\x1b" not in out.getvalue()
+
+
+def test_progress_on_a_terminal_is_one_line_with_a_bar() -> None:
+    out = Output(is_terminal=True)
+    progress = Progress(10, out)
+    for second in range(4):
+        progress.show(counts_of(second, 7), second, second / 4)
+    progress.end()
+    assert "\n" not in out.getvalue()
+    assert out.getvalue().count("[#####...............]") == 1
+    assert out.getvalue().endswith("\r\x1b[K")
+
+
+def test_progress_that_cannot_be_written_does_not_end_the_test() -> None:
+    with open("/dev/full", "w") as full:
+        progress = Progress(10, full)
+        for second in range(13):
+            progress.show(counts_of(second, 7), second, 0.0)
+        progress.end()
+        with suppress(OSError):
+            full.close()
+
 
 # ---- counting
 
@@ -26,6 +122,7 @@ def test_counts_of_processes_are_merged() -> None:
         second.messages = 2
         second.latency.add(at - 10)
         counts.fail("gone", at)
+        counts.took("check-in", 0.5)
         counts.violate("fleet.new-uid.unique", f"at {at}")
         counts.handed_out += bytes(16)
         counts.whole_at = counts.last_at = at
@@ -36,6 +133,7 @@ def test_counts_of_processes_are_merged() -> None:
     assert total.seconds[10].messages == 4
     assert len(total.seconds[10].latency) == 2
     assert total.failures == {"gone": 2}
+    assert len(total.kinds["check-in"]) == 2
     assert total.findings["fleet.new-uid.unique"].count == 2
     assert len(total.handed_out) == 32
     assert (total.started_at, total.whole_at, total.last_at) == (9.0, 10.7, 10.7)
@@ -54,10 +152,10 @@ def test_percentiles_are_at_most_ten_percent_too_high() -> None:
 
 
 def test_each_process_has_its_own_part_of_the_fleet() -> None:
-    shares = [Fleet(10, Behaviour(asks=0.5), ramp=10, seed="s", index=index, of=3) for index in range(3)]
+    shares = [Fleet(along_ramp(10, 10), Behaviour(asks=0.5), seed="s", index=index, of=3) for index in range(3)]
     assert [len(share) for share in shares] == [4, 3, 3]
     assert sorted(agent.due for share in shares for agent in share.agents) == list(range(10))
-    again = Fleet(10, Behaviour(asks=0.5), ramp=10, seed="s", index=0, of=3)
+    again = Fleet(along_ramp(10, 10), Behaviour(asks=0.5), seed="s", index=0, of=3)
     assert [agent.asks for agent in again.agents] == [agent.asks for agent in shares[0].agents]
     assert shares[1].random.random() != shares[2].random.random()
 
@@ -108,7 +206,7 @@ def test_the_verdict() -> None:
     def code(counts: Counts, *conditions: str) -> ExitCode:
         parsed = [Condition.parse(text) for text in conditions]
         return result_of(
-            "x", "http://x", agents=2, ramp=0, transport="http", counts=counts, conditions=parsed
+            "x", "http://x", agents=2, starts="all at once", transport="http", counts=counts, conditions=parsed
         ).exit_code
 
     assert code(Counts()) is ExitCode.COULD_NOT_TELL
@@ -126,7 +224,7 @@ def test_a_run_without_a_needed_measure_does_not_pass() -> None:
     def code(text: str) -> ExitCode:
         conditions = [Condition.parse(text)]
         return result_of(
-            "x", "http://x", agents=5, ramp=0, transport="http", counts=refused, conditions=conditions
+            "x", "http://x", agents=5, starts="all at once", transport="http", counts=refused, conditions=conditions
         ).exit_code
 
     assert code("p99>500ms") is ExitCode.COULD_NOT_TELL
@@ -202,3 +300,61 @@ def test_a_mix_is_only_for_the_scenario_mixed(tmp_path: Path) -> None:
     assert options(mix=str(path)).behaviour(Behaviour(), "mixed") == Behaviour(churn=0.5, outage_every=3)
     with pytest.raises(InconclusiveError, match="mixed"):
         options(mix=str(path)).behaviour(Behaviour(), "steady")
+
+
+# ---- comparison
+
+
+def result(rates: list[int], p99: float, **changed: Any) -> dict[str, Any]:
+    seconds_ = [
+        {"messages": rate, "p50": 0.001 + 0.0001 * (number % 2), "p99": p99, "lateness_p99": 0.0}
+        for number, rate in enumerate(rates)
+    ]
+    counted = dict.fromkeys(("violations", "failures", "not_enrolled", "lost_workers"), 0)
+    return {
+        **{"scenario": "steady", "agents": 10, "starts": "all at once", "transport": "http"},
+        "facts": {"interval": "30 s", "contract": "all"},
+        "measures": {**counted, **changed.pop("measures", {})},
+        "seconds": seconds_,
+        **changed,
+    }
+
+
+def test_two_tests_differ_by_more_than_noise() -> None:
+    steady, slower = result([100, 102, 98, 100, 101, 99] * 5, 0.01), result([80, 82, 78, 80, 81, 79] * 5, 0.02)
+    noisy = result([100, 20, 180, 100, 190, 4] * 5, 0.0105)
+    assert {one.measure for one in differences(steady, slower) if one.is_worse} == {"rate", "p99"}
+    assert [one.measure for one in differences(steady, noisy) if one.is_real] == []
+    assert [one.measure for one in differences(slower, steady) if one.is_worse] == []
+    failing = result([100] * 9, 0.01, measures={"failures": 3})
+    assert [one.measure for one in differences(result([100] * 9, 0.01), failing) if one.is_worse] == ["failures"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"agents": 11}, "differ in agents: 10 and 11"),
+        ({"transport": "websocket"}, "differ in transport"),
+        ({"facts": {"interval": "1 s", "contract": "all"}}, "differ in interval: 30 s and 1 s"),
+        ({"facts": {"interval": "30 s", "contract": "core"}}, "differ in contract"),
+        ({"facts": 3}, "not the results"),
+        ({"measures": None}, "not the results"),
+        ({"seconds": [1, 2, 3]}, "not the results"),
+    ],
+)
+def test_tests_that_cannot_be_compared(changed: dict[str, Any], message: str) -> None:
+    other = {**result([1, 2, 3], 0.01), **changed}
+    with pytest.raises(InconclusiveError, match=message):
+        differences(result([1, 2, 3], 0.01), other)
+
+
+def test_the_command_compares_results_of_load_tests(cli: Cli, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text(json.dumps(result([100] * 9, 0.01)))
+    new.write_text(json.dumps(result([50] * 9, 0.01)))
+    worse = cli.in_process("diff", old, new)
+    assert worse.returncode == 1
+    assert "worse  rate" in worse.stdout
+    assert cli.in_process("diff", old, old).returncode == 0
+    new.write_text("{}")
+    assert cli.in_process("diff", old, new).returncode == 2

@@ -16,12 +16,13 @@ from opamp_conformance.results.events import ScenarioFinished
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.runner.run import grade
 from opamp_conformance.suite.selection import Selection
+from opamp_conformance.targets import Endpoint
 from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.wire.transport import Transport
 from opamp_proto import opamp_pb2 as pb
 from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.command_line import Cli
-from support.deviation_matrix import RunRecord
+from support.matrix import RunRecord
 
 ANSWER = "response.must-respond"
 CHECK_INS = "response.must-respond.check-ins"
@@ -65,7 +66,7 @@ def hang(server: BadServer, connection: socket.socket) -> None:
 def graded(server: BadServer, *only: str) -> tuple[ExitCode, RunRecord]:
     record = RunRecord()
     selection = Selection([Contract.OPAMP], only=only)
-    code = grade(UrlTarget(server.url), selection, timing=Timing(TIMEOUT), workers=1, listeners=[record])
+    code = grade(UrlTarget(Endpoint(server.url)), selection, timing=Timing(TIMEOUT), workers=1, listeners=[record])
     return code, record
 
 
@@ -166,7 +167,7 @@ def test_a_websocket_that_opens_and_never_answers_is_a_failure() -> None:
     record = RunRecord()
     selection = Selection([Contract.OPAMP], only=["response.*"], transports=[Transport.WEBSOCKET])
     with websocket_server(never_answer) as url:
-        code = grade(UrlTarget(url), selection, timing=Timing(0.5), workers=1, listeners=[record])
+        code = grade(UrlTarget(Endpoint(url)), selection, timing=Timing(0.5), workers=1, listeners=[record])
     assert code is ExitCode.NOT_CONFORMANT
     verdicts = [event.verdict for event in record.scenarios]
     assert verdicts.count(Verdict.FAILED) == 1

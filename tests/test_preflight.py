@@ -1,10 +1,11 @@
 """The first exchanges of a run: which transports a server serves, although its first replies fail."""
 
 import contextlib
+import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,8 +22,9 @@ from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.wire.transport import Transport
 from opamp_mock_server import Contract as ServerContract
 from opamp_mock_server import MockServer, Settings
+from opamp_proto import opamp_pb2 as pb
 from support.bad_server import BadServer, acknowledgement, read_request, respond
-from support.deviation_matrix import RunRecord
+from support.matrix import RunRecord
 
 BOTH = tuple(Transport)
 
@@ -49,6 +51,21 @@ def in_front_of(server: MockServer, answer_post: Callable[[socket.socket], None]
             back.join()
 
     return behave
+
+
+@pytest.mark.parametrize(("slow", "is_slow"), [((), False), ((3,), False), (range(100), True)])
+def test_one_slow_answer_does_not_make_a_server_slow(slow: Sequence[int], is_slow: bool) -> None:
+    """The numbers are those of the slow requests. A busy machine is slow once, a slow server each time."""
+    count = itertools.count()
+
+    def answer(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            if next(count) in slow:
+                time.sleep(0.3)
+            respond(connection, acknowledgement(request))
+
+    with BadServer(answer) as server:
+        assert explore(Endpoint(server.url), (Transport.HTTP,), "test", Timing(5)).is_slow is is_slow
 
 
 @pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Service Unavailable"])
@@ -87,7 +104,7 @@ def test_a_server_that_fails_over_plain_http_is_not_conformant(failure: str) -> 
     settings = Settings(contract=ServerContract.OPAMP)
     with MockServer(settings) as mock, BadServer(in_front_of(mock, fail)) as server:
         selection = Selection([Contract.OPAMP], only=["response.must-respond.check-ins", "sequence.*"])
-        code = grade(UrlTarget(server.url), selection, timing=Timing(0.5), workers=1, listeners=[record])
+        code = grade(UrlTarget(Endpoint(server.url)), selection, timing=Timing(0.5), workers=1, listeners=[record])
     assert code is ExitCode.NOT_CONFORMANT
     over_http = {event.key: event.verdict for event in record.scenarios if event.transport == Transport.HTTP}
     assert over_http["response.must-respond.check-ins"] in (Verdict.FAILED, Verdict.BLOCKED)
@@ -105,3 +122,21 @@ def test_no_access_is_inconclusive_even_with_a_server_to_agent(status: str) -> N
 
     with BadServer(refuse) as server, pytest.raises(InconclusiveError, match="credentials"):
         explore(Endpoint(server.url), BOTH, "test", Timing(5))
+
+
+def never_available(connection: socket.socket) -> None:
+    """Answer every report as a Fleet Server whose key is no enrollment key."""
+    while request := read_request(connection):
+        reply = acknowledgement(request)
+        message = pb.ServerToAgent.FromString(reply)
+        message.error_response.type = pb.ServerErrorResponseType_Unavailable
+        message.error_response.error_message = "failed to enroll agent"
+        respond(connection, message.SerializeToString())
+
+
+def test_a_server_that_enrolls_nobody_cannot_be_graded_by_the_fleet_contract() -> None:
+    selection = Selection((Contract.OPAMP, Contract.FLEET), transports=(Transport.HTTP,))
+    with BadServer(never_available) as server, pytest.raises(InconclusiveError, match="an enrollment key"):
+        grade(UrlTarget(Endpoint(server.url)), selection, timing=Timing(2))
+    with BadServer(never_available) as server:
+        assert explore(Endpoint(server.url), (Transport.HTTP,), "run", Timing(2)).served == (Transport.HTTP,)

@@ -1,11 +1,11 @@
-"""The reports of a run: pages, files for CI and comparisons, and the pages in a real browser."""
+"""The reports of a run: pages, files for CI, and comparisons."""
 
 import json
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.ledger.ledger import load_ledger
+from opamp_conformance.ledger.versions import DEFAULT_VERSION
+from opamp_conformance.reports.areas import Area, area_of, shares
 from opamp_conformance.reports.comparison import changes
 from opamp_conformance.reports.github import GitHub
 from opamp_conformance.reports.html import page
@@ -21,9 +24,9 @@ from opamp_conformance.reports.run_record import RunRecord, read_events, read_ru
 from opamp_conformance.results.events import Event, FindingBooked, RunFinished, ScenarioFinished, as_json
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.suite.catalogue import load_catalogue
-from support.browser import accessibility_problems, browsing, complaints
 from support.command_line import Cli, one_line
 from support.fault_injection import free_port
+from support.peers import ROOT
 
 SECRET = "c2VjcmV0LWtleQ"
 DEVIATIONS = ("fleet.request-uid.echo", "capabilities.server.undefined-bits-zero", "http.response-compression")
@@ -63,7 +66,9 @@ def test_all_reports_have_the_same_figures(cli: Cli, graded: Path) -> None:
         assert sum(record.counts(name).values(), Counter()) == figures
     text = ", ".join(f"{count} {verdict}" for verdict, count in figures.items())
     assert f"not conformant: {text} in" in cli("report", graded / "bad.jsonl").stdout
-    assert f"not conformant: {text}\n" in cli("matrix", graded / "bad.jsonl", graded / "good.jsonl").stdout
+    assert (
+        f"not conformant: {text}; OpAMP v0.18.0\n" in cli("matrix", graded / "bad.jsonl", graded / "good.jsonl").stdout
+    )
     cases = ET.parse(graded / "bad.junit").findall(".//testcase")
     properties = [case.find("properties/property[@name='verdict']") for case in cases]
     assert Counter(found.attrib["value"] for found in properties if found is not None) == figures
@@ -322,6 +327,57 @@ def test_the_matrix_compares_servers(cli: Cli, graded: Path) -> None:
         in result.stdout
     )
     assert cli("matrix", graded / "good.jsonl", "--name", "a", "--name", "b").returncode == 2
+    assert "expected the instance_uid" in (graded / "matrix.html").read_text()
+
+
+def test_published_results_are_whole_runs_and_can_be_compared(cli: Cli, tmp_path: Path) -> None:
+    streams = sorted((ROOT / "reports").glob("*/*/*/run.jsonl"))
+    assert streams
+    for stream in streams:
+        record = read_run_record(stream)
+        assert record.is_whole
+        assert record.started.specification == f"v{stream.parents[2].name}.0"
+        assert "--jsonl run.jsonl" in (stream.parent / "README.md").read_text()
+    result = cli("matrix", *streams, "--html", tmp_path / "all.html")
+    assert result.returncode == 0
+    for stream in streams:
+        assert f"\n{stream.parents[1].name} {stream.parent.name} " in f"\n{result.stdout}"
+
+
+def test_areas_are_shares_of_what_could_be_asked(graded: Path) -> None:
+    assert area_of("packages.all-hash.right") is Area.PACKAGES
+    assert area_of("fleet.request-uid.echo") is Area.CORE
+    by_area = {share.area: share for share in shares(read_run_record(graded / "bad.jsonl"))}
+    assert list(by_area) == list(Area)
+    assert by_area[Area.CORE].broken > 0
+    assert by_area[Area.PACKAGES].asked == 0  # This server announces no packages without an operator.
+    good = {share.area: share for share in shares(read_run_record(graded / "good.jsonl"))}
+    assert all(share.asked == share.kept > 0 for share in good.values())
+    record = read_run_record(graded / "bad.jsonl")
+    judged = len(record.scenarios) + len(record.findings)
+    assert sum(share.asked + share.not_asked for share in by_area.values()) == judged
+
+
+def test_badges(cli: Cli, graded: Path, tmp_path: Path) -> None:
+    result = cli("badge", graded / "bad.jsonl", "--to", tmp_path / "badges")
+    assert result.returncode == 0
+    names = {path.name for path in (tmp_path / "badges").iterdir()}
+    stems = ("all", "core", "configuration", "settings", "packages", "custom-messages")
+    assert names == {f"{stem}.{kind}" for stem in stems for kind in ("json", "svg")}
+    core = json.loads((tmp_path / "badges" / "core.json").read_text())
+    assert core["schemaVersion"] == 1
+    assert core["color"] == "red"
+    assert re.fullmatch(r"\d+ of \d+ failed", core["message"])
+    assert json.loads((tmp_path / "badges" / "packages.json").read_text())["message"] == "not offered"
+    assert cli("badge", graded / "good.jsonl", "--to", tmp_path / "good").returncode == 0
+    assert json.loads((tmp_path / "good" / "packages.json").read_text())["message"] == "conformant"
+    for stem in stems:
+        root = ET.parse(tmp_path / "badges" / f"{stem}.svg").getroot()
+        assert root.attrib["aria-label"] == ": ".join(
+            json.loads((tmp_path / "badges" / f"{stem}.json").read_text())[name] for name in ("label", "message")
+        )
+    (tmp_path / "file").write_text("")
+    assert cli("badge", graded / "bad.jsonl", "--to", tmp_path / "file").returncode == 2
 
 
 # ---- the page
@@ -345,7 +401,7 @@ def test_text_of_a_server_is_escaped_in_the_page(graded: Path) -> None:
         )
     )
     assert "<script>alert" not in html
-    assert html.count("&lt;script&gt;alert(1)") == 2
+    assert html.count("&lt;script&gt;alert(1)") == 3
 
 
 def test_an_incomplete_run_is_no_run_record(graded: Path) -> None:
@@ -366,107 +422,11 @@ def test_the_book_contains_every_scenario(cli: Cli, graded: Path, tmp_path: Path
     for scenario in load_catalogue().values():
         text = chapters[scenario.chapter]
         name = scenario.title.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;")
-        assert f">{name}</h4>" in text
+        assert re.search(rf">{re.escape(name)}</h[34]>", text)
         assert f'href="{scenario.chapter}.html"' in chapters["index"]
-        for requirement in scenario.requirements:
+        for requirement in load_ledger(DEFAULT_VERSION).due(scenario.requirements, DEFAULT_VERSION):
             assert requirement.id in text
     assert 'class="verdict failed"' in chapters["enrollment"]
     for text in chapters.values():  # Every link between the pages is valid.
         for target in re.findall(r'href="([\w-]+\.html)"', text):
             assert (tmp_path / "book" / target).is_file()
-
-
-# ---- in a browser
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["light", "dark"])
-def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with browsing(tmp_path_factory.mktemp("chromium"), is_dark=request.param) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def pages(graded: Path) -> dict[str, Path]:
-    cli = Cli()
-    assert cli("matrix", graded / "good.jsonl", graded / "bad.jsonl", "--html", graded / "servers.html").returncode == 0
-    assert cli("book", "--html", graded / "book", graded / "bad.jsonl").returncode == 0
-    named = {
-        "report": "bad.html",
-        "matrix": "servers.html",
-        "book": "book/index.html",
-        "chapter": "book/enrollment.html",
-    }
-    return {name: graded / path for name, path in named.items()}
-
-
-@pytest.mark.parametrize("name", ["report", "matrix", "book", "chapter"])
-def test_a_page_is_accessible_and_writes_nothing_to_the_console(
-    chromium: Any, pages: dict[str, Path], name: str
-) -> None:
-    chromium.get(pages[name].as_uri())
-    is_dark = chromium.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches")
-    ground = chromium.execute_script("return getComputedStyle(document.body).backgroundColor")
-    assert ground == ("rgb(13, 17, 23)" if is_dark else "rgb(255, 255, 255)")
-    assert accessibility_problems(chromium) == []
-    assert complaints(chromium) == []
-    assert not re.search(r"""(src|href)=["']?(https?:)?//(?!github\.com/open-telemetry)""", pages[name].read_text())
-
-
-def visible(chromium: Any) -> list[str]:
-    script = "return [...document.querySelectorAll('main details > summary')].filter(one => one.checkVisibility()).map(one => one.innerText)"
-    found: list[str] = chromium.execute_script(script)
-    return found
-
-
-def test_the_report_is_filtered_by_keyboard_and_mouse(chromium: Any, pages: dict[str, Path]) -> None:
-    chromium.get(pages["report"].as_uri())
-    everything = visible(chromium)
-    status = chromium.find_element("id", "shown")
-    assert status.text == f"{len(everything)} shown"
-
-    text = chromium.find_element("id", "text")
-    text.send_keys("fleet.request-uid.echo")
-    found = visible(chromium)
-    assert 0 < len(found) < len(everything)
-    assert status.text == f"{len(found)} shown"
-    chapters = [part for part in chromium.find_elements("css selector", "main > section") if part.is_displayed()]
-    assert [part.get_attribute("id") for part in chapters] == ["every-message", "enrollment"]
-
-    text.clear()
-    text.send_keys("x")
-    text.send_keys("\b")
-    for verdict in ("passed", "not applicable", "warned"):
-        box = chromium.find_element("css selector", f"input[value='{verdict}']")
-        chromium.execute_script("arguments[0].focus()", box)
-        box.send_keys(" ")
-    failed = visible(chromium)
-    assert failed
-    assert all(line.startswith("failed") for line in failed)
-    chromium.find_element("css selector", "input[value='MUST']").click()
-    assert visible(chromium) == []
-    assert status.text == "0 shown"
-
-
-def test_a_failure_is_open_and_shows_its_messages(chromium: Any, pages: dict[str, Path]) -> None:
-    chromium.get(pages["report"].as_uri())
-    entries = chromium.find_elements(
-        "css selector", "#enrollment details[data-verdict=failed][data-text*='fleet.request-uid.echo']"
-    )
-    assert entries
-    text = entries[0].text
-    for part in ("expected", "agent_identification", "0a10", "Again: opamp-conformance run", "<redacted>"):
-        assert part in text
-    broken = entries[0].find_element("css selector", ".broken")
-    assert broken.text.startswith("Then ")
-    passed = chromium.find_element("css selector", "details[data-verdict=passed]")
-    assert passed.get_attribute("open") is None
-    passed.find_element("css selector", "summary").send_keys("\n")
-    assert passed.get_attribute("open") is not None
-    assert "Given" in passed.text
-
-
-def test_the_report_links_to_its_chapters(chromium: Any, pages: dict[str, Path]) -> None:
-    chromium.get(pages["report"].as_uri())
-    chromium.find_element("link text", "Enrollment").click()
-    assert chromium.current_url.endswith("#enrollment")
-    assert chromium.execute_script("return scrollY") > 500

@@ -1,6 +1,7 @@
 """Authentication, policies, TLS and secrets in the mock server."""
 
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -213,3 +214,39 @@ def test_secrets_in_attributes_are_not_stored() -> None:
     ).value.string_value = "abc"
     redaction.cleaned(status)
     assert b"abc" not in status.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a: " + b":".join([b"59"] * 80_000),
+        b"a: " + b"9" * 200_000,
+        b"a: 0x" + b"f" * 200_000,
+        b"a: &a [x]\n" + b"".join(b"k%d: *a\n" % number for number in range(10_000)),
+        b"a: &a {x: 1}\n" + b"".join(b"b%d: {<<: *a}\n" % number for number in range(8_000)),
+        b"? " + b"a" * 200_000 + b"\n: b\n",
+        b"[" * 100_000,
+        b"a: " + b"{a: " * 50_000,
+        b"a: !!python/object/apply:os.system ['true']",
+    ],
+    ids=["base-60", "long-number", "long-hex", "aliases", "merges", "long-key", "deep", "deep-maps", "python-object"],
+)
+def test_a_hostile_configuration_is_read_in_linear_time(body: bytes) -> None:
+    """Each of them has less than 256 KiB; to read it must not hold up other agents."""
+    began = time.process_time()
+    redaction.configuration(body)
+    assert time.process_time() - began < 1.0
+
+
+def test_numbers_are_read_by_yaml_1_2() -> None:
+    text = b"a: 1\nb: 0x10\nc: 1.5\nd: 1e3\ne: yes\nf: true\ng: 10:30:00\nh: ~\n"
+    assert redaction.configuration(text) == {
+        "a": 1,
+        "b": 16,
+        "c": 1.5,
+        "d": 1000.0,
+        "e": "yes",
+        "f": True,
+        "g": "10:30:00",
+        "h": None,
+    }

@@ -7,11 +7,13 @@ import pytest
 
 from opamp_conformance.client.timing import Timing
 from opamp_conformance.ledger.ledger import Contract
+from opamp_conformance.reports.run_record import read_run_record
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.runner.run import grade as grade_target
 from opamp_conformance.suite.selection import Selection
+from opamp_conformance.targets import Endpoint
 from opamp_conformance.targets.url import UrlTarget
-from support.deviation_matrix import RunRecord
+from support.matrix import RunRecord
 from support.peers import go_programs, node_programs, serving
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results.md"
@@ -41,14 +43,16 @@ def graded(url: str, heading: str, findings: set[str]) -> ExitCode:
     """Grade a server and compare the result with its table, and with what its messages break; return the exit code."""
     record = RunRecord()
     selection = Selection([Contract.OPAMP], disruptive=False)
-    code = grade_target(UrlTarget(url), selection, timing=Timing(1), workers=1, listeners=[record])
+    code = grade_target(UrlTarget(Endpoint(url)), selection, timing=Timing(1), workers=1, listeners=[record])
     not_applicable = [
         event
         for event in record.ended(Verdict.NOT_APPLICABLE)
         if any(reason in event.actual for reason in REASONS_WITHOUT_ROW)
     ]
     in_table = [
-        event for event in record.scenarios if event.verdict is not Verdict.PASSED and event not in not_applicable
+        event
+        for event in record.scenarios
+        if event.verdict not in (Verdict.PASSED, Verdict.NOT_SCORED) and event not in not_applicable
     ]
     assert {(event.key, event.transport, str(event.verdict)) for event in in_table} == documented(heading)
     assert {finding.requirement for finding in record.findings} == findings
@@ -72,3 +76,21 @@ def test_opamp_go_server_package() -> None:
             graded(url, "opamp-go 0.23.0, server package", {*FINDINGS, "custom.only-on-change"})
             is ExitCode.NOT_CONFORMANT
         )
+
+
+@pytest.mark.parametrize(
+    ("heading", "folder"),
+    [
+        ("@elastic/mockopampserver 0.5.0", "elastic-mockopampserver/0.5.0"),
+        ("opamp-go 0.23.0, server package", "opamp-go-server/0.23.0"),
+    ],
+)
+def test_the_published_runs_have_the_verdicts_of_the_tables(heading: str, folder: str) -> None:
+    record = read_run_record(RESULTS.parents[1] / "reports" / "0.18" / folder / "run.jsonl")
+    broken = {
+        (event.key, event.transport, str(event.verdict))
+        for event in record.scenarios
+        if event.verdict in (Verdict.FAILED, Verdict.WARNED, Verdict.BLOCKED, Verdict.ERROR)
+    }
+    in_table = {row for row in documented(heading) if row[2] != str(Verdict.NOT_APPLICABLE)}
+    assert broken == in_table

@@ -17,7 +17,7 @@ from opamp_conformance.targets import Endpoint
 from opamp_conformance.targets.mock import MockTarget
 from support.bad_server import BadServer, read_request, respond
 from support.command_line import Cli
-from support.deviation_matrix import RunRecord
+from support.matrix import RunRecord
 
 
 def test_the_first_silence_is_waited_out_and_later_ones_depend_on_the_slowest_answer() -> None:

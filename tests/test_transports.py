@@ -167,3 +167,16 @@ def test_a_server_that_never_stops_sending_does_not_hold_the_client() -> None:
         count, _ = client.count_answers(messages, lambda count, seconds: count >= 5)
         assert client.count_unsolicited(agent.instance_uid, 0.2) > 0
     assert count >= 5
+
+
+def test_an_interrupt_right_after_the_end_of_an_exchange_does_not_stop_the_next_one() -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    async def interrupted() -> None:
+        asyncio.get_running_loop().call_soon(interrupt)
+
+    with Client(Endpoint("http://127.0.0.1:1/v1/opamp"), Timing(1), Transport.HTTP) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.run(interrupted())
+        assert client.run(asyncio.sleep(0, "done")) == "done"

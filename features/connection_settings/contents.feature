@@ -36,12 +36,22 @@ Feature: The contents of connection settings
     Given the agent has received settings with a certificate
     Then the offer has a certificate in PEM
 
-  @implied @certificate.private-key-required
+  @implied @certificate.private-key-required.opamp
   Scenario: An offered certificate comes with its private key
     Given the agent has received settings with a certificate
     Then the certificate comes with a private key
 
-  @MUST @certificate.ca-cert-if-ca-signed
+  @MUST @certificate.ca-cert-if-ca-signed.opamp
   Scenario: An offered certificate comes with the certificate of its authority
     Given the agent has received settings with a certificate
     Then the certificate comes with the certificate of its authority
+
+  @implied @certificate.private-key-required.another-connection
+  Scenario: A certificate for another connection comes with its private key
+    Given the agent has received a certificate for another connection
+    Then the certificate for the other connection comes with a private key
+
+  @MUST @certificate.ca-cert-if-ca-signed.another-connection
+  Scenario: A certificate for another connection comes with the certificate of its authority
+    Given the agent has received a certificate for another connection
+    Then the certificate for the other connection comes with the certificate of its authority

@@ -29,6 +29,13 @@ Feature: Offers of connection settings
         | own traces  |
         | own logs    |
 
+    @SHOULD @own-telemetry.offer-on-first.every-signal
+    Scenario: An agent is offered settings for each signal that the server offers to agents with one signal
+      Given an agent with every capability
+      And settings for the signals of own telemetry are defined for the agent
+      When the agent reports its full status
+      Then each of these signals has settings in the answer
+
     @implied @other-settings.offer-shape
     Scenario: Settings for another connection are offered
       Given an agent with every capability
@@ -44,7 +51,7 @@ Feature: Offers of connection settings
       When the agent reports its full status
       Then settings for OpAMP are offered
 
-    @SHOULD @own-telemetry.offer-on-first
+    @SHOULD @own-telemetry.offer-on-first.defined-before
     Scenario: Settings for own metrics that were defined before the agent reports are in the first answer
       Given an agent with every capability
       And the operator has offered the agent settings for own metrics

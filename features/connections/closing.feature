@@ -7,7 +7,7 @@ Feature: The end of a WebSocket
   Scenario: The server answers an agent's Close frame with a Close frame
     Given an agent that has reported its full status
     When the agent closes its WebSocket
-    Then the server answers with a Close frame
+    Then the server answers with a Close frame and ends the connection
 
   @MUST @disconnect.ws-server-close-frame
   Scenario: A server that ends a WebSocket sends a Close frame
@@ -52,6 +52,13 @@ Feature: The end of a WebSocket
     And another agent has reported its full status on the agent's WebSocket
     And the agent has closed its connection
     When the other agent reports its full status on a WebSocket of its own
+    Then no new_instance_uid is announced
+
+  @SHOULD @disconnect.server-forgets-on-close.broken
+  Scenario: An agent whose connection broke comes back, and is not a duplicate
+    Given an agent that has reported its full status
+    And the agent's connection has broken
+    When the agent reports its full status
     Then no new_instance_uid is announced
 
   @SHOULD @disconnect.server-forgets-instance.shared

@@ -44,7 +44,16 @@ Feature: Custom messages
       And the agent checks in
       Then no custom message arrives
 
-    @implied @custom.list-replaces
+    @implied @custom.list-replaces.answer
+    Scenario: The custom message of an agent that has withdrawn its custom capabilities is not answered with another
+      Given a server that announces custom capabilities
+      And an agent that has the server's custom capabilities
+      And the agent has reported its full status
+      And the agent has withdrawn its custom capabilities
+      When the agent sends a custom message of the server's first custom capability
+      Then a custom message that arrives is for a custom capability of the agent
+
+    @implied @custom.list-replaces.operator
     Scenario: An agent that has withdrawn a custom capability receives no custom message
       Given a server with a custom capability
       And an agent that has the server's custom capability

@@ -24,6 +24,12 @@ Feature: An agent asks for a new instance_uid
       When the agent reports its full status with the RequestInstanceUid flag and an unknown one
       Then a new_instance_uid is announced
 
+    @MUST @fleet.request-uid.unknown-agent.any-configuration
+    Scenario: An unknown agent with a configuration that is not YAML asks for an instance_uid
+      Given an unknown agent
+      When the agent reports a configuration that is not YAML with the RequestInstanceUid flag
+      Then a new_instance_uid is announced
+
     @MUST @fleet.request-uid.known-agent.full-report
     Scenario: An enrolled agent asks for a new instance_uid
       Given an enrolled agent

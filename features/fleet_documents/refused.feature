@@ -17,6 +17,12 @@ Feature: The documents of refused agents
     And the agent's agent_disconnect with the RequestInstanceUid flag was refused
     Then the agent has no document
 
+  @MUST @fleet.document.none-when-refused.new-uid
+  Scenario: A refused disconnect with the flag creates no document under another instance_uid
+    Given an unknown agent
+    And the agent's agent_disconnect with the RequestInstanceUid flag and a full report was refused
+    Then no document has the name of the agent
+
   @MUST @fleet.document.none-when-refused.temporary-uid
   Scenario: An unknown agent has no document with its temporary instance_uid
     Given an unknown agent

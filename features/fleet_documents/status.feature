@@ -24,6 +24,28 @@ Feature: The status in the document of an agent
     When the agent reports a recoverable error
     Then the agent's document gets the status "degraded"
 
+  @MUST @fleet.document.health
+  Scenario: The document has the health that the agent reported last
+    Given an enrolled agent
+    When the agent reports that it is unhealthy
+    Then the agent's document has its last health
+
+  @MUST @fleet.document.status.unchanged
+  Scenario: A check-in without health does not change the status
+    Given an enrolled agent
+    And the agent has reported that it is unhealthy
+    And the agent's document has the status "error"
+    When the agent checks in
+    Then the agent's document still has the status "error" after the last message
+
+  @MUST @fleet.document.status.at-once
+  Scenario: A check-in right after a report does not replace the report
+    Given an enrolled agent
+    And the agent's document has the status "online"
+    And the agent has reported that it is unhealthy
+    When the agent checks in
+    Then the agent's document still has the status "error" after the last message
+
   @MUST @fleet.document.status.recovered
   Scenario: An agent that recovers is online again
     Given an enrolled agent
@@ -46,3 +68,13 @@ Feature: The status in the document of an agent
     And the agent's document has the status "disconnected"
     When the agent reports its full status
     Then the agent's document gets the status "online"
+
+  @MUST @fleet.document.disconnected.check-in
+  Scenario: An agent that comes back with a check-in is accepted, and online again
+    Given an enrolled agent
+    And the agent has disconnected
+    And the agent's document has the status "disconnected"
+    When the agent checks in
+    Then the message is accepted
+    And no new_instance_uid is announced
+    And the agent's document gets the status "online"

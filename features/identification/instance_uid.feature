@@ -61,6 +61,16 @@ Feature: The instance_uid of a response
     When the agent sends only its instance_uid
     Then the response echoes the instance_uid of the request
 
+  @transport.websocket @implied @identification.multiplex.push-to-the-first
+  Scenario: An offer for the agent that did not report last is addressed to it
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And another agent has reported its full status on the agent's WebSocket
+    When the operator offers the agent a configuration
+    And the agent receives the next message
+    Then the response is addressed to the agent
+
   @transport.websocket @implied @identification.multiplex.push
   Scenario: An offer for one of two agents that share a WebSocket is addressed to it
     Given a server that offers remote configuration

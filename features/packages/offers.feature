@@ -53,7 +53,21 @@ Feature: Offers of packages
       When the agent downloads all packages
       Then each download brings a file
 
-    @SHOULD @packages.range-requests
+    @implied @packages.url-http-get.any-name
+    Scenario: A package can be downloaded whatever its name is
+      Given a server with a control plane
+      When the operator offers the agent the package "data #1?.bin 100%"
+      And the agent receives the next message
+      And the agent downloads all packages
+      Then each download brings a file
+
+    @SHOULD @packages.range-requests.part
+    Scenario: A part of a package can be downloaded
+      Given the agent has downloaded all packages
+      When the agent downloads the first 4 bytes of all packages
+      Then each download brings the first 4 bytes of the file
+
+    @SHOULD @packages.range-requests.rest
     Scenario: An interrupted download can be resumed
       Given the agent has downloaded all packages
       When the agent downloads all packages from their 4th byte on

@@ -44,7 +44,12 @@ Feature: Bodies of requests and responses
     When the agent reports its full status in the encoding "x-nonesuch"
     Then the request is refused
 
-  @implied @http.response-body
+  @implied @http.response-body.error
+  Scenario: An error in gzip says that it is compressed
+    When the client sends bytes that are not protobuf and accepts gzip
+    Then the response is not gzip without a Content-Encoding
+
+  @implied @http.response-body.check-in
   Scenario: The body of a response is a ServerToAgent
     Given an agent that has reported its full status
     When the agent checks in

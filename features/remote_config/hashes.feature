@@ -28,7 +28,15 @@ Feature: The hash of a remote configuration
     When the agent reports that it has failed to apply the configuration
     Then no configuration files are sent
 
-  @implied @remote-config.hash-function
+  @implied @remote-config.hash-function.name
+  Scenario: A configuration file with another name has another hash
+    Given a server with a control plane
+    And the operator has offered the agent the file "first.yaml" of the type "text/yaml"
+    When the operator offers the agent the file "second.yaml" of the type "text/yaml"
+    And the agent receives the next message
+    Then the configuration has another hash than before
+
+  @implied @remote-config.hash-function.content
   Scenario: Another configuration has another hash
     When the operator offers the agent another configuration
     And the agent receives the next message

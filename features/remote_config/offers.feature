@@ -57,15 +57,27 @@ Feature: Offers of a remote configuration
       And the agent has reported its full status
       And the agent has received a configuration
 
-    @implied @config-files.keys-are-names.one
+    @implied @config-files.keys-are-names.one @config-objects.keys-agent-defined
     Scenario: A configuration file has the name that the operator gave it
       Then the configuration file has the name that the operator gave it
 
-    @implied @config-files.keys-are-names.several
+    @implied @config-files.keys-are-names.several @config-objects.keys-agent-defined
     Scenario: Each of several configuration files arrives under its name
       When the operator offers the agent the configuration files "first.yaml" and "second.yaml"
       And the agent receives the next message
       Then the agent is offered the configuration files "first.yaml" and "second.yaml"
+
+    @MAY @config-objects.empty-key
+    Scenario: A file without a name may stand beside another file
+      When the operator offers the agent a file without a name and the file "second.yaml"
+      And the agent receives the next message
+      Then the agent is offered a file without a name and the file "second.yaml"
+
+    @implied @config-objects.role-optional
+    Scenario: A configuration file has the role that the operator gave it
+      When the operator offers the agent the file "first.yaml" with the role "supplementary"
+      And the agent receives the next message
+      Then the file "first.yaml" has the role "supplementary"
 
     @SHOULD @config-files.single-entry
     Scenario: A configuration of one file has one entry

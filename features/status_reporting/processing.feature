@@ -46,6 +46,13 @@ Feature: Processing of reports
     When the agent reports the package "collector"
     Then the server knows the package "collector" of the agent
 
+  @implied @message.process-fields.replaced
+  Scenario: A new description replaces the one before
+    Given a server with a control plane
+    And an agent with attributes of each kind
+    When the agent reports its full status
+    Then the server no longer knows the attribute "kind.text" of the agent
+
   @implied @message.process-fields.health
   Scenario: The server knows the health that was reported
     Given a server with a control plane
@@ -67,6 +74,13 @@ Feature: Processing of reports
     And the agent has checked in and was not asked for the full state
     When the agent reports its full status
     Then the server does not ask for the full state
+
+  @implied @health.attributes
+  Scenario: The server accepts the health of a component with attributes
+    Given an agent that has reported its full status
+    And the agent has checked in 1 time
+    When the agent reports the health of a component with attributes
+    Then the server answers without an error
 
   @implied @health.nesting
   Scenario: The server accepts the health of components inside components

@@ -56,6 +56,13 @@ Feature: Missing messages
     When the agent reports only its health after 1 lost message
     Then the server asks for the full state
 
+  @MUST @sequence.server-report-full-state.with-components-hash @sequence.server-requests-omitted
+  Scenario: The message after the gap has only the hash of the components
+    Given an agent with every capability
+    And the agent has reported its full status
+    When the agent reports only the hash of its components after 1 lost message
+    Then the server asks for the full state
+
   @transport.http @MUST @sequence.server-report-full-state.with-offer @sequence.server-requests-omitted
   Scenario: The answer to the message after the gap has an offer, too
     Given a server that offers remote configuration

@@ -10,7 +10,17 @@ Feature: Messages on a WebSocket
       When the agent checks in
       Then the answer is a binary message
 
-    @implied @ws.header.zero.server
+    @implied @ws.header.zero.server.large
+    Scenario: A message with a large configuration begins with the header 0
+      Given a server that offers remote configuration
+      And a server with a control plane
+      And an agent with every capability
+      And the agent has reported its full status
+      When the operator offers the agent a configuration of 100000 bytes
+      And the agent receives the next message
+      Then the answer begins with the header 0
+
+    @implied @ws.header.zero.server.check-in
     Scenario: Answers begin with the header 0
       Given an agent that has reported its full status
       When the agent checks in

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from opamp_agent_checks import AgentJudge
 from opamp_mock_server.control.control import Control, RunningServer
 from opamp_mock_server.control.guard import is_loopback
 from opamp_mock_server.core.agent_state import DEFAULT_POLICY
@@ -14,27 +15,30 @@ from opamp_mock_server.deviations import Deviation, apply_deviations
 from opamp_mock_server.instances import Instances
 from opamp_mock_server.limits.authentication import Authenticator, FileAuthenticator
 from opamp_mock_server.limits.concurrency import ConcurrencyLimit, Priority
+from opamp_mock_server.limits.pending_bytes import PendingBytes
 from opamp_mock_server.limits.rate import RateLimits
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.routing import InstanceRouter, PortRouter
 from opamp_mock_server.service.connections import Connections
 from opamp_mock_server.service.message_log import MessageLog
 from opamp_mock_server.service.service import Service
+from opamp_mock_server.service.traffic import Traffic
+from opamp_mock_server.service.transport_log import TransportLog
 from opamp_mock_server.settings import Contract, Settings
 from opamp_mock_server.stores.fleet_documents import FleetDocuments
 from opamp_mock_server.stores.memory import MemoryBackend
 from opamp_mock_server.stores.store import Backend, StoreSetupError
 from opamp_mock_server.transports.downloads import Downloads
-from opamp_mock_server.transports.http_connection import WebSocketProtocol
 from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_mock_server.transports.websocket import WebSocketEndpoint
+from opamp_mock_server.transports.websocket_protocol import WebSocketProtocol
 
 
 @dataclass(frozen=True)
 class ServerParts:
     """The connected parts of a server.
 
-    ``router`` gets every request. uvicorn makes one ``websocket_protocol`` for each WebSocket. ``service`` belongs to
+    ``router`` gets every request. There is one ``websocket_protocol`` for each WebSocket. ``service`` belongs to
     the first instance. ``switchable`` has, for each instance, the parts whose classes
     switchable_classes() returns.
     """
@@ -44,6 +48,9 @@ class ServerParts:
     service: Service
     switchable: Sequence[Sequence[object]]
     instances: Instances
+    backends: Sequence[Backend]
+    pending: PendingBytes
+    traffic: Traffic
 
     def switch(self, core: type[Core], *endpoints: type[Any]) -> None:
         """Change the classes of these parts in all instances, while they run."""
@@ -89,21 +96,30 @@ def connect_parts(
     core, http, websocket, downloads, websocket_protocol, instances_part, *documents = part_classes(settings)
     instances, connections, authenticator = instances_part(), Connections(), _authenticator(settings)
     concurrency, rates = ConcurrencyLimit(limits, metrics.shed), RateLimits(limits, authenticator, metrics.shed)
-    message_log = MessageLog()
+    judge = AgentJudge() if settings.judges_agents or settings.control else None
+    traffic = Traffic(judge, TransportLog() if settings.control else None)
+    message_log, pending = MessageLog(), PendingBytes(limits.pending_bytes, metrics.shed)
     metrics.watch(lambda: _gauges_of(concurrency))
 
+    backends: list[Backend] = []
+
     def make_backend() -> Backend:
-        backend = _elasticsearch(settings, documents[0]) if documents else MemoryBackend(limits.agents)
+        backend = (
+            _elasticsearch(settings, documents[0]) if documents else MemoryBackend(limits.agents, limits.stored_bytes)
+        )
         metrics.watch(backend.gauges)
+        backends.append(backend)
         return backend
 
     def make(core: type[Core], backend: Backend, url: str) -> tuple[InstanceRouter, Service, Sequence[object]]:
-        core_in_use = core(settings.capabilities, settings.custom_capabilities, url)
-        service = Service(core_in_use, backend, connections, settings.delays, concurrency, metrics)
+        core_in_use = core(
+            settings.capabilities, settings.custom_capabilities, url, knows_roles=settings.spec_version != "0.18"
+        )
+        service = Service(core_in_use, backend, connections, settings.delays, concurrency, metrics, pending)
         endpoints = (
-            http(service, authenticator, settings.max_body_bytes, rates),
-            websocket(service, authenticator, rates),
-            downloads(backend.desired_states),
+            http(service, authenticator, settings.max_body_bytes, rates, traffic),
+            websocket(service, authenticator, rates, traffic, settings.allowed_origins),
+            downloads(backend.desired_states, traffic),
         )
 
         @contextlib.asynccontextmanager
@@ -118,8 +134,8 @@ def connect_parts(
         control = None
         if settings.control:
             service.observers.append(message_log.note)
-            control = Control(service, machine, message_log, is_local=is_loopback(settings.host))
-        application = InstanceRouter(*endpoints, control, authenticator, metrics, lifespan)
+            control = Control(service, machine, message_log, traffic, is_local=is_loopback(settings.host))
+        application = InstanceRouter(*endpoints, control, authenticator, metrics, traffic, lifespan)
         return application, service, (core_in_use, *endpoints)
 
     backend = make_backend()
@@ -128,7 +144,7 @@ def connect_parts(
     applications, services, switchable = zip(*made, strict=True)
     ports = [urlsplit(url).port or 0 for url in urls]
     router = PortRouter(dict(zip(ports, applications, strict=True)))
-    return ServerParts(router, websocket_protocol, services[0], switchable, instances)
+    return ServerParts(router, websocket_protocol, services[0], switchable, instances, backends, pending, traffic)
 
 
 def _gauges_of(concurrency: ConcurrencyLimit) -> Mapping[str, float]:

@@ -15,7 +15,7 @@ BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 """The upper bounds of the buckets, in seconds; one more bucket has everything above."""
 
 KINDS: Final = ("check_in", "enrollment", "disconnect", "refused", "unavailable", "failed")
-SHED: Final = ("connections", "rate", "rate_per_key", "enrollment_rate", "queue")
+SHED: Final = ("connections", "rate", "rate_per_key", "enrollment_rate", "queue", "pending_bytes")
 
 Gauges = Callable[[], Mapping[str, float]]
 """Returns current values by name."""

@@ -1,8 +1,11 @@
-"""Finds the part of the server that answers a request, by its path; it has the part of ASGI that uvicorn needs."""
+"""Finds the part of the server that answers a request, by its path; it has the part of ASGI that uvicorn needs.
+
+That is only the lifespan: HTTP requests and WebSockets do not pass ASGI.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final
@@ -12,6 +15,7 @@ from opamp_mock_server.control.control import Control
 from opamp_mock_server.core.packages import DOWNLOADS
 from opamp_mock_server.limits.authentication import Authenticator
 from opamp_mock_server.metrics import EXPOSITION, Metrics
+from opamp_mock_server.service.traffic import Traffic
 from opamp_mock_server.transports.downloads import Downloads
 from opamp_mock_server.transports.http_messages import (
     CONTROL_PATH,
@@ -24,8 +28,11 @@ from opamp_mock_server.transports.http_messages import (
     unauthorized,
 )
 from opamp_mock_server.transports.plain_http import HttpEndpoint
-from opamp_mock_server.transports.websocket import Receive, Scope, Send, WebSocketEndpoint
+from opamp_mock_server.transports.websocket import WebSocketEndpoint
 
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 """A context that is open while the server serves."""
 
@@ -46,15 +53,21 @@ class InstanceRouter:
         control: Control | None,
         authenticator: Authenticator,
         metrics: Metrics,
+        traffic: Traffic,
         lifespan: Lifespan,
     ) -> None:
         self._http = http
-        self._websocket = websocket
+        self.websocket = websocket
         self._downloads = downloads
         self._control = control
         self._authenticator = authenticator
         self._metrics = metrics
+        self._traffic = traffic
         self._lifespan = lifespan
+
+    def note_refusal(self, status: int) -> None:
+        """Note a connection that ends with this status, because it has no request that can be read."""
+        self._traffic.unreadable(status)
 
     def open(self, request: Request) -> Responder:
         """Return the responder that answers the request when its body has arrived.
@@ -76,15 +89,12 @@ class InstanceRouter:
         return self._http.open(request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await receive()  # lifespan.startup
-            async with self._lifespan():
-                await send({"type": "lifespan.startup.complete"})
-                with contextlib.suppress(asyncio.CancelledError):  # A second Ctrl-C ends the wait.
-                    await receive()  # lifespan.shutdown
-            await send({"type": "lifespan.shutdown.complete"})
-        else:
-            await self._websocket(scope, receive, send)
+        await receive()  # lifespan.startup
+        async with self._lifespan():
+            await send({"type": "lifespan.startup.complete"})
+            with contextlib.suppress(asyncio.CancelledError):  # A second Ctrl-C ends the wait.
+                await receive()  # lifespan.shutdown
+        await send({"type": "lifespan.shutdown.complete"})
 
     def _open_control(self, request: Request) -> Responder:
         if self._control is None:
@@ -122,13 +132,12 @@ class PortRouter:
         self._applications = applications
         self._first = next(iter(applications.values()))
 
-    def at(self, port: int) -> Callable[[Request], Responder]:
-        """Return the function that finds the responder for requests on a port."""
-        return self._applications.get(port, self._first).open
+    def at(self, port: int) -> InstanceRouter:
+        """Return the router of the instance that listens on a port."""
+        return self._applications.get(port, self._first)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        server: Any = scope.get("server") or (None, None)
-        await self._applications.get(server[1], self._first)(scope, receive, send)
+        await self._first(scope, receive, send)
 
 
 async def _show(response: Response, body: bytes) -> Response:

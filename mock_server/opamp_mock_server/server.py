@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 import ssl
@@ -14,16 +13,19 @@ from typing import Any, Final, TypeVar
 
 import uvicorn
 
+from opamp_agent_checks import AgentJudge
 from opamp_mock_server.assembly import ServerParts, connect_parts, part_classes, switchable_classes
 from opamp_mock_server.deviations import Deviation, DeviationError
 from opamp_mock_server.errors import MockServerError
 from opamp_mock_server.limits.authentication import KeyFileError
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.service.service import Observer, Service
-from opamp_mock_server.settings import Settings, Tls
+from opamp_mock_server.settings import Endpoint, Settings, Tls
 from opamp_mock_server.stores.store import StoreSetupError
-from opamp_mock_server.transports.http_connection import HttpProtocol, ResponseBatch
+from opamp_mock_server.transports.http_connection import HttpProtocol
 from opamp_mock_server.transports.http_messages import CONTROL_PATH, ENDPOINT_PATH
+from opamp_mock_server.transports.response_batch import ResponseBatch
+from opamp_mock_server.transports.transport_settings import TransportSettings
 
 T = TypeVar("T")
 
@@ -32,10 +34,6 @@ _CALL_SECONDS: Final = 10.0
 
 class ListenError(MockServerError):
     """The server cannot listen on the address: it is in use, not allowed, or belongs to another machine."""
-
-
-# uvicorn logs an error if a WebSocket opening is refused by an HTTP status, as if the application had failed.
-logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.getMessage())
 
 
 class MockServer:
@@ -63,6 +61,7 @@ class MockServer:
         except ListenError:
             self._close()
             raise
+        self._tell_judge()
         metrics.watch(lambda: {"connections": len(self._server.server_state.connections)})
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -93,6 +92,21 @@ class MockServer:
         self._assembled.service.observers.append(observer)
 
     @property
+    def judge(self) -> AgentJudge | None:
+        """What agents broke; None if the settings do not ask for that."""
+        return self._assembled.traffic.judge
+
+    def end_after(self, seconds: float) -> None:
+        """Let run() end by itself after some seconds."""
+
+        def end() -> None:
+            self._server.should_exit = True
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+
+    @property
     def deviations(self) -> Sequence[Deviation]:
         """The deviations that are active."""
         return self._deviations
@@ -108,10 +122,22 @@ class MockServer:
         self._assembled.switch(*chosen)
         self._server.config.ws_protocol_class = websocket_protocol
         self._deviations = now
+        self._tell_judge()
+
+    def _tell_judge(self) -> None:
+        """Let findings say what the server does wrong on purpose."""
+        if self.judge is not None:
+            self.judge.provoked_by = ", ".join(deviation.id for deviation in self._deviations)
 
     def restore_deviations(self) -> None:
         """Activate the deviations that the server was made with, and no others."""
         self.deviate(self._settings.deviations)
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """The endpoints that agents can be moved to: that of the second instance, and those of the settings."""
+        own = [Endpoint("second", url, "works, for the same agents") for url in self.other_urls[:1]]
+        return (*own, *self._settings.endpoints)
 
     def drop_connections(self) -> None:
         """Abort the connections of all agents, without a Close frame."""
@@ -126,6 +152,11 @@ class MockServer:
         for connection in list(self._server.server_state.connections):
             if not (isinstance(connection, HttpProtocol) and connection.is_control_plane):
                 connection.transport.abort()
+
+    @property
+    def lost_agents(self) -> int:
+        """How many agents had their last report acknowledged, but not stored, when the server ended."""
+        return sum(backend.lost for backend in self._assembled.backends)
 
     @property
     def is_ending(self) -> bool:
@@ -175,20 +206,22 @@ class MockServer:
 
 def _config(settings: Settings, connect_parts: ServerParts, metrics: Metrics) -> uvicorn.Config:
     """Return the configuration of uvicorn. Raises ListenError for certificates that cannot be used."""
-    turn = ResponseBatch()
+    shared = TransportSettings(
+        settings.limits,
+        settings.max_body_bytes,
+        connect_parts.pending,
+        metrics,
+        ResponseBatch(),
+        answers_from_memory=settings.store is None,
+    )
 
     def http_protocol(**uvicorn: Any) -> HttpProtocol:
-        limits, answers_from_memory = settings.limits, settings.store is None
-        return HttpProtocol(
-            connect_parts.router.at, limits, settings.max_body_bytes, metrics, turn, answers_from_memory, **uvicorn
-        )
+        return HttpProtocol(connect_parts.router.at, shared, **uvicorn)
 
     config = uvicorn.Config(
         connect_parts.router,
         http=http_protocol,  # type: ignore[arg-type] # uvicorn only calls it
         ws=connect_parts.websocket_protocol,
-        ws_max_size=settings.max_body_bytes,
-        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -239,8 +272,12 @@ def _tls_options(tls: Tls | None) -> dict[str, Any]:
 
 
 def _origin(settings: Settings, listener: socket.socket) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{'https' if settings.tls else 'http'}://{host}:{listener.getsockname()[1]}"
+    return f"{'https' if settings.tls else 'http'}://{netloc(settings.host, listener.getsockname()[1])}"
+
+
+def netloc(host: str, port: int) -> str:
+    """Return a host and a port as in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

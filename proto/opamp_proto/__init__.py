@@ -1,4 +1,4 @@
-"""The messages of the Open Agent Management Protocol, v0.18.0, for Python.
+"""The messages of the Open Agent Management Protocol, v0.20.0, for Python.
 
 ``opamp_pb2`` and ``anyvalue_pb2`` are generated from the ``.proto`` files beside them (CONTRIBUTING.md);
 they use a protobuf package of their own, so that they can
@@ -7,14 +7,17 @@ live in one process with any other OpAMP module.
 
 from typing import Final
 
-SPECIFICATION_VERSION: Final = "v0.18.0"
-"""The tag of the OpAMP specification whose messages these are."""
-
 INSTANCE_UID_BYTES: Final = 16
 """The length of every instance_uid (AgentToServer.instance_uid)."""
 
 CONTENT_TYPE: Final = "application/x-protobuf"
 """The content type of a message over plain HTTP (Plain HTTP Transport)."""
+
+
+def uuid_text(instance_uid: bytes) -> str:
+    """Return an instance_uid as a UUID in its text form (RFC 4122, section 3); one of another length, as it comes."""
+    digits = instance_uid.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def varint(number: int) -> bytes:

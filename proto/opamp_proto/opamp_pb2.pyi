@@ -442,7 +442,7 @@ class AgentDescription(_message.Message):
     def __init__(self, identifying_attributes: _Optional[_Iterable[_Union[_anyvalue_pb2.KeyValue, _Mapping]]] = ..., non_identifying_attributes: _Optional[_Iterable[_Union[_anyvalue_pb2.KeyValue, _Mapping]]] = ...) -> None: ...
 
 class ComponentHealth(_message.Message):
-    __slots__ = ("healthy", "start_time_unix_nano", "last_error", "status", "status_time_unix_nano", "component_health_map")
+    __slots__ = ("healthy", "start_time_unix_nano", "last_error", "status", "status_time_unix_nano", "component_health_map", "attributes")
     class ComponentHealthMapEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -456,13 +456,15 @@ class ComponentHealth(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     STATUS_TIME_UNIX_NANO_FIELD_NUMBER: _ClassVar[int]
     COMPONENT_HEALTH_MAP_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     healthy: bool
     start_time_unix_nano: int
     last_error: str
     status: str
     status_time_unix_nano: int
     component_health_map: _containers.MessageMap[str, ComponentHealth]
-    def __init__(self, healthy: bool = ..., start_time_unix_nano: _Optional[int] = ..., last_error: _Optional[str] = ..., status: _Optional[str] = ..., status_time_unix_nano: _Optional[int] = ..., component_health_map: _Optional[_Mapping[str, ComponentHealth]] = ...) -> None: ...
+    attributes: _containers.RepeatedCompositeFieldContainer[_anyvalue_pb2.KeyValue]
+    def __init__(self, healthy: bool = ..., start_time_unix_nano: _Optional[int] = ..., last_error: _Optional[str] = ..., status: _Optional[str] = ..., status_time_unix_nano: _Optional[int] = ..., component_health_map: _Optional[_Mapping[str, ComponentHealth]] = ..., attributes: _Optional[_Iterable[_Union[_anyvalue_pb2.KeyValue, _Mapping]]] = ...) -> None: ...
 
 class EffectiveConfig(_message.Message):
     __slots__ = ("config_map",)
@@ -556,19 +558,21 @@ class AgentConfigMap(_message.Message):
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
-        value: AgentConfigFile
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[AgentConfigFile, _Mapping]] = ...) -> None: ...
+        value: AgentConfigObject
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[AgentConfigObject, _Mapping]] = ...) -> None: ...
     CONFIG_MAP_FIELD_NUMBER: _ClassVar[int]
-    config_map: _containers.MessageMap[str, AgentConfigFile]
-    def __init__(self, config_map: _Optional[_Mapping[str, AgentConfigFile]] = ...) -> None: ...
+    config_map: _containers.MessageMap[str, AgentConfigObject]
+    def __init__(self, config_map: _Optional[_Mapping[str, AgentConfigObject]] = ...) -> None: ...
 
-class AgentConfigFile(_message.Message):
-    __slots__ = ("body", "content_type")
+class AgentConfigObject(_message.Message):
+    __slots__ = ("body", "content_type", "role")
     BODY_FIELD_NUMBER: _ClassVar[int]
     CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
     body: bytes
     content_type: str
-    def __init__(self, body: _Optional[bytes] = ..., content_type: _Optional[str] = ...) -> None: ...
+    role: str
+    def __init__(self, body: _Optional[bytes] = ..., content_type: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
 
 class CustomCapabilities(_message.Message):
     __slots__ = ("capabilities",)

@@ -31,6 +31,7 @@ def main() -> NoReturn:
         if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps one that comes while a class is made.
             _end_interrupted(code)
         _print_error(f"a defect of the suite: {type(error).__name__}: {error}")
+    _forget_interrupts()
     sys.exit(_flushed(code))
 
 
@@ -43,8 +44,17 @@ def _escape_what_cannot_be_encoded() -> None:
 def _end_interrupted(code: int) -> NoReturn:
     signals.ignore()
     _print_error("interrupted")
-    # Not sys.exit: CPython may have noted the interrupt during an import, and would then end by the signal.
+    # Not sys.exit, which waits for the threads.
     os._exit(_flushed(code))
+
+
+def _forget_interrupts() -> None:
+    """Let the exit code count, even after an interrupt that was handled, by pytest for example.
+
+    CPython notes an interrupt in code that it executes from a string, as for a dataclass, and would end by that signal.
+    The next such code removes the note.
+    """
+    exec("")  # noqa: S102 - there is no other way
 
 
 def _flushed(code: int) -> int:

@@ -15,10 +15,10 @@ def folder(name: str) -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent.parent / name
 
 
-def step_modules() -> Iterator[ModuleType]:
-    """Load the modules that define the steps."""
-    for path in sorted(folder("steps").glob("*.py")):
-        name = f"_opamp_conformance_steps_{path.stem}"
+def step_modules(of: str = "") -> Iterator[ModuleType]:
+    """Load the modules that define the steps of scenarios about servers, or those of a folder in ``steps``."""
+    for path in sorted((folder("steps") / of).glob("*.py")):
+        name = f"_opamp_conformance_steps_{of}_{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise ImportError(f"cannot load {path}")

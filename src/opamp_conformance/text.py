@@ -1,7 +1,14 @@
 """Text for people: suggestions for wrong words, and text that is safe to print."""
 
 import difflib
+import re
 from collections.abc import Iterable
+from typing import Final
+
+MAX_SHOWN_CHARACTERS: Final = 1024
+"""How much of a text of a server is shown and kept."""
+# Azure Pipelines and TeamCity find such a command anywhere in a line, older GitHub runners, too.
+_COMMAND: Final = re.compile(r"##(?=[A-Za-z]*\[)")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -11,5 +18,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """Escape the characters that a terminal, or the log of a CI server, obeys instead of showing."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text).replace("##[", "## [")
+    """Escape what a terminal, or the log of a CI server, obeys instead of showing; the result is one line."""
+    text = text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    text = _COMMAND.sub("# #", text)
+    # GitHub finds a command at the beginning of a line, after any spaces.
+    return text.replace("::", ": :", 1) if text.lstrip().startswith("::") else text
+
+
+def printable_lines(text: str) -> str:
+    """Escape a text of several lines, each of them by printable()."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text, and its length if that is not all of it."""
+    if len(text) <= MAX_SHOWN_CHARACTERS:
+        return text
+    return f"{text[:MAX_SHOWN_CHARACTERS]}… ({len(text)} characters)"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things, in the plural unless it is one."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -8,7 +8,7 @@ import venv
 import zipfile
 from pathlib import Path
 
-OURS = {"opamp_conformance", "opamp_mock_server", "opamp_proto"}
+OURS = {"opamp_conformance", "opamp_mock_server", "opamp_agent_checks", "opamp_mock_agent", "opamp_proto"}
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
             assert result.returncode == code, f"{command}: {result.stdout}{result.stderr}"
             return result.stderr if code else result.stdout
 
-        run("python", "-m", "pip", "install", "-q", str(wheel.resolve()))
+        run("python", "-m", "pip", "install", "-q", "--no-compile", str(wheel.resolve()))
         run("python", "-m", "pip", "check")
         sys.stdout.write(run("opamp-conformance", "run").splitlines()[-3] + "\n")
         assert json.loads(run("opamp-conformance", "list", "--json"))["requirements"]

@@ -1,15 +1,21 @@
 """The command line, as a user runs it."""
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from opamp_conformance.cli import run_command_line
 
 
 def interruptible() -> None:
@@ -54,9 +60,22 @@ class Cli:
         assert "Traceback" not in result.stdout + result.stderr
         return result
 
+    def in_process(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run a command that starts no server and no run, in this process: that takes a tenth of the time."""
+        words = ["opamp-conformance", *map(str, arguments)]
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "argv", words)
+            code = run_command_line()
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
     def start(self, *arguments: str, **options: Any) -> tuple[subprocess.Popen[str], str]:
-        """Start ``serve`` on a free port; return the process, which the caller has to end, and its URL."""
-        command = [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0", *arguments]
+        """Start ``serve`` on a free port; return the process, which the caller has to end, and its URL.
+
+        The contract is Fleet Server's, unless the arguments name one.
+        """
+        contract = () if "--contract" in arguments else ("--contract", "fleet")
+        command = [sys.executable, "-m", "opamp_conformance", "serve", "--port", "0", *contract, *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
         assert process.stdout is not None
         return process, process.stdout.readline().strip().rpartition(" ")[2]

@@ -1,73 +1,28 @@
 """Runs of the suite against mock servers that deviate, in parallel processes."""
 
-import multiprocessing
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from opamp_conformance.client.timing import Timing
-from opamp_conformance.ledger.ledger import Contract
-from opamp_conformance.results.events import Event, FindingBooked, ScenarioFinished, TargetLost
-from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.ledger.ledger import Contract, load_ledger
+from opamp_conformance.ledger.versions import NEWEST, SpecVersion
+from opamp_conformance.results.verdicts import Verdict
 from opamp_conformance.runner.run import grade as grade_target
 from opamp_conformance.suite.catalogue import Scenario, load_catalogue
 from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 from opamp_conformance.targets.mock import MockTarget
 from opamp_mock_server import DEVIATIONS, ElasticsearchSettings, Settings
+from support.matrix import Graded, Matrix, RunRecord, is_nightly
 
-BROKEN = (Verdict.FAILED, Verdict.WARNED)
-CONTROLS = 10
-"""How many scenarios run that a deviation should not break."""
+CONTROLS = 1
+"""How many scenarios run that a deviation should not break. At night, all run."""
 # Long enough for a busy machine; only messages without an answer wait for so long.
 TIMEOUT = 6.0
-_RUNS_PER_PROCESSOR = 2
-
-
-@dataclass
-class RunRecord:
-    """The events of a run."""
-
-    scenarios: list[ScenarioFinished] = field(default_factory=list)
-    findings: list[FindingBooked] = field(default_factory=list)
-    losses: list[TargetLost] = field(default_factory=list)
-
-    def handle(self, event: Event) -> None:
-        match event:
-            case TargetLost():
-                self.losses.append(event)
-            case ScenarioFinished():
-                self.scenarios.append(event)
-            case FindingBooked():
-                self.findings.append(event)
-            case _:
-                pass
-
-    def ended(self, *verdicts: Verdict) -> list[ScenarioFinished]:
-        return [event for event in self.scenarios if event.verdict in verdicts]
-
-
-class Graded(NamedTuple):
-    """The outcome of one run: scenarios with their verdicts, requirements of findings."""
-
-    code: ExitCode
-    record: RunRecord
-
-    @property
-    def findings(self) -> set[str]:
-        return {finding.requirement for finding in self.record.findings}
-
-    def broken(self) -> list[ScenarioFinished]:
-        return self.record.ended(*BROKEN)
-
-
-def is_nightly() -> bool:
-    """Tell whether every deviation runs all scenarios, which takes some minutes."""
-    return os.environ.get("OPAMP_NIGHTLY") == "1"
+_RUNS_PER_PROCESSOR = 1.5
+"""Runs wait a third of their time. More of them at once would make each other late."""
 
 
 def scenarios_for(deviation: str) -> list[Scenario]:
@@ -109,15 +64,26 @@ def index() -> Iterator[ElasticsearchSettings]:
 def grade(
     deviations: Sequence[str], scenarios: Iterable[Scenario] = (), store: ElasticsearchSettings | None = None
 ) -> Graded:
-    """Run scenarios, or all scenarios, against a mock server with some deviations."""
+    """Run scenarios, or all scenarios, against a mock server with some deviations.
+
+    The version of the specification is the newest that still has what they break.
+    """
     record = RunRecord()
     target = MockTarget(Settings(deviations=tuple(DEVIATIONS[deviation] for deviation in deviations), store=store))
+    broken = [load_ledger()[requirement] for deviation in deviations for requirement in DEVIATIONS[deviation].breaks]
+    version = min((requirement.until for requirement in broken), key=list(SpecVersion).index, default=NEWEST)
     selection = Selection(tuple(Contract), only=[scenario.key for scenario in scenarios])
-    code = grade_target(target, selection, timing=Timing(TIMEOUT), workers=1, listeners=[record])
+    code = grade_target(target, selection, timing=Timing(TIMEOUT), workers=1, spec_version=version, listeners=[record])
     return Graded(code, record)
 
 
 def grade_deviation(deviation: str) -> Graded:
+    """Grade a deviation; once more if something could not be judged, since that says nothing about the server."""
+    graded = _grade_once(deviation)
+    return _grade_once(deviation) if graded.record.ended(Verdict.ERROR) else graded
+
+
+def _grade_once(deviation: str) -> Graded:
     if not DEVIATIONS[deviation].needs_elasticsearch:
         return grade([deviation], scenarios_for(deviation))
     with index() as store:
@@ -128,29 +94,6 @@ def can_be_graded(deviation: str) -> bool:
     return not DEVIATIONS[deviation].needs_elasticsearch or elasticsearch() is not None
 
 
-class Matrix(Mapping[str, Graded]):
-    """The results of deviations, which are graded in parallel, several for each processor, because they mostly wait."""
-
-    def __init__(self, deviations: Iterable[str]) -> None:
-        processes = _RUNS_PER_PROCESSOR * (os.cpu_count() or 1)
-        self._pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
-        self._results = {
-            deviation: self._pool.submit(grade_deviation, deviation)
-            for deviation in deviations
-            if can_be_graded(deviation)
-        }
-
-    def __enter__(self) -> "Matrix":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def __getitem__(self, deviation: str) -> Graded:
-        return self._results[deviation].result()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._results)
-
-    def __len__(self) -> int:
-        return len(self._results)
+def matrix_of(deviations: Iterable[str]) -> Matrix:
+    """Grade deviations, except those that nothing here can grade."""
+    return Matrix(_RUNS_PER_PROCESSOR).start(grade_deviation, filter(can_be_graded, deviations))

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 from google.protobuf.message import DecodeError
@@ -24,10 +25,16 @@ from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 from support.command_line import interruptible
 
+_OWN_PORTS: Final = range(20_000, 30_000)
+"""The system does not give these to listeners that ask for any port, such as those of tests in parallel."""
+
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return a port that nothing listens on."""
+    while True:
+        port = random.SystemRandom().choice(_OWN_PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Fault(Enum):
@@ -148,7 +155,8 @@ class Instance:
 
     def start(self) -> None:
         self.port = self.port or free_port()
-        command = [sys.executable, "-m", "opamp_conformance", "serve", "--port", str(self.port), *self.arguments]
+        where = ["--port", str(self.port), "--contract", "fleet"]
+        command = [sys.executable, "-m", "opamp_conformance", "serve", *where, *self.arguments]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=interruptible, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline().startswith("OpAMP mock server"), "the instance does not start"
@@ -218,7 +226,7 @@ class Fleet:
         self._is_over = True
         self._thread.join(60)
 
-    def wait_until_enrolled(self, count: int, seconds: float = 60) -> None:
+    def wait_until_enrolled(self, count: int, seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while len(self.acknowledged) < count:
             assert time.monotonic() < end, f"{len(self.acknowledged)} agents of {count} are enrolled"

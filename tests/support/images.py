@@ -70,7 +70,7 @@ def build_fleet_server(engine: Any) -> None:
                 tar.add(Path(path).resolve(), path)
             _add(tar, prefix / "lib" / version, f"python/lib/{version}")
             _add(tar, packages, f"python/lib/{version}/site-packages")
-            for package in ("mock_server/opamp_mock_server", "proto/opamp_proto"):
+            for package in ("mock_server/opamp_mock_server", "agent_checks/opamp_agent_checks", "proto/opamp_proto"):
                 _add(tar, ROOT / package, f"python/lib/{version}/site-packages/{Path(package).name}")
             modules = [*(prefix / "lib" / version).glob("lib-dynload/*.so"), *packages.rglob("*.so")]
             for library in sorted(_libraries([*programs, *modules])):

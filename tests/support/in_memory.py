@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from opamp_mock_server import Contract, Deviation, DeviationError, Settings
 from opamp_mock_server.assembly import connect_parts
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.routing import PortRouter
+from opamp_mock_server.settings import Endpoint
 from opamp_mock_server.transports.http_messages import Request, RequestRefusedError, Response
 from opamp_proto import CONTENT_TYPE
 
@@ -27,6 +27,7 @@ class NoMachine:
     """Takes the place of the running server: it has no connections, and its deviations cannot change."""
 
     deviations: Sequence[Deviation] = ()
+    endpoints: Sequence[Endpoint] = ()
     is_ending = False
 
     def deviate(self, deviations: Sequence[Deviation]) -> None:
@@ -69,24 +70,33 @@ class InMemory:
 
     async def _answer(self, request: Request, body: bytes) -> Response:
         try:
-            return await self.router.at(0)(request)(body)
+            return await self.router.at(0).open(request)(body)
         except RequestRefusedError as refused:
             return refused.response
 
-    def talk(self, messages: Sequence[bytes | str]) -> list[dict[str, Any]]:
-        """Open a WebSocket, send messages, and close it; return what the server sent, beginning with the acceptance."""
-        events = [{"type": "websocket.connect"}]
+    def talk(self, messages: Sequence[bytes | str]) -> list[bytes | str]:
+        """Open a WebSocket, send messages, and close it; return what the server sent."""
+        return self._runner.run(self._talk(messages))
+
+    async def _talk(self, messages: Sequence[bytes | str]) -> list[bytes | str]:
+        socket, endpoint = _Socket(), self.router.at(0).websocket
+        connection = endpoint.open(Request("GET", PATH, ()), socket)
         for message in messages:
-            kind = "text" if isinstance(message, str) else "bytes"
-            events.append({"type": "websocket.receive", kind: message})  # type: ignore[dict-item]
-        events.append({"type": "websocket.disconnect", "code": 1000})  # type: ignore[dict-item]
-        waiting, sent = iter(events), []
+            await endpoint.receive(message, connection)
+        await endpoint.ended(connection)
+        return socket.sent
 
-        async def receive() -> dict[str, Any]:
-            return next(waiting)
 
-        async def send(event: dict[str, Any]) -> None:
-            sent.append(event)
+class _Socket:
+    """Keeps what is sent."""
 
-        self._runner.run(self.router({"type": "websocket", "path": PATH, "headers": []}, receive, send))
-        return sent
+    has_close_frame = True
+
+    def __init__(self) -> None:
+        self.sent: list[bytes | str] = []
+
+    async def send(self, message: bytes | str) -> None:
+        self.sent.append(message)
+
+    def close(self, code: int) -> None:
+        raise AssertionError(f"the server closes the WebSocket with {code}")

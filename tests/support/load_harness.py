@@ -12,6 +12,7 @@ from opamp_conformance.load.counts import Counts
 from opamp_conformance.load.driver import AgentDriver, LoadContext, close_connection
 from opamp_conformance.load.fleet import Fleet, FleetAgent, Messages
 from opamp_conformance.load.replies import ReplyInterpreter
+from opamp_conformance.load.starts import along_ramp
 from opamp_conformance.wire.transport import Transport
 
 
@@ -37,7 +38,7 @@ class LoadHarness:
         self.fired: Counter[str] = Counter()
         self.counts = Counts(started_at=time.time())
         self._now = 0.0
-        self.fleet = Fleet(agents, behaviour, interval=1000.0, seed="harness", clock=lambda: self._now)
+        self.fleet = Fleet(along_ramp(agents, 0.0), behaviour, interval=1000.0, seed="harness", clock=lambda: self._now)
         destination = Destination(url, {}, tls, timeout, transport)
         interpreter = ReplyInterpreter(Contract.FLEET, {})
         self.context = LoadContext(self.fleet, Messages("harness"), destination, interpreter, self.counts, self._fire)

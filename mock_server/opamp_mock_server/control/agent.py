@@ -13,9 +13,11 @@ from opamp_mock_server.control.bodies import (
     message_of,
     object_of,
     packages_of,
+    scripted_answer_of,
     shown,
 )
-from opamp_mock_server.core.agent_state import DesiredState, Fault
+from opamp_mock_server.core.agent_state import NOTHING_DESIRED, DesiredState, Fault
+from opamp_mock_server.service.needed_capabilities import lacking
 from opamp_mock_server.service.service import Service
 from opamp_mock_server.transports.http_messages import RequestRefusedError, Response
 from opamp_proto import opamp_pb2 as pb
@@ -46,6 +48,7 @@ class AgentControl:
 
     async def forget(self, instance_uid: bytes, body: bytes) -> Response:
         await self._service.desired_states.delete(instance_uid)
+        self._service.scripted.forget(instance_uid)
         self._service.connections.release(instance_uid)
         await self._service.store.delete(instance_uid)
         return DONE
@@ -80,14 +83,32 @@ class AgentControl:
             raise InvalidRequestError('kind has to be "overloaded" or "failing"') from error
         return await self._want(instance_uid, lambda desired: replace(desired, fault=fault))
 
+    async def send(self, instance_uid: bytes, body: bytes) -> Response:
+        """Send any message."""
+        await self._service.send(instance_uid, message_of(body, pb.ServerToAgent()))
+        return DONE
+
+    async def script(self, instance_uid: bytes, body: bytes) -> Response:
+        """Answer the next messages in another way, and do not process them."""
+        answer, times = scripted_answer_of(body)
+        self._service.scripted.enqueue(instance_uid, answer, times)
+        return DONE
+
+    async def forget_script(self, instance_uid: bytes, body: bytes) -> Response:
+        self._service.scripted.forget(instance_uid)
+        return DONE
+
     async def close(self, instance_uid: bytes, body: bytes) -> Response:
         if not await self._service.close_connection(instance_uid):
             raise RequestRefusedError(404, "this agent has no WebSocket")
         return DONE
 
     async def _want(self, instance_uid: bytes, change: Callable[[DesiredState], DesiredState]) -> Response:
+        """Change what is desired of an agent, and tell if it lacks a capability for that."""
         await self._service.change_desired(instance_uid, change)
-        return DONE
+        record = await self._service.store.get(instance_uid)
+        missing = [] if record is None else lacking(record.capabilities, change(NOTHING_DESIRED))
+        return shown({"waits_for": missing}, status=202) if missing else DONE
 
 
 HANDLERS: Final[dict[tuple[str, str], Handler]] = {
@@ -99,6 +120,9 @@ HANDLERS: Final[dict[tuple[str, str], Handler]] = {
     ("POST", "commands"): AgentControl.command,
     ("POST", "custom_messages"): AgentControl.send_custom_message,
     ("POST", "fault"): AgentControl.set_fault,
+    ("POST", "messages"): AgentControl.send,
+    ("POST", "answers"): AgentControl.script,
+    ("DELETE", "answers"): AgentControl.forget_script,
     ("DELETE", "connection"): AgentControl.close,
 }
 """The handlers, by method and resource."""

@@ -11,9 +11,12 @@ from typing import Any, Final, TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from opamp_agent_checks import AgentFinding
 from opamp_mock_server.core.agent_state import AgentRecord, Package
 from opamp_mock_server.errors import MockServerError
 from opamp_mock_server.service.message_log import LoggedMessage
+from opamp_mock_server.service.scripted_answers import MOST_ANSWERS, ScriptedAnswer
+from opamp_mock_server.service.transport_log import TransportEvent
 from opamp_mock_server.transports.http_messages import RequestRefusedError, Response
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
@@ -23,6 +26,7 @@ H = TypeVar("H")
 T = TypeVar("T")
 
 _MOST_BYTES: Final = 1024 * 1024
+_MOST_SECONDS: Final = 86_400
 
 JSON: Final = b"application/json"
 DONE: Final = Response(204)
@@ -43,9 +47,9 @@ def chosen(handlers: Mapping[tuple[str, str], H], method: str, resource: str, wh
     return handlers[method, resource]
 
 
-def shown(value: object) -> Response:
+def shown(value: object, status: int = 200) -> Response:
     """Return a response with JSON."""
-    return Response(200, json.dumps(value).encode(), content_type=JSON)
+    return Response(status, json.dumps(value).encode(), content_type=JSON)
 
 
 async def listed(
@@ -101,6 +105,50 @@ def _package(*, type: str, version: str, content: str) -> Package:  # noqa: A002
     return Package(pb.PackageType.Value(type), version, base64.b64decode(content, validate=True))
 
 
+def scripted_answer_of(body: bytes) -> tuple[ScriptedAnswer, int]:
+    """Parse what the next messages of an agent are to be answered with, and how many of them."""
+    try:
+        return _scripted_answer(**object_of(body))
+    except TypeError as error:
+        raise InvalidRequestError(f"an answer has other fields: {error}") from error
+
+
+def _scripted_answer(
+    *,
+    message: object = None,
+    data: object = None,
+    status: object = None,
+    retry_after: object = None,
+    times: object = 1,
+) -> tuple[ScriptedAnswer, int]:
+    if sum(field is not None for field in (message, data, status)) > 1:
+        raise InvalidRequestError("an answer is one of message, data and status; without them, it is silence")
+    answer = ScriptedAnswer(
+        None if message is None else message_of(json.dumps(message).encode(), pb.ServerToAgent()),
+        None if data is None else _bytes_of(data),
+        None if status is None else _whole("status", status, 400, 599),
+        None if retry_after is None else _whole("retry_after", retry_after, 0, _MOST_SECONDS),
+    )
+    if retry_after is not None and status is None:
+        raise InvalidRequestError("retry_after belongs to a status")
+    return answer, _whole("times", times, 1, MOST_ANSWERS)
+
+
+def _whole(name: str, value: object, lowest: int, highest: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+        raise InvalidRequestError(f"{name} has to be a whole number from {lowest} to {highest}")
+    return value
+
+
+def _bytes_of(value: object) -> bytes:
+    try:
+        if isinstance(value, str):
+            return base64.b64decode(value, validate=True)
+    except ValueError:
+        pass
+    raise InvalidRequestError("data has to be in base64")
+
+
 def agent(record: AgentRecord) -> Mapping[str, object]:
     """Return what the control plane shows of an agent."""
     return {
@@ -112,6 +160,13 @@ def agent(record: AgentRecord) -> Mapping[str, object]:
     }
 
 
+def name_of(record: AgentRecord) -> str:
+    """Return the service.name of an agent in lower case, empty without one."""
+    described = pb.AgentToServer.FromString(record.reported).agent_description
+    names = [one.value.string_value for one in described.identifying_attributes if one.key == "service.name"]
+    return names[0].lower() if names else ""
+
+
 def exchange(logged: LoggedMessage) -> Mapping[str, object]:
     """Return what the control plane shows of a message and its reply."""
     return {
@@ -120,6 +175,33 @@ def exchange(logged: LoggedMessage) -> Mapping[str, object]:
         "instance_uid": logged.instance_uid.hex(),
         "received": None if logged.received is None else _json(pb.AgentToServer.FromString(logged.received)),
         "sent": _json(pb.ServerToAgent.FromString(logged.sent)),
+    }
+
+
+def transport_event(event: TransportEvent) -> Mapping[str, object]:
+    """Return what the control plane shows of an event of the transport."""
+    return {
+        "number": event.number,
+        "at": event.at,
+        "kind": event.kind,
+        "connection": event.connection,
+        "status": event.status,
+        "data": base64.b64encode(event.data).decode(),
+        "detail": event.detail,
+    }
+
+
+def finding(found: AgentFinding) -> Mapping[str, object]:
+    """Return what the control plane shows of a finding about an agent."""
+    return {
+        "requirement": found.requirement,
+        "severity": found.severity,
+        "instance_uid": found.instance_uid.hex(),
+        "expected": found.expected,
+        "actual": found.actual,
+        "count": found.count,
+        "provoked_by": found.provoked_by,
+        "messages": [None if sample.message is None else _json(sample.message) for sample in found.samples],
     }
 
 

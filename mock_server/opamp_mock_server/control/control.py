@@ -11,7 +11,9 @@ from opamp_mock_server.control.agent import AgentControl
 from opamp_mock_server.control.bodies import InvalidRequestError
 from opamp_mock_server.control.server import RunningServer, ServerControl
 from opamp_mock_server.service.message_log import MessageLog
+from opamp_mock_server.service.scripted_answers import TooManyScriptsError
 from opamp_mock_server.service.service import Service
+from opamp_mock_server.service.traffic import Traffic
 from opamp_mock_server.stores.store import ConflictError, StoreRefusedError, StoreUnavailableError
 from opamp_mock_server.transports.http_messages import CONTROL_PATH, Request, RequestRefusedError, Response
 
@@ -28,10 +30,18 @@ _ALONE: Final = (
 class Control:
     """Answers requests about one agent, and about the whole server."""
 
-    def __init__(self, service: Service, machine: RunningServer, message_log: MessageLog, *, is_local: bool) -> None:
+    def __init__(
+        self,
+        service: Service,
+        machine: RunningServer,
+        message_log: MessageLog,
+        traffic: Traffic,
+        *,
+        is_local: bool,
+    ) -> None:
         """``is_local`` means that the server listens only on a loopback address."""
         self._agent = AgentControl(service)
-        self._server = ServerControl(service, machine, message_log)
+        self._server = ServerControl(service, machine, message_log, traffic)
         self._is_local = is_local
 
     def page(self, request: Request) -> Response:
@@ -55,5 +65,7 @@ class Control:
             return await self._server.respond(request.method, collection + slash + rest, query, body)
         except InvalidRequestError as unfit:
             raise RequestRefusedError(400, str(unfit)) from unfit
+        except TooManyScriptsError as error:
+            raise RequestRefusedError(503, str(error)) from error
         except (ConflictError, StoreUnavailableError, StoreRefusedError) as error:
             raise RequestRefusedError(503, f"the store cannot do that now: {error}") from error

@@ -1,11 +1,14 @@
-"""The resources of the whole server: agents, messages, deviations, connections, and a reset."""
+"""The resources of the whole server: agents, messages, the transport, deviations, connections, and a reset."""
 
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from difflib import get_close_matches
 from importlib.resources import files
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
+
+from google.protobuf.message import Message
 
 from opamp_mock_server.control.bodies import (
     DONE,
@@ -14,21 +17,32 @@ from opamp_mock_server.control.bodies import (
     agent,
     chosen,
     exchange,
+    finding,
     instance_uid,
     listed,
+    name_of,
     object_of,
     shown,
+    transport_event,
 )
+from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.deviations import DEVIATIONS, Deviation, DeviationError
+from opamp_mock_server.service.bounded_log import BoundedLog, Entry
 from opamp_mock_server.service.message_log import LoggedMessage, MessageLog
 from opamp_mock_server.service.service import Service
+from opamp_mock_server.service.traffic import Traffic
+from opamp_mock_server.service.transport_log import KINDS, TransportEvent
+from opamp_mock_server.settings import Endpoint
 from opamp_mock_server.transports.http_messages import RequestRefusedError, Response
 from opamp_proto import opamp_pb2 as pb
 
 Query = Mapping[str, Sequence[str]]
+E = TypeVar("E", bound=Entry)
 Handler = Callable[["ServerControl", Query, bytes], Awaitable[Response]]
 
 _MOST_AT_ONCE: Final = 1000
+_MOST_PAGES: Final = 10
+"""How many pages of agents one request looks for a text in."""
 _ORDINARY: Final = 100
 _MOST_SECONDS: Final = 60.0
 _MOST_WAITING: Final = 100
@@ -48,6 +62,10 @@ class RunningServer(Protocol):
     def is_ending(self) -> bool:
         """Whether it stops now."""
 
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """The endpoints that agents can be moved to."""
+
     def deviate(self, deviations: Sequence[Deviation]) -> None:
         """Activate these deviations, and no others. Raises DeviationError."""
 
@@ -61,10 +79,11 @@ class RunningServer(Protocol):
 class ServerControl:
     """Answers requests about the whole server."""
 
-    def __init__(self, service: Service, machine: RunningServer, message_log: MessageLog) -> None:
+    def __init__(self, service: Service, machine: RunningServer, message_log: MessageLog, traffic: Traffic) -> None:
         self._service = service
         self._machine = machine
         self._message_log = message_log
+        self._traffic = traffic
         self._waiting = 0
 
     async def respond(self, method: str, resource: str, query: Query, body: bytes) -> Response:
@@ -73,30 +92,74 @@ class ServerControl:
         return await handler(self, query, body)
 
     async def list_agents(self, query: Query, body: bytes) -> Response:
-        """List agents in the order of their instance_uids, and the number of all agents."""
+        """List agents in the order of their instance_uids, and the number of all agents, or of those with a text."""
         after = instance_uid(query["after"][-1]) if "after" in query else b""
-        records, total = await self._service.store.list_after(after, _limit(query))
+        text = query["text"][-1].lower() if "text" in query else ""
+        if text:
+            records, total = await self._find(text, after, _limit(query))
+        else:
+            records, total = await self._service.store.list_after(after, _limit(query))
         return await listed("agents", records, lambda record: len(record.reported), agent, total=total)
+
+    async def _find(self, text: str, after: bytes, limit: int) -> tuple[Sequence[AgentRecord], int]:
+        """Return agents with a text in their instance_uid or their name; it looks at so many agents, and no more."""
+        found: list[AgentRecord] = []
+        for _ in range(_MOST_PAGES):
+            records, _ = await self._service.store.list_after(after, _MOST_AT_ONCE)
+            found += [record for record in records if text in record.instance_uid.hex() or text in name_of(record)]
+            if not records or len(found) >= limit:
+                break
+            after = records[-1].instance_uid
+        return found[:limit], len(found)
 
     async def list_messages(self, query: Query, body: bytes) -> Response:
         """List the matching messages after a number; if there is none, wait for one."""
-        is_wanted = _matcher(query)
+        return await self._listed(query, "messages", self._message_log, _matcher(query), exchange)
+
+    async def list_transport(self, query: Query, body: bytes) -> Response:
+        """List the matching events of the transport after a number; if there is none, wait for one."""
+        assert self._traffic.log is not None  # The control plane brings one.
+        kinds = query.get("kind", ())
+        for kind in kinds:
+            if kind not in KINDS:
+                raise InvalidRequestError(f"kind has to be one of {', '.join(KINDS)}")
+        is_wanted: Callable[[TransportEvent], bool] = lambda event: not kinds or event.kind in kinds  # noqa: E731
+        return await self._listed(query, "events", self._traffic.log, is_wanted, transport_event)
+
+    async def _listed(
+        self, query: Query, name: str, log: BoundedLog[E], is_wanted: Callable[[E], bool], show: Callable[[E], object]
+    ) -> Response:
+        """List matching entries of a log: the first after a number, or the last. If there is none, wait for one."""
         after, limit = _number(query, "after", 0), _limit(query)
+        last = _number(query, "last", 0)
         deadline = time.monotonic() + _seconds(query, "within")
         if self._waiting >= _MOST_WAITING:
             raise RequestRefusedError(503, "too many requests wait for messages", (b"retry-after", b"1"))
         self._waiting += 1
         try:
-            while not (found := [one for one in self._message_log.after(after) if is_wanted(one)]):
-                after = max(after, self._message_log.newest)
+            while not (found := [one for one in log.after(after) if is_wanted(one)]):
+                after = max(after, log.newest)
                 left = deadline - time.monotonic()
                 if left <= 0 or self._machine.is_ending:
                     break
-                await self._message_log.news(min(left, _LOOK_UP_SECONDS))
+                await log.news(min(left, _LOOK_UP_SECONDS))
         finally:
             self._waiting -= 1
-        numbers = {"oldest": self._message_log.oldest, "newest": self._message_log.newest}
-        return await listed("messages", found[:limit], lambda logged: logged.size, exchange, **numbers)
+        found = found[-last:] if last else found
+        return await listed(name, found[:limit], lambda one: one.size, show, oldest=log.oldest, newest=log.newest)
+
+    async def list_findings(self, query: Query, body: bytes) -> Response:
+        """List what agents broke, and how many agents have sent a message."""
+        judge = self._traffic.judge
+        assert judge is not None  # The control plane brings one.
+        agents = {instance_uid(name) for name in query.get("agent", ())}
+        found = [finding for finding in judge.findings if not agents or finding.instance_uid in agents]
+        size = lambda one: sum(len(sample.data) for sample in one.samples) + 1  # noqa: E731
+        return await listed("findings", found[: _limit(query)], size, finding, agents=judge.agents, total=len(found))
+
+    async def list_endpoints(self, query: Query, body: bytes) -> Response:
+        """List the endpoints that agents can be moved to by connection settings."""
+        return shown({"endpoints": [asdict(endpoint) for endpoint in self._machine.endpoints]})
 
     async def list_deviations(self, query: Query, body: bytes) -> Response:
         """List the active deviations, and all that exist."""
@@ -134,12 +197,19 @@ class ServerControl:
         self._machine.restore_deviations()
         await self._service.clear()
         self._message_log.forget()
+        if self._traffic.log is not None:
+            self._traffic.log.forget()
+        if self._traffic.judge is not None:
+            self._traffic.judge.forget()
         return DONE
 
 
 HANDLERS: Final[dict[tuple[str, str], Handler]] = {
     ("GET", "agents"): ServerControl.list_agents,
     ("GET", "messages"): ServerControl.list_messages,
+    ("GET", "transport"): ServerControl.list_transport,
+    ("GET", "findings"): ServerControl.list_findings,
+    ("GET", "endpoints"): ServerControl.list_endpoints,
     ("GET", "deviations"): ServerControl.list_deviations,
     ("PUT", "deviations"): ServerControl.deviate,
     ("DELETE", "connections"): ServerControl.drop_connections,
@@ -152,20 +222,28 @@ HANDLERS: Final[dict[tuple[str, str], Handler]] = {
 def _matcher(query: Query) -> Callable[[LoggedMessage], bool]:
     """Return a predicate that is true for a message that matches the query: by its agent, and by its fields."""
     agents = {instance_uid(name) for name in query.get("agent", ())}
-    fields = query.get("has", ())
-    unknown = [name for name in fields if name not in pb.AgentToServer.DESCRIPTOR.fields_by_name]
-    if unknown:
-        raise InvalidRequestError(f"AgentToServer has no field {unknown[0]}")
+    received, sent = _fields(query, "has", pb.AgentToServer), _fields(query, "has_sent", pb.ServerToAgent)
 
     def is_wanted(logged: LoggedMessage) -> bool:
         if agents and logged.instance_uid not in agents:
             return False
-        if not fields:
-            return True
-        message = pb.AgentToServer.FromString(logged.received or b"")
-        return {field.name for field, _ in message.ListFields()}.issuperset(fields)
+        return _has(pb.AgentToServer, logged.received, received) and _has(pb.ServerToAgent, logged.sent, sent)
 
     return is_wanted
+
+
+def _fields(query: Query, name: str, kind: type[Message]) -> Sequence[str]:
+    """Return names of fields in a query. Raises InvalidRequestError for one that the message does not have."""
+    fields = query.get(name, ())
+    unknown = [field for field in fields if field not in kind.DESCRIPTOR.fields_by_name]
+    if unknown:
+        raise InvalidRequestError(f"{kind.DESCRIPTOR.name} has no field {unknown[0]}")
+    return fields
+
+
+def _has(kind: type[Message], data: bytes | None, fields: Sequence[str]) -> bool:
+    """Return whether a serialized message has all fields."""
+    return not fields or {field.name for field, _ in kind.FromString(data or b"").ListFields()}.issuperset(fields)
 
 
 def _limit(query: Query) -> int:

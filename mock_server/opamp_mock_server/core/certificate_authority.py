@@ -1,6 +1,7 @@
 """A temporary certificate authority. It is made when it is first needed, and ends with the process."""
 
 import datetime
+import ipaddress
 import uuid
 from typing import Final
 
@@ -30,7 +31,7 @@ class CertificateAuthority:
             request = x509.load_pem_x509_csr(csr)
             is_signed = request.is_signature_valid
             named = {_as_instance_uid(attribute.value) for attribute in request.subject}
-        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
             return "csr is not the PEM of a certificate signing request"
         if not is_signed:
             return "csr is not signed with the key it holds"
@@ -57,6 +58,22 @@ def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + _VALIDITY)
     )
+
+
+def self_signed(host: str) -> tuple[bytes, bytes]:
+    """Return a server certificate that is its own authority, and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "opamp-conformance unknown authority")])
+    try:
+        subject: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        subject = x509.DNSName(host)
+    builder = _builder(name, name).public_key(key.public_key())
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(x509.SubjectAlternativeName([subject]), critical=False)
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return builder.sign(key, hashes.SHA256()).public_bytes(pem), private
 
 
 def _as_instance_uid(value: str | bytes) -> bytes | None:

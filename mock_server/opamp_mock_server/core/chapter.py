@@ -20,13 +20,17 @@ class Chapter:
         capabilities: int = ALL_CAPABILITIES,
         custom_capabilities: Sequence[str] = (),
         url: str = "http://127.0.0.1:4320/v1/opamp",
+        *,
+        knows_roles: bool = True,
     ) -> None:
+        """``knows_roles`` says whether objects of a configuration may have a role, as from v0.19.0 on."""
         self.capabilities = capabilities
         if not self.can(pb.ServerCapabilities_OffersConnectionSettings):
             # The answer to such a request would be an offer.
             self.capabilities &= ~int(pb.ServerCapabilities_AcceptsConnectionSettingsRequest)
         self.custom_capabilities = tuple(custom_capabilities)
         self.url = url
+        self.knows_roles = knows_roles
 
     def can(self, capability: "pb.ServerCapabilities") -> bool:
         return bool(self.capabilities & capability)

@@ -10,12 +10,19 @@ RETRY_AFTER_SECONDS: Final = 30
 """How long agents of an overloaded server are to wait: the shortest interval that the specification recommends."""
 
 
+_LONGEST_ECHO: Final = 64
+
+
 class ErrorReplies(Chapter):
     """How the server reports errors."""
 
     def bad_request(self, instance_uid: bytes, problem: str) -> pb.ServerToAgent:
-        """Return the reply to a malformed or refused message. If it is undecodable, its instance_uid is empty."""
-        return self.error(instance_uid, pb.ServerErrorResponseType_BadRequest, problem)
+        """Return the reply to a malformed or refused message. If it is undecodable, its instance_uid is empty.
+
+        An instance_uid that is much too long is not sent back: the reply would be as large as the message.
+        """
+        addressee = instance_uid if len(instance_uid) <= _LONGEST_ECHO else b""
+        return self.error(addressee, pb.ServerErrorResponseType_BadRequest, problem)
 
     def error(self, instance_uid: bytes, kind: "pb.ServerErrorResponseType", problem: str) -> pb.ServerToAgent:
         reply = pb.ServerToAgent(instance_uid=instance_uid)

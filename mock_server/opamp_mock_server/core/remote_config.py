@@ -12,6 +12,9 @@ class RemoteConfig(Chapter):
 
     def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
         """Return an offer of configuration files, by name."""
+        if not self.knows_roles:
+            for file in files.config_map.values():
+                file.ClearField("role")
         return pb.AgentRemoteConfig(config=files, config_hash=self.config_hash(files))
 
     def config_hash(self, files: pb.AgentConfigMap) -> bytes:

@@ -1,9 +1,13 @@
 """Deviations from Authentication: wrong status codes, and clients that are accepted without valid credentials."""
 
+import asyncio
+
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.transports.http_messages import RequestHeaders, RequestRefusedError
+from opamp_mock_server.transports.http_messages import Request, RequestHeaders, RequestRefusedError
 from opamp_mock_server.transports.plain_http import HttpEndpoint
-from opamp_mock_server.transports.websocket import Receive, Scope, Send, WebSocketEndpoint
+from opamp_mock_server.transports.websocket import Socket, WebSocketConnection, WebSocketEndpoint
+
+_POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 
 
 @breaks("auth.401", also=["auth.without-credentials"])
@@ -31,7 +35,7 @@ class FirstUseTrusted(HttpEndpoint):
             super().require_admission(headers)
 
 
-@breaks("auth.401:any-key")
+@breaks("auth.401:any-key", also=["fleet.enrollment-key.ordinary", "fleet.enrollment-key.retired"])
 class AnyCredentialsAccepted(HttpEndpoint):
     """Plain HTTP requests are accepted with any credentials."""
 
@@ -52,11 +56,11 @@ class UnauthenticatedWebSocketForbidden(WebSocketEndpoint):
 class ClosedAfterUpgrade(WebSocketEndpoint):
     """A WebSocket without valid credentials is accepted, and closed only after the upgrade."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        authorization = dict(scope["headers"]).get(b"authorization")
-        if self._authenticator.policy_of(authorization) is not None:
-            await super().__call__(scope, receive, send)
-            return
-        await receive()
-        await send({"type": "websocket.accept"})
-        await send({"type": "websocket.close", "code": 1008})
+    def require_admission(self, headers: RequestHeaders) -> None:
+        pass
+
+    def open(self, request: Request, socket: Socket) -> WebSocketConnection:
+        connection = super().open(request, socket)
+        if self._authenticator.policy_of(connection.authorization) is None:
+            asyncio.get_running_loop().call_soon(socket.close, _POLICY_VIOLATION)
+        return connection

@@ -117,7 +117,7 @@ class EmptyRequestsRefused(Certificates):
         return super().reason_to_refuse_certificate(message)
 
 
-@breaks("csr.server-responds:known-agent")
+@breaks("csr.server-responds:known-agent", also=["csr.creates-certificate", "csr.uid-change-server-ready"])
 class CertificateOnlyInFirstReply(Certificates):
     """A certificate is issued only to an agent whose first message asks for it."""
 

@@ -21,7 +21,7 @@ class PlainHttpRefused(HttpEndpoint):
 class WebSocketRefused(WebSocketEndpoint):
     """WebSocket handshakes are refused."""
 
-    def check(self, path: str, headers: RequestHeaders) -> None:
+    def check(self, request: Request, headers: RequestHeaders) -> None:
         raise RequestRefusedError(400, "this server does not support WebSocket")
 
 
@@ -35,7 +35,9 @@ class FirstReplyWithoutInstanceUid(Core):
         return outcome
 
 
-@breaks("identification.every-message.server:check-ins", also=["identification.s2a-matches"])
+@breaks(
+    "identification.every-message.server:check-ins", also=["identification.multiplex", "identification.s2a-matches"]
+)
 class CheckInReplyWithoutInstanceUid(Core):
     """The reply to a check-in has capabilities instead of an instance_uid."""
 

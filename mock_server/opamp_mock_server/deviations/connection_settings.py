@@ -14,7 +14,10 @@ Offers = pb.ConnectionSettingsOffers
 # ---- offers without a capability
 
 
-@breaks("connection-settings.capability.opamp", also=["interop.server-stops-unsupported"])
+@breaks(
+    "connection-settings.capability.opamp",
+    also=["capabilities.server-respects-change", "interop.server-stops-unsupported"],
+)
 class OpampSettingsWithoutCapability(ConnectionSettings):
     """Settings for OpAMP are offered to agents without the AcceptsOpAMPConnectionSettings capability."""
 
@@ -33,7 +36,10 @@ class OwnMetricsWithoutCapability(ConnectionSettings):
         return settings == "own_metrics" or super().may_offer(settings, capabilities)
 
 
-@breaks("connection-settings.capability.own-traces", also=["interop.server-stops-unsupported"])
+@breaks(
+    "connection-settings.capability.own-traces",
+    also=["capabilities.server-respects-change", "interop.server-stops-unsupported"],
+)
 class OwnTracesWithoutCapability(ConnectionSettings):
     """Settings for own traces are offered to agents without the ReportsOwnTraces capability."""
 
@@ -41,7 +47,10 @@ class OwnTracesWithoutCapability(ConnectionSettings):
         return settings == "own_traces" or super().may_offer(settings, capabilities)
 
 
-@breaks("connection-settings.capability.own-logs", also=["interop.server-stops-unsupported"])
+@breaks(
+    "connection-settings.capability.own-logs",
+    also=["capabilities.server-respects-change", "interop.server-stops-unsupported"],
+)
 class OwnLogsWithoutCapability(ConnectionSettings):
     """Settings for own logs are offered to agents without the ReportsOwnLogs capability."""
 
@@ -49,7 +58,10 @@ class OwnLogsWithoutCapability(ConnectionSettings):
         return settings == "own_logs" or super().may_offer(settings, capabilities)
 
 
-@breaks("connection-settings.capability.other", also=["interop.server-stops-unsupported"])
+@breaks(
+    "connection-settings.capability.other",
+    also=["capabilities.server-respects-change", "interop.server-stops-unsupported"],
+)
 class OtherConnectionsWithoutCapability(ConnectionSettings):
     """Other connections are offered to agents without the AcceptsOtherConnectionSettings capability."""
 
@@ -220,20 +232,21 @@ class ProxyWithoutUrl(ConnectionSettings):
         return offer
 
 
-def _offered_certificate(offer: Offers | None) -> pb.TLSCertificate | None:
-    """Return the certificate that the operator offers. It has a private key, but an issued certificate has none."""
-    if offer is None or not offer.HasField("opamp") or not offer.opamp.certificate.private_key:
-        return None
-    return offer.opamp.certificate
+def _offered_certificates(offer: Offers | None) -> list[pb.TLSCertificate]:
+    """Return the certificates that the operator offers. They have private keys, but an issued certificate has none."""
+    if offer is None:
+        return []
+    certificates = [offer.opamp.certificate, *(other.certificate for other in offer.other_connections.values())]
+    return [certificate for certificate in certificates if certificate.private_key]
 
 
-@breaks("certificate.cert-required")
+@breaks("certificate.cert-required", also=["certificate.private-key-required"])
 class OfferedCertificateMissing(ConnectionSettings):
     """The offer of a certificate has no certificate."""
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
-        if certificate := _offered_certificate(offer):
+        for certificate in _offered_certificates(offer):
             certificate.cert = b""
         return offer
 
@@ -244,7 +257,7 @@ class OfferedPrivateKeyMissing(ConnectionSettings):
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
-        if certificate := _offered_certificate(offer):
+        for certificate in _offered_certificates(offer):
             certificate.private_key = b""
         return offer
 
@@ -255,7 +268,7 @@ class OfferedCaCertMissing(ConnectionSettings):
 
     def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
         offer = super().connection_settings(settings, capabilities)
-        if certificate := _offered_certificate(offer):
+        for certificate in _offered_certificates(offer):
             certificate.ca_cert = b""
         return offer
 
@@ -288,3 +301,15 @@ class SettingsHashWithoutLogs(ConnectionSettings):
         covered.CopyFrom(settings)
         covered.ClearField("own_logs")
         return super().settings_hash(covered)
+
+
+@breaks("own-telemetry.offer-on-first:one-signal")
+class OneSignalOnly(ConnectionSettings):
+    """An agent is offered settings for only one signal of its own telemetry."""
+
+    def connection_settings(self, settings: Offers, capabilities: int) -> Offers | None:
+        offer = super().connection_settings(settings, capabilities)
+        if offer is not None and offer.HasField("own_metrics"):
+            offer.ClearField("own_traces")
+            offer.ClearField("own_logs")
+        return offer

@@ -1,13 +1,11 @@
 """Deviations from connection management: disconnects, duplicate connections, and the end of connections."""
 
-from typing import Any
-
 from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.transports.http_connection import WebSocketProtocol
 from opamp_mock_server.transports.http_messages import Request, RequestHeaders
 from opamp_mock_server.transports.plain_http import HttpEndpoint
+from opamp_mock_server.transports.websocket_protocol import WebSocketProtocol
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -72,11 +70,8 @@ class ConnectionCloseRefused(HttpEndpoint):
 class NoCloseFrame(WebSocketProtocol):
     """The server closes a WebSocket without a Close frame."""
 
-    async def send(self, message: Any) -> None:
-        if message["type"] == "websocket.close":
-            self.transport.close()
-        else:
-            await super().send(message)
+    def close(self, code: int) -> None:
+        self.loop.call_soon(self.transport.close)
 
 
 @breaks("disconnect.server-forgets-on-close:first-only")

@@ -50,7 +50,18 @@ class CustomCapabilitiesNeverRemoved(StatusReporting):
         return learned._replace(custom_capabilities=(*record.custom_capabilities, *learned.custom_capabilities))
 
 
-@breaks("custom.capability-matches:answer")
+@breaks("custom.list-replaces:answer", also=["custom.capability-matches"])
+class WithdrawnCapabilityAnswered(Core):
+    """A custom message of an agent is answered with another one, also after the agent has withdrawn the capability."""
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        outcome = super().check_in(known, message)
+        if message.HasField("custom_message"):
+            outcome.reply.custom_message.CopyFrom(message.custom_message)
+        return outcome
+
+
+@breaks("custom.capability-matches:answer", also=["custom.list-replaces"])
 class CustomAnswerOfAnotherCapability(Core):
     """A custom message of an agent is answered with one of another custom capability."""
 

@@ -9,7 +9,14 @@ import uuid6
 from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.core.core import Core, FleetCore, Outcome
 from opamp_mock_server.deviations.registry import breaks
+from opamp_mock_server.transports.http_messages import RequestHeaders
+from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
+
+ORDINARY_KEY_PREFIX = "ordinary-"
+"""How the keys begin that a test uses as API keys that are no enrollment keys."""
+RETIRED_KEY_PREFIX = "retired-"
+"""How the keys begin that a test uses as retired enrollment keys."""
 
 
 @breaks("fleet.request-uid.unknown-agent", also=["identification.request-uid.answered"])
@@ -27,6 +34,19 @@ class FlagRequiresDescription(Core):
     def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         if known is None and not message.HasField("agent_description"):
             return self.enroll(message)
+        return super().answer_instance_uid_request(known, message)
+
+
+@breaks("fleet.request-uid.unknown-agent:configuration")
+class FlagRequiresYaml(Core):
+    """RequestInstanceUid with an effective configuration that is not YAML is answered with Unavailable."""
+
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        for file in message.effective_config.config_map.config_map.values():
+            if file.body.startswith(b"[input]"):
+                reply = self.bad_request(message.instance_uid, "the configuration cannot be read")
+                reply.error_response.type = pb.ServerErrorResponseType_Unavailable
+                return Outcome(reply)
         return super().answer_instance_uid_request(known, message)
 
 
@@ -273,7 +293,7 @@ class DisconnectUnavailable(FleetCore):
         return Outcome(reply)
 
 
-@breaks("fleet.disconnect.stays-enrolled")
+@breaks("fleet.disconnect.stays-enrolled", also=["disconnect.server-forgets-instance"])
 class DisconnectDeletesEnrollment(FleetCore):
     """agent_disconnect deletes the enrollment of its agent."""
 
@@ -339,3 +359,29 @@ class AnyFlagOfUnknownAgents(FleetCore):
 
     def enroll(self, message: pb.AgentToServer) -> Outcome:
         return self.answer_instance_uid_request(None, message) if message.flags else super().enroll(message)
+
+
+# ---- keys
+
+
+@breaks("fleet.enrollment-key.ordinary")
+class OrdinaryKeyEnrolls(HttpEndpoint):
+    """An API key that is no enrollment key enrolls: one that begins with ``ordinary-``."""
+
+    def require_admission(self, headers: RequestHeaders) -> None:
+        if not _begins_with(headers, ORDINARY_KEY_PREFIX):
+            super().require_admission(headers)
+
+
+@breaks("fleet.enrollment-key.retired")
+class RetiredKeyEnrolls(HttpEndpoint):
+    """An enrollment key that was retired still enrolls: one that begins with ``retired-``."""
+
+    def require_admission(self, headers: RequestHeaders) -> None:
+        if not _begins_with(headers, RETIRED_KEY_PREFIX):
+            super().require_admission(headers)
+
+
+def _begins_with(headers: RequestHeaders, prefix: str) -> bool:
+    _, _, key = (headers.authorization or b"").partition(b" ")
+    return key.startswith(prefix.encode())

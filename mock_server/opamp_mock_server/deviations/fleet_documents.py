@@ -1,5 +1,7 @@
 """Deviations from the documents of Fleet Server. They need a server that keeps agents in Elasticsearch."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from uuid import uuid4
 
 from opamp_mock_server.core.agent_state import AgentRecord
@@ -51,6 +53,110 @@ class MetadataWithoutHost(FleetDocuments):
         metadata = identity["local_metadata"]
         assert isinstance(metadata, dict)
         return {**identity, "local_metadata": {**metadata, "host": {}}}
+
+
+@breaks("fleet.document.metadata:version")
+class VersionMissing(FleetDocuments):
+    """agent.version in the document is empty."""
+
+    def identity(self, instance_uid: bytes, described: pb.AgentDescription) -> dict[str, object]:
+        identity = super().identity(instance_uid, described)
+        agent = identity["agent"]
+        assert isinstance(agent, dict)
+        return {**identity, "agent": {**agent, "version": ""}}
+
+
+@breaks("fleet.document.attributes:first-only")
+class FirstDescriptionKept(FleetDocuments):
+    """A changed agent_description is ignored after enrollment."""
+
+    _first: Mapping[bytes, dict[str, object]] = MappingProxyType({})
+
+    def identity(self, instance_uid: bytes, described: pb.AgentDescription) -> dict[str, object]:
+        self._first = {instance_uid: super().identity(instance_uid, described), **self._first}
+        return self._first[instance_uid]
+
+
+@breaks("fleet.document.namespaces")
+class NamespacesMissing(FleetDocuments):
+    """The document has no namespaces."""
+
+    def namespaces(self) -> list[str]:
+        return []
+
+
+@breaks("fleet.document.health")
+class CheckinMessageMissing(FleetDocuments):
+    """last_checkin_message in the document is always empty."""
+
+    def health(self, health: pb.ComponentHealth) -> dict[str, object]:
+        return {**super().health(health), "last_checkin_message": ""}
+
+
+@breaks("fleet.document.configuration")
+class FirstConfigurationKept(FleetDocuments):
+    """The document keeps the first effective configuration of an agent."""
+
+    _first: Mapping[bytes, object] = MappingProxyType({})
+
+    def effective_config(self, record: AgentRecord, configurations: Mapping[str, object]) -> object:
+        self._first = {record.instance_uid: super().effective_config(record, configurations), **self._first}
+        return self._first[record.instance_uid]
+
+
+@breaks("fleet.document.secrets:in-lists")
+class SecretsInListsStored(FleetDocuments):
+    """Secrets in lists of names and values are stored."""
+
+    def effective_config(self, record: AgentRecord, configurations: Mapping[str, object]) -> object:
+        import yaml  # noqa: PLC0415 (part of an extra)
+
+        reported = pb.AgentToServer.FromString(record.reported)
+        body = reported.effective_config.config_map.config_map[""].body
+        return yaml.safe_load(body) if b"[{name:" in body else super().effective_config(record, configurations)
+
+
+@breaks("fleet.document.sequence-num:disconnect")
+class SequenceNumberLostAtDisconnect(FleetDocuments):
+    """sequence_num in the document of a disconnected agent is 0."""
+
+    def document(self, record: AgentRecord, enrolled_at: str, description: Description) -> str:
+        text = super().document(record, enrolled_at, description)
+        return text if record.connected else text.replace(f'"sequence_num": {record.sequence_num}', '"sequence_num": 0')
+
+
+@breaks("fleet.document.new-uid:report")
+class ReportWithTheFlagLost(FleetCore):
+    """The report that came with RequestInstanceUid is not in the new document."""
+
+    def enroll_under_new_instance_uid(self, message: pb.AgentToServer) -> Outcome:
+        outcome = super().enroll_under_new_instance_uid(message)
+        return outcome._replace(put=tuple(record._replace(reported=b"") for record in outcome.put))
+
+
+@breaks("fleet.document.none-when-refused:new-uid")
+class RefusedAgentStoredUnderNewUid(FleetCore):
+    """A refused agent_disconnect with RequestInstanceUid creates a document under another instance_uid."""
+
+    def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
+        outcome = super().refuse(known, message, problem)
+        if not message.HasField("agent_disconnect") or not self.asks_for_instance_uid(message):
+            return outcome
+        stored = self.record(None, message)._replace(instance_uid=self.new_instance_uid(message))
+        return outcome._replace(put=(*outcome.put, stored))
+
+
+@breaks("fleet.document.status:omitted")
+class OmittedHealthIsOnline(FleetDocuments):
+    """A message without health sets the status in the document to online."""
+
+    _reported: Mapping[bytes, bytes] = MappingProxyType({})
+
+    def document(self, record: AgentRecord, enrolled_at: str, description: Description) -> str:
+        if self._reported.get(record.instance_uid) == description.reported:
+            description = description._replace(status="online")
+        self._reported = {**self._reported, record.instance_uid: description.reported}
+        return super().document(record, enrolled_at, description)
 
 
 @breaks("fleet.document.attributes")

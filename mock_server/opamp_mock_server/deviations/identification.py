@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import MutableMapping
-from typing import Any, ClassVar
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from google.protobuf.message import DecodeError
@@ -111,17 +111,17 @@ class _AnotherAgentAnswered(WebSocketEndpoint):
         """Return whether the reply to a message is addressed to the agent that is remembered."""
         raise NotImplementedError
 
-    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
+    async def attend(self, message: bytes | str, connection: WebSocketConnection) -> None:
         try:
-            data = self.decode(event)
-            message = pb.AgentToServer.FromString(data)
+            data = self.decode(message)
+            decoded = pb.AgentToServer.FromString(data)
         except (UndecodableMessageError, DecodeError):
-            await super().attend(event, connection)
+            await super().attend(message, connection)
             return
-        if self.remembers(message, connection):
-            self._agents[connection] = message.instance_uid
+        if self.remembers(decoded, connection):
+            self._agents[connection] = decoded.instance_uid
         reply = pb.ServerToAgent.FromString(await self._service.answer(data, connection))
-        if self.is_misled(message):
+        if self.is_misled(decoded):
             reply.instance_uid = self._agents.get(connection, reply.instance_uid)
         await connection.send(reply.SerializeToString())
 
@@ -152,7 +152,24 @@ class LastSpeakerAnswered(_AnotherAgentAnswered, WebSocketEndpoint):
         return not message.capabilities
 
 
-@breaks("identification.any-uid")
+@breaks("identification.multiplex:pushes")
+class PushToLastSpeaker(Core):
+    """Unsolicited messages carry the instance_uid of the agent that reported last."""
+
+    _last = b""
+
+    def record(self, known: AgentRecord | None, message: pb.AgentToServer) -> AgentRecord:
+        self._last = message.instance_uid
+        return super().record(known, message)
+
+    def push(self, known: AgentRecord, desired: DesiredState) -> Outcome | None:
+        outcome = super().push(known, desired)
+        if outcome is not None:
+            outcome.reply.instance_uid = self._last
+        return outcome
+
+
+@breaks("identification.any-uid", also=["identification.request-uid.answered"])
 class OnlyUuidsAccepted(Core):
     """An instance_uid that is not a UUID of version 7 is rejected as malformed."""
 
@@ -174,7 +191,15 @@ class _RemembersNewUids(Core):
         return uid
 
 
-@breaks("identification.new-uid-is-served")
+@breaks(
+    "identification.new-uid-is-served",
+    also=[
+        "csr.uid-change-server-ready",
+        "fleet.check-in",
+        "fleet.request-uid.known-agent",
+        "identification.request-uid.answered",
+    ],
+)
 class NewInstanceUidUnknown(_RemembersNewUids, Core):
     """A message under a new_instance_uid that the server has given is rejected as malformed."""
 

@@ -19,7 +19,7 @@ class OffersPackagesNotAnnounced(StatusReporting):
         return super().announced() & ~int(pb.ServerCapabilities_OffersPackages)
 
 
-@breaks("interop.peer-may-lack")
+@breaks("interop.peer-may-lack", also=["heartbeat.only-instance-uid"])
 class HealthRequired(Core):
     """A message of an agent without the ReportsHealth capability is rejected as malformed."""
 
@@ -29,7 +29,7 @@ class HealthRequired(Core):
         return super().malformed(message)
 
 
-@breaks("interop.ignore-unknown-fields")
+@breaks("interop.ignore-unknown-fields", also=["size.http.default", "size.ws.default"])
 class UnknownFieldsRefused(Core):
     """A message with fields that the server does not know is rejected as malformed."""
 
@@ -47,7 +47,7 @@ class UnknownValuesRefused(Core):
         return super().malformed(message)
 
 
-@breaks("anyvalue.null-valid")
+@breaks("anyvalue.null-valid", also=["anyvalue.kinds"])
 class NullAttributesRefused(Core):
     """A description with an attribute that is null is rejected as malformed."""
 
@@ -57,7 +57,7 @@ class NullAttributesRefused(Core):
         return super().malformed(message)
 
 
-@breaks("anyvalue.empty-lists-valid")
+@breaks("anyvalue.empty-lists-valid", also=["anyvalue.kinds"])
 class EmptyListsRefused(Core):
     """A description with an attribute that is an empty list is rejected as malformed."""
 
@@ -106,7 +106,16 @@ class UnknownCapabilitiesRefused(Core):
         return super().malformed(message)
 
 
-@breaks("interop.ignore-unknown-fields:flags", also=["identification.request-uid.answered"])
+@breaks(
+    "interop.ignore-unknown-fields:flags",
+    also=[
+        "fleet.auto-enrollment",
+        "fleet.check-in",
+        "fleet.disconnect.enrolled",
+        "fleet.request-uid.unknown-agent",
+        "identification.request-uid.answered",
+    ],
+)
 class UnknownFlagsRefused(Core):
     """A message with a flag that the server does not know is rejected as malformed."""
 

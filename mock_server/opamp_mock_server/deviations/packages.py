@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState, Package
 from opamp_mock_server.core.packages import Packages
@@ -71,7 +72,7 @@ class ContentHashNotSha256(Packages):
         return hashlib.blake2s(content).digest()
 
 
-@breaks("packages.all-hash-aggregate", also=["packages.hash-inputs"])
+@breaks("packages.all-hash-aggregate", also=["packages.hash-identifies", "packages.hash-inputs"])
 class AllPackagesHashOfNames(Packages):
     """all_packages_hash covers only the names of packages."""
 
@@ -89,7 +90,7 @@ class PackageHashOfContent(Packages):
         return available
 
 
-@breaks("packages.url-http-get")
+@breaks("packages.url-http-get", also=["packages.range-requests"])
 class DownloadNotFound(Downloads):
     """The URL of a package file is answered with 404, unless the request has a Range header."""
 
@@ -185,3 +186,21 @@ class PackagesOfferedAfterClose(StatusReporting):
 
     def after_connection_end(self, known: AgentRecord) -> AgentRecord:
         return super().after_connection_end(known)._replace(packages_hash=b"")
+
+
+@breaks("packages.range-requests:end")
+class LastByteMissing(Downloads):
+    """The answer to a Range header with a last byte lacks that byte."""
+
+    def range(self, header: bytes | None, size: int) -> slice | None:
+        wanted = super().range(header, size)
+        is_open = header is None or header.endswith(b"-")
+        return wanted if wanted is None or is_open else slice(wanted.start, wanted.stop - 1)
+
+
+@breaks("packages.url-http-get:unquoted")
+class UnquotedUrl(Packages):
+    """The name of a package is part of its URL as it is, so that some packages cannot be downloaded."""
+
+    def download_url(self, instance_uid: bytes, name: str) -> str:
+        return unquote(super().download_url(instance_uid, name))

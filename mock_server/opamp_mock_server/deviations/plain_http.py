@@ -11,7 +11,10 @@ from opamp_mock_server.transports.plain_http import HttpEndpoint, UndecodableBod
 from opamp_proto import opamp_pb2 as pb
 
 
-@breaks("http.support-gzip-request", also=["http.honour-content-encoding"])
+@breaks(
+    "http.support-gzip-request",
+    also=["http.honour-content-encoding", "size.http.default", "size.http.server-413", "size.http.server-receive"],
+)
 class GzipRefused(HttpEndpoint):
     """A gzip request body is refused as malformed."""
 
@@ -21,7 +24,17 @@ class GzipRefused(HttpEndpoint):
         return super().decode(content_encoding, body)
 
 
-@breaks("http.honour-content-encoding", also=["http.support-gzip-request", "http.unknown-content-encoding"])
+@breaks(
+    "http.honour-content-encoding",
+    also=[
+        "http.content-coding-case",
+        "http.support-gzip-request",
+        "http.unknown-content-encoding",
+        "size.http.default",
+        "size.http.server-413",
+        "size.http.server-receive",
+    ],
+)
 class ContentEncodingIgnored(HttpEndpoint):
     """Content-Encoding is ignored: a request body is not decompressed."""
 
@@ -70,6 +83,18 @@ class AcknowledgementWithWebSocketHeader(HttpEndpoint):
         reply = pb.ServerToAgent.FromString(data)
         is_acknowledgement = not reply.capabilities and not reply.HasField("error_response")
         return super().encode(accept_encoding, b"\0" + data if is_acknowledgement else data)
+
+
+@breaks("http.response-body:unmarked")
+class UnmarkedGzip(HttpEndpoint):
+    """A reply with an error is compressed for a client that accepts gzip, but has no Content-Encoding."""
+
+    def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
+        response = super().encode(accept_encoding, data)
+        if not pb.ServerToAgent.FromString(data).HasField("error_response"):
+            return response
+        headers = tuple((name, value) for name, value in response.headers if name != b"content-encoding")
+        return response._replace(headers=headers)
 
 
 @breaks("http.detect-ws")
@@ -136,7 +161,7 @@ class DisconnectUnanswered(Core):
         return super().disconnect(known, message)._replace(reply=pb.ServerToAgent())
 
 
-@breaks("http.server-waits-for-poll", also=["remote-config.offer-field"])
+@breaks("http.server-waits-for-poll", also=["capabilities.server-respects-change", "remote-config.offer-field"])
 class ConfigOnlyInFirstReply(RemoteConfig):
     """A configuration is offered in the first reply to an agent, but not in replies to check-ins."""
 
@@ -144,7 +169,10 @@ class ConfigOnlyInFirstReply(RemoteConfig):
         return super().offer_remote_config(record, desired, reply) if reply.capabilities else record
 
 
-@breaks("http.support-gzip-request:first-member", also=["http.honour-content-encoding"])
+@breaks(
+    "http.support-gzip-request:first-member",
+    also=["http.honour-content-encoding", "size.http.default", "size.http.server-413", "size.http.server-receive"],
+)
 class OnlyFirstGzipMemberDecoded(HttpEndpoint):
     """Only the first member of a gzip body is decoded, and the rest is ignored."""
 
@@ -165,7 +193,7 @@ class GzipWithFileNameRefused(HttpEndpoint):
         return super().gunzip(body)
 
 
-@breaks("http.support-identity-request:chunks")
+@breaks("http.support-identity-request:chunks", also=["size.http.server-413", "size.http.server-receive"])
 class ChunksRefused(HttpEndpoint):
     """A request in chunks is refused with 411."""
 

@@ -1,5 +1,7 @@
 """Deviations from Configuration: wrong receivers, times and contents of offers."""
 
+import hashlib
+
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.core.status_reporting import StatusReporting
@@ -9,7 +11,10 @@ from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
 
-@breaks("remote-config.offer-field", also=["http.server-waits-for-poll", "remote-config.server-compares-hash"])
+@breaks(
+    "remote-config.offer-field",
+    also=["capabilities.server-respects-change", "http.server-waits-for-poll", "remote-config.server-compares-hash"],
+)
 class ConfigNeverOffered(RemoteConfig):
     """The configuration is never offered."""
 
@@ -65,12 +70,24 @@ class NoConfigHash(RemoteConfig):
         return pb.AgentRemoteConfig(config=files)
 
 
-@breaks("remote-config.hash-function")
+@breaks(
+    "remote-config.hash-function",
+    also=["config-objects.keys-agent-defined", "config-objects.empty-key", "config-objects.role-optional"],
+)
 class SameConfigHashForAll(RemoteConfig):
     """Every configuration has the same config_hash."""
 
     def config_hash(self, files: pb.AgentConfigMap) -> bytes:
         return b"the hash of any"
+
+
+@breaks("remote-config.hash-function:bodies")
+class ConfigHashOfBodies(RemoteConfig):
+    """config_hash covers the contents of the files, and not their names."""
+
+    def config_hash(self, files: pb.AgentConfigMap) -> bytes:
+        bodies = sorted(file.body for file in files.config_map.values())
+        return hashlib.sha256(b"\0".join(bodies)).digest()
 
 
 @breaks("config-files.unique-names")
@@ -85,7 +102,30 @@ class RepeatedFileNames(HttpEndpoint):
         )
 
 
-@breaks("config-files.keys-are-names")
+@breaks("config-objects.role-optional")
+class RolesDropped(RemoteConfig):
+    """The objects of a configuration have no roles."""
+
+    def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
+        offer = super().remote_config(files)
+        for file in offer.config.config_map.values():
+            file.ClearField("role")
+        return offer
+
+
+@breaks("config-objects.empty-key")
+class EmptyKeyOnlyAlone(RemoteConfig):
+    """If a configuration has several objects, the one with the empty key is left out."""
+
+    def remote_config(self, files: pb.AgentConfigMap) -> pb.AgentRemoteConfig:
+        offer = super().remote_config(files)
+        if len(offer.config.config_map) > 1:
+            offer.config.config_map.pop("", None)
+        return offer
+
+
+@breaks("config-objects.keys-agent-defined", also=["config-objects.empty-key", "config-objects.role-optional"])
+@breaks("config-files.keys-are-names", also=["config-objects.role-optional"])
 class NumbersAsFileNames(RemoteConfig):
     """The names of configuration files are numbers."""
 
@@ -125,6 +165,7 @@ class ConfigNotInFirstReply(RemoteConfig):
         return record if reply.capabilities else super().offer_remote_config(record, desired, reply)
 
 
+@breaks("config-objects.keys-agent-defined:first-only", also=["config-objects.empty-key"])
 @breaks("config-files.keys-are-names:first-only")
 class OnlyFirstFile(RemoteConfig):
     """A configuration has only the first of its files."""

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import MutableMapping
-from typing import Any, ClassVar
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from google.protobuf.message import DecodeError
 from websockets.frames import Frame
 
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.transports.http_connection import WebSocketProtocol
-from opamp_mock_server.transports.websocket import HEADER, Receive, Scope, Send, WebSocketConnection, WebSocketEndpoint
+from opamp_mock_server.transports.http_messages import Request, RequestHeaders
+from opamp_mock_server.transports.websocket import HEADER, Socket, WebSocketConnection, WebSocketEndpoint
+from opamp_mock_server.transports.websocket_protocol import WebSocketProtocol
 from opamp_proto import opamp_pb2 as pb
 
+_LARGE_BYTES = 16 * 1024
 EMPTY_MESSAGE = b""
 """Sent in place of a missing reply, so that a client does not wait for the reply until its timeout."""
 
@@ -21,14 +23,14 @@ EMPTY_MESSAGE = b""
 class ExtensionsRefused(WebSocketEndpoint):
     """A WebSocket handshake that offers extensions or subprotocols is refused."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        names = {name for name, _ in scope["headers"]}
+    def check(self, request: Request, headers: RequestHeaders) -> None:
+        names = {name for name, _ in request.headers}
         if names & {b"sec-websocket-extensions", b"sec-websocket-protocol"}:
-            scope = {**scope, "path": "/nowhere"}
-        await super().__call__(scope, receive, send)
+            request = request._replace(path="/nowhere")
+        super().check(request, headers)
 
 
-@breaks("ws.roles:fragments")
+@breaks("ws.roles:fragments", also=["size.ws.default"])
 class FragmentsRefused(WebSocketProtocol):
     """A message in fragments ends the connection."""
 
@@ -41,7 +43,7 @@ class FragmentsRefused(WebSocketProtocol):
 class PingsUnanswered(WebSocketProtocol):
     """A Ping frame is not answered."""
 
-    def handle_ping(self) -> None:
+    def handle_ping(self, event: Frame) -> None:
         self.conn.data_to_send()
 
 
@@ -54,57 +56,88 @@ class CloseFrameUnanswered(WebSocketProtocol):
         super().handle_close(event)
 
 
+@breaks("ws.roles:close-tcp")
+class TcpLeftOpen(WebSocketProtocol):
+    """After a client's Close frame and its own, the server does not end the TCP connection."""
+
+    def handle_close(self, event: Frame) -> None:
+        if self.close_sent:
+            super().handle_close(event)
+        else:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+
+
 class _TextConnection(WebSocketConnection):
-    def event(self, data: bytes) -> dict[str, Any]:
-        return {"type": "websocket.send", "text": "ok"} if _is_acknowledgement(data) else super().event(data)
+    def message(self, data: bytes) -> bytes | str:
+        return "ok" if _is_acknowledgement(data) else super().message(data)
 
 
 @breaks("ws.binary-frames.server")
 class TextAcknowledgements(WebSocketEndpoint):
     """Acknowledgements are sent as text messages."""
 
-    def connection(self, send: Send) -> WebSocketConnection:
-        return _TextConnection(send)
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _TextConnection(socket)
 
 
 class _HeaderOneConnection(WebSocketConnection):
-    def event(self, data: bytes) -> dict[str, Any]:
-        event = super().event(data)
-        return {**event, "bytes": b"\1" + data} if _is_acknowledgement(data) else event
+    def message(self, data: bytes) -> bytes | str:
+        return b"\1" + data if _is_acknowledgement(data) else super().message(data)
 
 
 @breaks("ws.header.zero.server")
 class AcknowledgementWithHeaderOne(WebSocketEndpoint):
     """Acknowledgements have the header 1 instead of 0."""
 
-    def connection(self, send: Send) -> WebSocketConnection:
-        return _HeaderOneConnection(send)
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _HeaderOneConnection(socket)
+
+
+class _LargeHeaderOneConnection(WebSocketConnection):
+    def message(self, data: bytes) -> bytes | str:
+        return b"\1" + data if len(data) > _LARGE_BYTES else super().message(data)
+
+
+@breaks("ws.header.zero.server:large")
+class LargeMessageWithHeaderOne(WebSocketEndpoint):
+    """Messages of more than 16 KiB have the header 1 instead of 0."""
+
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _LargeHeaderOneConnection(socket)
 
 
 class _NewlineConnection(WebSocketConnection):
-    def event(self, data: bytes) -> dict[str, Any]:
-        return super().event(data + b"\n" if _is_acknowledgement(data) else data)
+    def message(self, data: bytes) -> bytes | str:
+        return super().message(data + b"\n" if _is_acknowledgement(data) else data)
 
 
 @breaks("ws.layout.server")
 class AcknowledgementWithNewline(WebSocketEndpoint):
     """An acknowledgement has a newline after its data."""
 
-    def connection(self, send: Send) -> WebSocketConnection:
-        return _NewlineConnection(send)
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _NewlineConnection(socket)
+
+
+class _EchoingConnection(WebSocketConnection):
+    check_in = b""
+
+    def message(self, data: bytes) -> bytes | str:
+        return super().message(self.check_in if self.check_in and _is_acknowledgement(data) else data)
 
 
 @breaks("ws.direction")
 class CheckInSentBack(WebSocketEndpoint):
-    """A check-in is answered with the AgentToServer message of the agent."""
+    """An acknowledgement of a check-in is the AgentToServer message of the agent."""
 
-    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
-        data = event.get("bytes") or b""
-        if data[:1] == HEADER and _is_check_in(data[1:]):
-            await self._service.answer(data[1:], connection)
-            await connection.send(data[1:])
-        else:
-            await super().attend(event, connection)
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _EchoingConnection(socket)
+
+    async def attend(self, message: bytes | str, connection: WebSocketConnection) -> None:
+        if isinstance(connection, _EchoingConnection):  # It is not if it was opened before the deviation was activated.
+            data = _bytes(message)
+            connection.check_in = data[1:] if data[:1] == HEADER and _is_check_in(data[1:]) else b""
+        await super().attend(message, connection)
 
 
 @breaks("ws.header.varint")
@@ -127,20 +160,30 @@ class HeaderValueIgnored(WebSocketEndpoint):
 class HeaderAloneEndsConnection(WebSocketEndpoint):
     """A message that contains only the header ends the connection."""
 
-    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
-        if event.get("bytes") == HEADER:
+    async def attend(self, message: bytes | str, connection: WebSocketConnection) -> None:
+        if message == HEADER:
             await connection.close()
         else:
-            await super().attend(event, connection)
+            await super().attend(message, connection)
 
 
 @breaks("bad-request.respond:text")
 class TextMessagesUnanswered(WebSocketEndpoint):
     """A text message is not answered."""
 
-    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
-        if event.get("bytes") is not None:
-            await super().attend(event, connection)
+    async def attend(self, message: bytes | str, connection: WebSocketConnection) -> None:
+        if isinstance(message, bytes):
+            await super().attend(message, connection)
+
+
+@breaks("bad-request.respond:text-processed")
+class TextMessagesProcessed(WebSocketEndpoint):
+    """A text message is processed as if it were a binary message."""
+
+    async def attend(self, message: bytes | str, connection: WebSocketConnection) -> None:
+        if isinstance(message, str):
+            message = message.encode()
+        await super().attend(message, connection)
 
 
 class _CountingConnection(WebSocketConnection):
@@ -148,9 +191,9 @@ class _CountingConnection(WebSocketConnection):
 
     sent = 0
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes, *, is_answer: bool = False) -> None:
         self.sent += 1
-        await super().send(data)
+        await super().send(data, is_answer=is_answer)
 
 
 @breaks("ws.full-duplex")
@@ -159,19 +202,19 @@ class CheckInAfterPushUnanswered(WebSocketEndpoint):
 
     _sent_at_last_reply: ClassVar[MutableMapping[WebSocketConnection, int]] = WeakKeyDictionary()
 
-    def connection(self, send: Send) -> WebSocketConnection:
-        return _CountingConnection(send)
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _CountingConnection(socket)
 
-    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
+    async def attend(self, message: bytes | str, connection: WebSocketConnection) -> None:
         if not isinstance(connection, _CountingConnection):  # It was opened before this deviation was activated.
-            await super().attend(event, connection)
+            await super().attend(message, connection)
             return
         pushed = connection.sent > self._sent_at_last_reply.get(connection, 0)
-        if pushed and _is_check_in((event.get("bytes") or b"")[1:]):
-            await self._service.answer((event.get("bytes") or b"")[1:], connection)
+        if pushed and _is_check_in(_bytes(message)[1:]):
+            await self._service.answer(_bytes(message)[1:], connection)
             await connection.send(EMPTY_MESSAGE)
         else:
-            await super().attend(event, connection)
+            await super().attend(message, connection)
         self._sent_at_last_reply[connection] = connection.sent
 
 
@@ -181,13 +224,17 @@ class FourthCheckInUnanswered(WebSocketEndpoint):
 
     _check_ins: ClassVar[MutableMapping[WebSocketConnection, int]] = WeakKeyDictionary()
 
-    async def attend(self, event: dict[str, Any], connection: WebSocketConnection) -> None:
-        data = (event.get("bytes") or b"")[1:]
+    async def attend(self, message: bytes | str, connection: WebSocketConnection) -> None:
+        data = _bytes(message)[1:]
         count = self._check_ins[connection] = self._check_ins.get(connection, 0) + _is_check_in(data)
         if count == 4:
             await connection.send(EMPTY_MESSAGE)
         else:
-            await super().attend(event, connection)
+            await super().attend(message, connection)
+
+
+def _bytes(message: bytes | str) -> bytes:
+    return b"" if isinstance(message, str) else message
 
 
 def _is_acknowledgement(data: bytes) -> bool:
@@ -208,14 +255,14 @@ class UnsolicitedInsteadOfAcknowledgements(WebSocketEndpoint):
 
     _senders: ClassVar[MutableMapping[WebSocketConnection, asyncio.Task[None]]] = WeakKeyDictionary()
 
-    def connection(self, send: Send) -> WebSocketConnection:
+    def connection(self, socket: Socket) -> WebSocketConnection:
         senders = self._senders
 
         class Connection(WebSocketConnection):
-            async def send(self, data: bytes) -> None:
+            async def send(self, data: bytes, *, is_answer: bool = False) -> None:
                 reply = pb.ServerToAgent.FromString(data)
                 if [field.name for field, _ in reply.ListFields()] != ["instance_uid"]:
-                    await super().send(data)
+                    await super().send(data, is_answer=is_answer)
                 elif self not in senders:
                     senders[self] = asyncio.create_task(self._send_all_the_time(data))
 
@@ -224,4 +271,4 @@ class UnsolicitedInsteadOfAcknowledgements(WebSocketEndpoint):
                     await super().send(data)
                     await asyncio.sleep(0.1)
 
-        return Connection(send)
+        return Connection(socket)

@@ -15,8 +15,9 @@ class Limits:
     the connection) to its last byte. A connection between two requests has ``idle_seconds``. ``header_bytes`` bounds
     everything of a request except its body. ``rate`` and ``rate_per_key`` limit messages, ``enrollment_rate`` limits
     only new agents. If the store takes time, it works on ``concurrent`` messages at once. After a message has waited
-    for longer than ``queue_seconds``, no other message may join the queue. ``agents`` bounds the agents in memory.
-    When the server stops, work in progress has ``drain_seconds``.
+    for longer than ``queue_seconds``, no other message may join the queue. ``agents`` bounds the agents in memory, and
+    ``stored_bytes`` their reports. ``pending_bytes`` bounds large messages that are not answered yet. When the server
+    stops, work in progress has ``drain_seconds``.
     """
 
     connections: int = 20_000
@@ -29,6 +30,8 @@ class Limits:
     concurrent: int = 1_000
     queue_seconds: float = 0.5
     agents: int = 1_000_000
+    stored_bytes: int = 1024 * 1024 * 1024
+    pending_bytes: int = 192 * 1024 * 1024
     drain_seconds: float = 5.0
 
 

@@ -14,9 +14,11 @@ from opamp_mock_server.core.agent_state import DEFAULT_POLICY, NOTHING_DESIRED, 
 from opamp_mock_server.core.core import Core
 from opamp_mock_server.limits.concurrency import ConcurrencyLimit, Priority
 from opamp_mock_server.limits.limits import OverloadedError, retry_after
+from opamp_mock_server.limits.pending_bytes import FREE_BYTES, PendingBytes
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.service.connections import Connection, Connections
 from opamp_mock_server.service.log_line import LogLine, summary
+from opamp_mock_server.service.scripted_answers import ScriptedAnswer, ScriptedAnswers, WithheldReplyError
 from opamp_mock_server.service.transaction import ATTEMPTS, Transaction, save_remaining, write_records
 from opamp_mock_server.stores.store import Backend, ConflictError, StoreRefusedError, StoreUnavailableError
 from opamp_proto import opamp_pb2 as pb
@@ -54,6 +56,7 @@ class Service:
         delays: Delays,
         concurrency: ConcurrencyLimit,
         metrics: Metrics,
+        pending: PendingBytes,
     ) -> None:
         self.core = core
         self.store = backend.store
@@ -63,7 +66,9 @@ class Service:
         self._delays = delays if delays != Delays() else None
         self._concurrency = concurrency
         self._metrics = metrics
+        self._pending = pending
         self.observers: list[Observer] = []
+        self.scripted = ScriptedAnswers()
 
     async def answer(
         self, data: bytes, connection: Connection | None = None, *, policy_id: str = DEFAULT_POLICY
@@ -71,13 +76,27 @@ class Service:
         """Answer a serialized AgentToServer with a serialized ServerToAgent.
 
         ``connection`` is the WebSocket that the message came from, if any. ``policy_id`` is that of the sender's
-        enrollment key; a WebSocket has its own. Raises OverloadedError.
+        enrollment key; a WebSocket has its own. Raises OverloadedError, or WithheldReplyError if a test wants that.
         """
+        if len(data) <= FREE_BYTES:
+            return await self._answer_bytes(data, connection, policy_id)
+        if not self._pending.hold(len(data)):
+            raise OverloadedError("too many large messages")
+        try:
+            return await self._answer_bytes(data, connection, policy_id)
+        finally:
+            self._pending.release(len(data))
+
+    async def _answer_bytes(self, data: bytes, connection: Connection | None, policy_id: str) -> bytes:
         began = perf_counter()
         try:
             message = pb.AgentToServer.FromString(data)
         except DecodeError:
             return self.malformed("the message cannot be decoded as an AgentToServer")
+        if self.scripted:
+            scripted = self.scripted.take(message.instance_uid, is_http=connection is None)
+            if scripted is not None:
+                return self._as_scripted(message, scripted)
         is_new = False
         try:
             if connection is None:
@@ -92,7 +111,23 @@ class Service:
         self._metrics.answered("enrollment" if is_new else _kind(message, reply), perf_counter() - began)
         if _log.isEnabledFor(logging.INFO):
             _log.info("%s", LogLine(message, reply))
+        addition = self.scripted.addition(message.instance_uid) if self.scripted else None
+        if addition is not None:
+            reply.MergeFrom(addition)
         return self._observed(message, reply)
+
+    def _as_scripted(self, message: pb.AgentToServer, scripted: ScriptedAnswer) -> bytes:
+        """Answer a message as a test has asked for, without processing it. Raises WithheldReplyError.
+
+        Observers see an empty reply where the answer is no message.
+        """
+        reply = pb.ServerToAgent() if scripted.message is None else scripted.message
+        shown = self._observed(message, addressed(reply, message.instance_uid))
+        if scripted.data is not None:
+            return scripted.data
+        if scripted.message is None:
+            raise WithheldReplyError(scripted.status, scripted.retry_after)
+        return shown
 
     def malformed(self, problem: str) -> bytes:
         """Return the reply to bytes that cannot be decoded."""
@@ -120,6 +155,7 @@ class Service:
 
     async def clear(self) -> None:
         """Delete every agent and every desired state. Raises StoreUnavailableError."""
+        self.scripted.clear()
         await self.desired_states.clear()
         await self.store.clear()
 
@@ -143,6 +179,18 @@ class Service:
         if connection is not None:
             async with connection.lock:
                 await self._push(instance_uid, connection)
+
+    async def send(self, instance_uid: bytes, message: pb.ServerToAgent) -> None:
+        """Send an agent a message: at once over a WebSocket, otherwise with its next reply.
+
+        Raises TooManyScriptsError.
+        """
+        connection = self.connections.of(instance_uid)
+        if connection is None:
+            self.scripted.add_fields(instance_uid, message)
+            return
+        async with connection.lock:
+            await connection.send(self._observed(None, addressed(message, instance_uid)))
 
     async def close_connection(self, instance_uid: bytes) -> bool:
         """Close an agent's WebSocket, on whichever instance it is open. Return False if there is none."""
@@ -236,6 +284,13 @@ class Service:
             except ConflictError:
                 continue
             return
+
+
+def addressed(message: pb.ServerToAgent, instance_uid: bytes) -> pb.ServerToAgent:
+    """Return a message with the instance_uid of the agent that it is for, unless it has one."""
+    copy = pb.ServerToAgent(instance_uid=instance_uid)
+    copy.MergeFrom(message)
+    return copy
 
 
 def _kind(message: pb.AgentToServer, reply: pb.ServerToAgent) -> str:

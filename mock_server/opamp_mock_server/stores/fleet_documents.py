@@ -99,15 +99,14 @@ class FleetDocuments:
         described: dict[str, object] = {
             "type": self.type(),
             "policy_revision_idx": 1,
-            "namespaces": ["default"],
+            "namespaces": self.namespaces(),
             "unhealthy_reason": None,
             **self.identity(record.instance_uid, status.agent_description),
         }
         if status.HasField("health"):
-            described["health"] = _health(status.health)
-            described["last_checkin_message"] = status.health.last_error or status.health.status
+            described |= self.health(status.health)
         if configurations:
-            described["effective_config"] = configurations.get("", next(iter(configurations.values())))
+            described["effective_config"] = self.effective_config(record, configurations)
         return Description(status.SerializeToString(), json.dumps(described)[1:-1], self.status(status))
 
     def identity(self, instance_uid: bytes, described: pb.AgentDescription) -> dict[str, object]:
@@ -129,6 +128,18 @@ class FleetDocuments:
             "non_identifying_attributes": other,
             "tags": self.tags(name, str(tagged)),
         }
+
+    def health(self, health: pb.ComponentHealth) -> dict[str, object]:
+        """Return the fields about the last reported health."""
+        return {"health": _health(health), "last_checkin_message": health.last_error or health.status}
+
+    def effective_config(self, record: AgentRecord, configurations: Mapping[str, object]) -> object:
+        """Return the configuration without secrets; ``configurations`` are all of the last report."""
+        return configurations.get("", next(iter(configurations.values())))
+
+    def namespaces(self) -> list[str]:
+        """Return the namespaces of the enrollment key; the keys of the mock server have only one."""
+        return ["default"]
 
     def type(self) -> str:
         return "OPAMP"
@@ -203,6 +214,8 @@ def _health(health: pb.ComponentHealth) -> dict[str, object]:
     told["healthy"] = health.healthy
     if health.component_health_map:
         told["component_health_map"] = {name: _health(part) for name, part in health.component_health_map.items()}
+    if health.attributes:
+        told["attributes"] = attributes(health.attributes)
     return told
 
 

@@ -12,10 +12,12 @@ class MemoryStore:
 
     checks_versions = False
 
-    def __init__(self, most: int) -> None:
-        """Keep at most ``most`` agents; for one more, the store is not available."""
+    def __init__(self, most: int, most_bytes: int) -> None:
+        """Keep at most ``most`` agents, whose reports have ``most_bytes``; for more, the store is not available."""
         self._records: dict[bytes, AgentRecord] = {}
         self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._records)
@@ -31,16 +33,21 @@ class MemoryStore:
         return self._records.get(instance_uid)
 
     async def put(self, record: AgentRecord) -> None:
-        records = self._records
-        if len(records) >= self._most and record.instance_uid not in records:
+        records, known = self._records, self._records.get(record.instance_uid)
+        if known is None and len(records) >= self._most:
             raise StoreUnavailableError("the number of agents has reached its limit")
+        growth = len(record.reported) - (0 if known is None else len(known.reported))
+        if growth > 0 and self._bytes + growth > self._most_bytes:
+            raise StoreUnavailableError("the reports of all agents have reached their limit")
+        self._bytes += growth
         records[record.instance_uid] = record
 
     async def delete(self, instance_uid: bytes) -> None:
-        self._records.pop(instance_uid, None)
+        self.delete_later(instance_uid)
 
     def delete_later(self, instance_uid: bytes) -> None:
-        self._records.pop(instance_uid, None)
+        known = self._records.pop(instance_uid, None)
+        self._bytes -= 0 if known is None else len(known.reported)
 
     async def list_after(self, after: bytes, limit: int) -> tuple[Sequence[AgentRecord], int]:
         behind = heapq.nsmallest(limit, (uid for uid in self._records if uid > after))
@@ -48,6 +55,7 @@ class MemoryStore:
 
     async def clear(self) -> None:
         self._records.clear()
+        self._bytes = 0
 
 
 class MemoryDesiredStates:
@@ -81,8 +89,10 @@ class NoPeers:
 class MemoryBackend:
     """A backend in the memory of the process."""
 
-    def __init__(self, most_agents: int) -> None:
-        self._records = MemoryStore(most_agents)
+    lost = 0
+
+    def __init__(self, most_agents: int, most_bytes: int) -> None:
+        self._records = MemoryStore(most_agents, most_bytes)
         self.store: Store = self._records
         self.desired_states: DesiredStates = MemoryDesiredStates()
         self.peers: Peers = NoPeers()

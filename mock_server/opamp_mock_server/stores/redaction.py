@@ -4,8 +4,9 @@ import base64
 import functools
 import json
 import math
+import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from opamp_proto import anyvalue_pb2
 from opamp_proto import opamp_pb2 as pb
@@ -20,6 +21,14 @@ _KEPT: Final = {
     *("remote_config_status", "package_statuses", "connection_settings_status"),
     *("custom_capabilities", "available_components"),
 }
+_CORE_SCHEMA: Final = {
+    "null": r"(?:null|Null|NULL|~|)\Z",
+    "bool": r"(?:true|True|TRUE|false|False|FALSE)\Z",
+    "int": r"(?:[-+]?(?:0|[1-9][0-9]{0,99})|0x[0-9a-fA-F]{1,99})\Z",
+    "float": r"[-+]?(?:[0-9]{1,99}\.[0-9]{0,99}|\.[0-9]{1,99}|[0-9]{1,99}(?=[eE]))(?:[eE][-+]?[0-9]{1,3})?\Z",
+    "merge": r"<<\Z",
+}
+"""The plain scalars that are no texts (YAML 1.2, section 10.3), without numbers that nobody writes."""
 # A few lines of YAML can mean billions of nodes (aliases of aliases).
 _MOST_NODES: Final = 100_000
 _MOST_BYTES: Final = 256 * 1024
@@ -49,9 +58,21 @@ def _read(body: bytes) -> object:
 def _yaml(body: bytes) -> object:
     import yaml  # noqa: PLC0415 (part of an extra that only a store of documents needs)
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """A safe loader, in C if available, with a limit: merges of merges multiply."""
+    return yaml.load(body, _loader())  # noqa: S506
 
+
+@functools.cache
+def _loader() -> type[Any]:
+    """Return a safe loader, in C if available, for the core schema of YAML 1.2.
+
+    YAML 1.1 has numbers to the base 60, whose cost grows with the square of their length.
+    """
+    import yaml  # noqa: PLC0415
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """A loader with a limit: merges of merges multiply."""
+
+        yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
         merged = 0
 
         def flatten_mapping(self, node: Any) -> None:
@@ -60,7 +81,9 @@ def _yaml(body: bytes) -> object:
             if self.merged > _MOST_NODES:
                 raise _TooLargeError
 
-    return yaml.load(body, Loader)  # noqa: S506
+    for kind, pattern in _CORE_SCHEMA.items():
+        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(pattern), None)
+    return Loader
 
 
 def attributes(pairs: Iterable[anyvalue_pb2.KeyValue]) -> dict[str, object]:
@@ -78,6 +101,7 @@ def cleaned(status: pb.AgentToServer) -> dict[str, object]:
             status.ClearField(field.name)
     _clean(status.agent_description.identifying_attributes)
     _clean(status.agent_description.non_identifying_attributes)
+    _clean_health(status.health)
     for component in status.available_components.components.values():
         _clean_component(component)
     configurations = {}
@@ -86,6 +110,12 @@ def cleaned(status: pb.AgentToServer) -> dict[str, object]:
             configurations[name] = configuration(file.body)
             file.body = json.dumps(configurations[name]).encode()
     return configurations
+
+
+def _clean_health(health: pb.ComponentHealth) -> None:
+    _clean(health.attributes)
+    for component in health.component_health_map.values():
+        _clean_health(component)
 
 
 class _TooLargeError(Exception):
@@ -102,7 +132,8 @@ class _Redaction:
             raise _TooLargeError
         match node:
             case dict():
-                return {str(key): self._entry(str(key), value) for key, value in node.items()}
+                told = {str(key): self._entry(str(key), value) for key, value in node.items()}
+                return _without_named_secret(told)
             case list() | tuple() | set():
                 return [self.of(item) for item in node]
             case _:
@@ -110,6 +141,14 @@ class _Redaction:
 
     def _entry(self, key: str, value: object) -> object:
         return REDACTED if value is not None and _is_sensitive(key) else self.of(value)
+
+
+def _without_named_secret(entries: dict[str, object]) -> dict[str, object]:
+    """Remove the value of a pair such as ``name: X-API-Key, value: …``, in which the name tells that it is a secret."""
+    name = next((value for key, value in entries.items() if key.lower() == "name"), None)
+    if not isinstance(name, str) or not _is_sensitive(name):
+        return entries
+    return {key: REDACTED if key.lower() == "value" else value for key, value in entries.items()}
 
 
 @functools.lru_cache(maxsize=4096)  # The agents of a fleet have the same keys.

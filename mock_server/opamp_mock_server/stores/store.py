@@ -102,6 +102,10 @@ class Backend(Protocol):
     desired_states: DesiredStates
     peers: Peers
 
+    @property
+    def lost(self) -> int:
+        """How many agents had their last report acknowledged, but not written, when the backend was closed."""
+
     async def open(self, on_change: Callable[[bytes], Awaitable[None]], has_connections: Callable[[], bool]) -> None:
         """Start to work, in the loop that serves.
 

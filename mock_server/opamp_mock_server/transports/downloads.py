@@ -2,9 +2,9 @@
 
 import re
 from typing import Final
-from urllib.parse import unquote
 
 from opamp_mock_server.core.packages import DOWNLOADS
+from opamp_mock_server.service.traffic import Traffic
 from opamp_mock_server.stores.store import DesiredStates, StoreUnavailableError
 from opamp_mock_server.transports.http_messages import Request, RequestRefusedError, Response
 
@@ -15,11 +15,21 @@ _OCTETS: Final = b"application/octet-stream"
 class Downloads:
     """Serves the files of the packages in desired states. No credentials are needed: the URL in the offer is enough."""
 
-    def __init__(self, desired_states: DesiredStates) -> None:
+    def __init__(self, desired_states: DesiredStates, traffic: Traffic) -> None:
         self._desired_states = desired_states
+        self._traffic = traffic
 
     async def respond(self, request: Request) -> Response:
         """Answer a request for a file. Raises RequestRefusedError."""
+        try:
+            response = await self._respond(request)
+        except RequestRefusedError as refused:
+            self._traffic.downloaded(request.path, refused.response.status)
+            raise
+        self._traffic.downloaded(request.path, response.status)
+        return response
+
+    async def _respond(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
             raise RequestRefusedError(405, "files are downloaded by GET", (b"allow", b"GET, HEAD"))
         content = await self._content(request.path)
@@ -49,6 +59,6 @@ class Downloads:
             desired = None
         except StoreUnavailableError as error:
             raise RequestRefusedError(503, "the store of the files does not answer") from error
-        if desired is None or unquote(name) not in desired.packages:
+        if desired is None or name not in desired.packages:
             raise RequestRefusedError(404, "there is no such file")
-        return desired.packages[unquote(name)].content
+        return desired.packages[name].content

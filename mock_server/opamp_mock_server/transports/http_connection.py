@@ -12,18 +12,23 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
-from urllib.parse import unquote
+from typing import Any, Final, Protocol
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from opamp_mock_server.limits.limits import Limits, retry_after
-from opamp_mock_server.metrics import Metrics
+from opamp_mock_server.limits.limits import OverloadedError, retry_after
+from opamp_mock_server.limits.pending_bytes import FREE_BYTES
 from opamp_mock_server.transports.eager_start import start_eagerly
 from opamp_mock_server.transports.http_encoding import CLOSE_HEADER, encoded
-from opamp_mock_server.transports.http_head import can_be_opening, head_without_upgrade, problem_of_head
+from opamp_mock_server.transports.http_head import (
+    can_be_opening,
+    has_body,
+    head,
+    head_without_upgrade,
+    path_and_query,
+    problem_of_head,
+)
 from opamp_mock_server.transports.http_messages import (
     CONTROL_PATH,
     ENDPOINT_PATH,
@@ -31,82 +36,36 @@ from opamp_mock_server.transports.http_messages import (
     RequestRefusedError,
     Responder,
     Response,
-    too_large,
+    retry_later,
 )
+from opamp_mock_server.transports.response_batch import PendingRequest
+from opamp_mock_server.transports.transport_settings import TransportSettings
+from opamp_mock_server.transports.websocket import WebSocketEndpoint
+from opamp_mock_server.transports.websocket_protocol import WebSocketProtocol
 
 _log = logging.getLogger("opamp_mock_server.http")
 
 _PATH: Final = ENDPOINT_PATH.encode()
 _CONNECT: Final = "CONNECT"
 _MOST_PIPELINED: Final = 16
-_NOT_UTF8: Final = 1007  # RFC 6455, section 7.4.1
+_LARGE_BYTES: Final = 16 * 1024
+"""After a response of this size, the next one waits until the client has read it."""
+_MOST_OTHER_BYTES: Final = 4 * 1024 * 1024
+"""The limit of bodies that are not messages of agents."""
 _DRAINED: Final = 0.9
 """The share of the drain time after which connections are aborted, so that the server ends in time."""
 
-FindResponder = Callable[[Request], Responder]
-"""Finds the responder for a request. Raises RequestRefusedError."""
 
+class Instance(Protocol):
+    """What a connection needs of the instance that it belongs to."""
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol. It is a class of its own so that a deviation can change it."""
+    websocket: WebSocketEndpoint
 
-    def send_receive_event_to_app(self) -> None:
-        """Close the connection after a text that is not UTF-8 (RFC 6455, section 8.1); uvicorn logs a traceback."""
-        if self.curr_msg_data_type == "text":
-            try:
-                b"".join(self.frames).decode()
-            except UnicodeDecodeError:
-                self.conn.send_close(_NOT_UTF8)
-                self.handle_parser_exception()
-                return
-        super().send_receive_event_to_app()
+    def open(self, request: Request) -> Responder:
+        """Return the responder for a request. Raises RequestRefusedError."""
 
-
-class ResponseBatch:
-    """Answers all requests that arrive in one turn of the event loop together, and writes the responses afterwards.
-
-    This is faster than one request after the other: Python and the kernel find more of their data in the CPU caches.
-    """
-
-    def __init__(self) -> None:
-        self._requests: list[tuple[HttpProtocol, _PendingRequest]] = []
-        self._responses: list[tuple[asyncio.Transport, bytes, bool]] = []
-        self._is_due = False
-
-    def take(self, connection: "HttpProtocol", exchange: "_PendingRequest") -> None:
-        """Answer a request at the end of this turn."""
-        self._requests.append((connection, exchange))
-        self._will_end(connection)
-
-    def send(self, connection: "HttpProtocol", data: bytes, *, is_last: bool) -> None:
-        """Write a response together with the others; the connection ends after its last response."""
-        self._responses.append((connection.transport, data, is_last))
-        self._will_end(connection)
-
-    def _will_end(self, connection: "HttpProtocol") -> None:
-        if not self._is_due:
-            self._is_due = True
-            connection.loop.call_soon(self._end)
-
-    def _end(self) -> None:
-        self._is_due = False
-        requests, self._requests = self._requests, []
-        for connection, exchange in requests:
-            connection.handle(exchange)
-        responses, self._responses = self._responses, []
-        for transport, data, is_last in responses:
-            transport.write(data)
-            if is_last:
-                transport.close()
-
-
-class _PendingRequest(NamedTuple):
-    """A complete request that waits for its turn."""
-
-    answer: Responder
-    body: bytes
-    takes_body: bool
-    is_last: bool
+    def note_refusal(self, status: int) -> None:
+        """Note a connection that ends with this status, because it has no request that can be read."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -117,35 +76,33 @@ class HttpProtocol(HttpToolsProtocol):
 
     def __init__(
         self,
-        instance_at: Callable[[int], FindResponder],
-        limits: Limits,
-        max_body_bytes: int,
-        metrics: Metrics,
-        turn: ResponseBatch,
-        answers_from_memory: bool,
+        instance_at: Callable[[int], Instance],
+        settings: TransportSettings,
         **uvicorn: Any,
     ) -> None:
-        """``answers_from_memory`` means that answers come from memory, so that hardly any of them has to wait."""
         super().__init__(**uvicorn)
         self.url = b""
         self.is_control_plane = False
-        self._answers_from_memory = answers_from_memory
-        self._turn = turn
+        self._is_message = False
+        self._settings = settings
         self._instance_at = instance_at
-        self._limits = limits
-        self._max_body_bytes = max_body_bytes
-        self._metrics = metrics
+        self._limits = settings.limits
+        self._batch = settings.batch
+        self._held = 0
         self._not_body = 0
         self._head_bytes = 0
         self._method = ""
         self._body: list[bytes] = []
+        self._drops_body = False
         self._body_bytes = 0
         self._answer: Responder | None = None
         self._in_request = False
-        self._waiting: deque[_PendingRequest] = deque()
+        self._waiting: deque[PendingRequest] = deque()
         self._is_busy = False
         self._is_ending = False
         self._has_ended = False
+        self._must_drain = False
+        self._stalled: TimerHandle | None = None
         self._deadline: TimerHandle | None = None
         self._idle: TimerHandle | None = None
         self._idle_since = 0.0
@@ -154,16 +111,20 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._open = self._instance_at((self.server or ("", 0))[1] or 0)
+        self._instance = self._instance_at((self.server or ("", 0))[1] or 0)
         if len(self.connections) > self._limits.connections:
-            self._metrics.shed["connections"] += 1
+            self._settings.metrics.shed["connections"] += 1
             self._refuse(503, (b"retry-after", b"%d" % retry_after()))
             return
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._settings.pending.release(self._held + sum(request.held for request in self._waiting))
+        self._held = 0
         self._waiting.clear()
+        if self._stalled is not None:
+            self._stalled.cancel()
         if self._idle is not None:
             self._idle.cancel()
         super().connection_lost(exc)
@@ -199,17 +160,26 @@ class HttpProtocol(HttpToolsProtocol):
             return
 
     def _open_websocket(self) -> None:
-        if can_be_opening(self.url, self.headers):
+        if has_body(self.headers):
+            self._refuse(400)
+        elif can_be_opening(self.url, self.headers):
             self.handle_websocket_upgrade()
         else:
             self._refuse(431)
 
     def handle_websocket_upgrade(self) -> None:
-        self.scope = {"method": self._method, "headers": self.headers}  # type: ignore[typeddict-item]
-        self._disarm()  # Another protocol handles the connection now.
+        """Let another protocol handle the connection from now on."""
+        self._disarm()
         if self._idle is not None:
             self._idle.cancel()
-        super().handle_websocket_upgrade()
+        path, query = path_and_query(self.url)
+        opening = Request(self._method, path, self.headers, query)
+        kind: type[WebSocketProtocol] = self.ws_protocol_class  # type: ignore[assignment] # the server chose it
+        websocket = kind(self._instance.websocket, opening, self._settings, self.server_state, self.loop)
+        self.connections.discard(self)
+        websocket.connection_made(self.transport)
+        websocket.data_received(head(self._method, self.url, self.parser.get_http_version(), self.headers))
+        self.transport.set_protocol(websocket)
 
     def shutdown(self) -> None:
         """Close the connection after its requests in progress are answered."""
@@ -220,12 +190,20 @@ class HttpProtocol(HttpToolsProtocol):
         self.loop.call_later(_DRAINED * self._limits.drain_seconds, self.transport.abort)
 
     def pause_writing(self) -> None:
+        """Give a client that does not read its responses no more of them, and drop it if it goes on."""
         super().pause_writing()
-        self.flow.pause_reading()  # A client that does not read its responses gets no more of them.
+        self.flow.pause_reading()
+        self._stalled = self.loop.call_later(self._limits.request_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+        self.go_on()
         self._read_on()
+
+    def _is_awaited(self) -> bool:
+        return not self.transport.is_closing()
 
     # ---- callbacks of the parser
 
@@ -251,12 +229,14 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_bytes + len(self.url) > self._limits.header_bytes:
             self._refuse(431)
             return
-        path, query = (ENDPOINT_PATH, b"") if self.url == _PATH else _parsed(self.url)
+        path, query = (ENDPOINT_PATH, b"") if self.url == _PATH else path_and_query(self.url)
         self.is_control_plane = path.startswith(CONTROL_PATH)
+        self._is_message = path == ENDPOINT_PATH
+        self._drops_body = False
         try:
-            self._answer = self._open(Request(self._method, path, self.headers, query))
+            self._answer = self._instance.open(Request(self._method, path, self.headers, query, self._is_awaited))
         except RequestRefusedError as refused:
-            self._answer = refused.answer
+            self._answer, self._drops_body = refused.answer, True
         # It must not overtake responses to earlier requests; a client does not wait for it for long.
         if self.expect_100_continue and not self._is_busy and self.parser.get_http_version() != "1.0":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -265,11 +245,28 @@ class HttpProtocol(HttpToolsProtocol):
         self._not_body -= len(body)
         if self._answer is None:
             return  # It has been refused already.
-        self._body.append(body)
         self._body_bytes += len(body)
-        if self._body_bytes > self._max_body_bytes:
-            # The rest of the body is not read, so the connection ends with this response.
-            self._take(too_large(self._max_body_bytes).answer, is_last=True)
+        if not self._drops_body and not self._keep(body):
+            self._take(retry_later(503, OverloadedError("too many large messages")).answer, is_last=True)
+        elif self._body_bytes > self._most_bytes:
+            # The responder refuses it. The rest is not read, so the connection ends with the response.
+            self._take(self._answer, is_last=True)
+
+    @property
+    def _most_bytes(self) -> int:
+        """The limit of the body; nothing but a message may be very large."""
+        most = self._settings.max_message_bytes
+        return most if self._is_message else min(most, _MOST_OTHER_BYTES)
+
+    def _keep(self, body: bytes) -> bool:
+        """Keep a part of a body; returns whether the budget for large messages allows that."""
+        self._body.append(body)
+        if self._body_bytes <= FREE_BYTES:
+            return True
+        if not self._settings.pending.hold(len(body)):
+            return False
+        self._held += len(body)
+        return True
 
     def on_message_complete(self) -> None:
         self._not_body = 0
@@ -282,24 +279,24 @@ class HttpProtocol(HttpToolsProtocol):
     # ---- answering
 
     def _take(self, answer: Responder, *, is_last: bool) -> None:
-        exchange = _PendingRequest(answer, b"".join(self._body), self._method != "HEAD", is_last)
-        self._body, self._body_bytes, self._answer = [], 0, None
+        exchange = PendingRequest(answer, b"".join(self._body), self._method != "HEAD", is_last, self._held)
+        self._body, self._body_bytes, self._answer, self._held = [], 0, None, 0
         if not self._is_busy:
             self._is_busy = True
-            self._turn.take(self, exchange)
+            self._batch.take(self, exchange)
             return
         self._waiting.append(exchange)
         if len(self._waiting) >= _MOST_PIPELINED:
             self.flow.pause_reading()
 
-    def handle(self, exchange: _PendingRequest) -> None:
-        """Answer a request, and the waiting ones after it, until one of them takes time."""
-        while True:
+    def handle(self, exchange: PendingRequest) -> None:
+        """Answer a request, and the waiting ones after it, until one of them takes time or has a large response."""
+        for _ in range(_MOST_PIPELINED):
             try:
                 answering = exchange.answer(exchange.body)
                 begun = (
                     start_eagerly(answering, self.loop)
-                    if self._answers_from_memory
+                    if self._settings.answers_from_memory
                     else self.loop.create_task(answering)
                 )
             except Exception:
@@ -309,15 +306,19 @@ class HttpProtocol(HttpToolsProtocol):
                 begun.add_done_callback(partial(self._finish, exchange))
                 return
             self._send(exchange, begun)
+            if self._must_drain:
+                return  # The next one is answered when the client has read this response.
             if not self._waiting or self._has_ended:
                 self._is_busy = False
                 self._read_on()
                 return
             exchange = self._waiting.popleft()
+        self._batch.take(self, exchange)  # Others are answered before the rest of a long row.
 
-    def _finish(self, exchange: _PendingRequest, task: "asyncio.Task[Response]") -> None:
+    def _finish(self, exchange: PendingRequest, task: "asyncio.Task[Response]") -> None:
         self.tasks.discard(task)
         if task.cancelled():
+            self._settings.pending.release(exchange.held)
             self.transport.close()
             return
         try:
@@ -325,21 +326,33 @@ class HttpProtocol(HttpToolsProtocol):
         except Exception:
             response = _failed()
         self._send(exchange, response)
+        if not self._must_drain:
+            self._answer_next()
+
+    def go_on(self) -> None:
+        """Answer the next request, if a large response was in its way and the client has read it."""
+        if self._must_drain and not self.flow.write_paused:
+            self._must_drain = False
+            self._answer_next()
+
+    def _answer_next(self) -> None:
         if self._waiting and not self._has_ended:
-            self._turn.take(self, self._waiting.popleft())
+            self._batch.take(self, self._waiting.popleft())
         else:
             self._is_busy = False
         self._read_on()
 
-    def _send(self, exchange: _PendingRequest, response: Response) -> None:
-        self._metrics.responded(response.status)
+    def _send(self, exchange: PendingRequest, response: Response) -> None:
+        self._settings.pending.release(exchange.held)
+        self._settings.metrics.responded(response.status)
         if self.transport.is_closing():
             return  # The client has gone.
         self._has_ended = (
             exchange.is_last or CLOSE_HEADER in response.headers or (self._is_ending and not self._waiting)
         )
         data = encoded(response, is_last=self._has_ended, takes_body=exchange.takes_body)
-        self._turn.send(self, data, is_last=self._has_ended)
+        self._must_drain = len(data) > _LARGE_BYTES
+        self._batch.send(self, data, is_last=self._has_ended)
         self._idle_since = self.loop.time()
         if self._idle is None:
             self._idle = self.loop.call_later(self._limits.idle_seconds, self._end_if_idle)
@@ -377,20 +390,16 @@ class HttpProtocol(HttpToolsProtocol):
         """End the connection with an error response, after the responses that are still due."""
         self._disarm()
         refused = RequestRefusedError(status, HTTPStatus(status).phrase, *headers, CLOSE_HEADER)
-        exchange = _PendingRequest(refused.answer, b"", takes_body=True, is_last=True)
+        exchange = PendingRequest(refused.answer, b"", takes_body=True, is_last=True, held=0)
         self._answer = None
         if self._is_busy:
             self._waiting.append(exchange)
             self.flow.pause_reading()
             return
-        self._metrics.responded(status)
+        self._instance.note_refusal(status)
+        self._settings.metrics.responded(status)
         self.transport.write(encoded(refused.response, is_last=True, takes_body=True))
         self.transport.close()
-
-
-def _parsed(url: bytes) -> tuple[str, bytes]:
-    parsed = httptools.parse_url(url)
-    return unquote((parsed.path or b"/").decode("ascii")), parsed.query or b""
 
 
 def _failed() -> Response:

@@ -18,20 +18,29 @@ PROTOBUF_TYPE = CONTENT_TYPE.encode()
 """The content type of messages over plain HTTP (Plain HTTP Transport)."""
 
 
+def _always() -> bool:
+    return True
+
+
 class Request(NamedTuple):
-    """The head of a request. The names of headers are in lower case."""
+    """The head of a request. The names of headers are in lower case.
+
+    ``is_awaited`` returns whether the client still waits for the response: its connection has not ended.
+    """
 
     method: str
     path: str
     headers: Sequence[tuple[bytes, bytes]]
     query: bytes = b""
+    is_awaited: Callable[[], bool] = _always
 
 
 class RequestHeaders(NamedTuple):
     """The request headers that matter to OpAMP, None if absent.
 
     ``policy_id`` is that of the enrollment key, None if there is no valid key. It is looked up once, so that a key that
-    changes while the body arrives cannot lead to another policy.
+    changes while the body arrives cannot lead to another policy. ``number`` is the id of the request, if a judge of
+    agents listens.
     """
 
     content_type: bytes | None = None
@@ -39,6 +48,7 @@ class RequestHeaders(NamedTuple):
     accept_encoding: bytes | None = None
     authorization: bytes | None = None
     policy_id: str | None = None
+    number: int = 0
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], authenticator: Authenticator) -> "RequestHeaders":

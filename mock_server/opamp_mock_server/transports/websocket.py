@@ -1,21 +1,25 @@
-"""The WebSocket transport, as an ASGI application (WebSocket Transport)."""
+"""The WebSocket transport (WebSocket Transport): who may open one, and what its messages are."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from typing import Final, Protocol
 
 from opamp_mock_server.core.agent_state import DEFAULT_POLICY
 from opamp_mock_server.errors import MockServerError
 from opamp_mock_server.limits.authentication import Authenticator
 from opamp_mock_server.limits.limits import OverloadedError
 from opamp_mock_server.limits.rate import RateLimits
+from opamp_mock_server.service.scripted_answers import WithheldReplyError
 from opamp_mock_server.service.service import Service
-from opamp_mock_server.transports.http_messages import RequestHeaders, RequestRefusedError, check_path, unauthorized
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from opamp_mock_server.service.traffic import Traffic
+from opamp_mock_server.transports.http_head import is_from_another_page
+from opamp_mock_server.transports.http_messages import (
+    Request,
+    RequestHeaders,
+    RequestRefusedError,
+    check_path,
+    unauthorized,
+)
 
 HEADER: Final = b"\0"
 """The header of every message: the number 0 as a varint (WebSocket Message Format)."""
@@ -25,6 +29,20 @@ _POLICY_VIOLATION: Final = 1008
 _MAX_VARINT_BYTES: Final = 10
 
 
+class Socket(Protocol):
+    """What a connection needs of the WebSocket below it."""
+
+    @property
+    def has_close_frame(self) -> bool:
+        """Whether the client has sent a Close frame."""
+
+    async def send(self, message: bytes | str) -> None:
+        """Send a message when the client reads; a client that has gone gets none."""
+
+    def close(self, code: int) -> None:
+        """Begin the closing handshake."""
+
+
 class UndecodableMessageError(MockServerError):
     """A WebSocket message is not an OpAMP message."""
 
@@ -32,36 +50,53 @@ class UndecodableMessageError(MockServerError):
 class WebSocketEndpoint:
     """Answers one AgentToServer for each WebSocket message; the service may push messages between the replies."""
 
-    def __init__(self, service: Service, authenticator: Authenticator, rates: RateLimits) -> None:
+    def __init__(
+        self,
+        service: Service,
+        authenticator: Authenticator,
+        rates: RateLimits,
+        traffic: Traffic,
+        allowed_origins: Collection[str] = (),
+    ) -> None:
         self._service = service
+        self._allowed_origins = allowed_origins
         self._authenticator = authenticator
         self._rates = rates
+        self._traffic = traffic
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()  # websocket.connect
-        headers = RequestHeaders.of(scope["headers"], self._authenticator)
+    def open(self, request: Request, socket: Socket) -> "WebSocketConnection":
+        """Return the connection of an authenticated client; raises RequestRefusedError."""
+        headers = RequestHeaders.of(request.headers, self._authenticator)
         try:
-            self.check(scope["path"], headers)
+            if is_from_another_page(request.headers, self._allowed_origins):
+                raise RequestRefusedError(403, "pages of other origins may not use this server")
+            self.check(request, headers)
         except RequestRefusedError as refused:
-            await _refuse(refused, send)
-            return
-        await send({"type": "websocket.accept"})
-        connection = self.connection(send)
+            self._traffic.opening_refused(refused.response.status)
+            raise
+        connection = self.connection(socket)
+        connection.traffic, connection.number = self._traffic, self._traffic.new_id()
+        self._traffic.opened(connection.number)
         connection.authorization = headers.authorization
         connection.policy_id = headers.policy_id or DEFAULT_POLICY
         connection.is_admitted = lambda: self._authenticator.policy_of(headers.authorization) == headers.policy_id
-        try:
-            while (event := await receive())["type"] == "websocket.receive":
-                if not connection.is_admitted():
-                    await connection.close(_POLICY_VIOLATION)
-                    break
-                await self.attend(event, connection)
-        finally:
-            await self._service.connection_ended(connection)
+        return connection
 
-    def check(self, path: str, headers: RequestHeaders) -> None:
+    async def receive(self, message: bytes | str, connection: "WebSocketConnection") -> None:
+        """Answer one WebSocket message, unless the client is no longer admitted."""
+        if connection.is_admitted():
+            await self.attend(message, connection)
+        else:
+            await connection.close(_POLICY_VIOLATION)
+
+    async def ended(self, connection: "WebSocketConnection") -> None:
+        """Note that a connection has ended."""
+        connection.ended()
+        await self._service.connection_ended(connection)
+
+    def check(self, request: Request, headers: RequestHeaders) -> None:
         """Raise RequestRefusedError unless an authenticated client opens a WebSocket to the endpoint."""
-        check_path(path)
+        check_path(request.path)
         self.require_admission(headers)
 
     def require_admission(self, headers: RequestHeaders) -> None:
@@ -71,32 +106,34 @@ class WebSocketEndpoint:
     def unauthorized(self) -> RequestRefusedError:
         return unauthorized()
 
-    def connection(self, send: Send) -> "WebSocketConnection":
-        return WebSocketConnection(send)
+    def connection(self, socket: Socket) -> "WebSocketConnection":
+        return WebSocketConnection(socket)
 
-    async def attend(self, event: dict[str, Any], connection: "WebSocketConnection") -> None:
+    async def attend(self, message: bytes | str, connection: "WebSocketConnection") -> None:
         """Answer one WebSocket message."""
+        self._traffic.message(connection.number, message)
         try:
-            data = self.decode(event)
+            data = self.decode(message)
         except UndecodableMessageError as unreadable:
-            await connection.send(self._service.malformed(str(unreadable)))
+            await connection.send(self._service.malformed(str(unreadable)), is_answer=True)
             return
         try:
             self._rates.take(connection.authorization)
             answer = await self._service.answer(data, connection)
         except OverloadedError as overloaded:
             answer = self._service.overloaded(data, overloaded)
-        await connection.send(answer)
+        except WithheldReplyError:
+            return
+        await connection.send(answer, is_answer=True)
 
-    def decode(self, event: dict[str, Any]) -> bytes:
+    def decode(self, message: bytes | str) -> bytes:
         """Return the protobuf in a WebSocket message. Raises UndecodableMessageError."""
-        payload: bytes | None = event.get("bytes")
-        if payload is None:
+        if isinstance(message, str):
             raise UndecodableMessageError("OpAMP needs binary WebSocket messages, but this is a text message")
-        header, size = self.header(payload)
+        header, size = self.header(message)
         if header != 0:
             raise UndecodableMessageError(f"the header is {header} instead of 0")
-        return payload[size:]
+        return message[size:]
 
     def header(self, payload: bytes) -> tuple[int, int]:
         """Return the number in the header and its size in bytes. Raises UndecodableMessageError."""
@@ -111,41 +148,34 @@ class WebSocketEndpoint:
 class WebSocketConnection:
     """One WebSocket, as the server sees it. After it is closed, it ignores messages."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, socket: Socket) -> None:
         self.policy_id = DEFAULT_POLICY
         self.authorization: bytes | None = None
         self.is_admitted: Callable[[], bool] = lambda: True
         """Whether the key it was opened with is still valid for that policy."""
         self.lock = asyncio.Lock()
-        self._send = send
+        self.traffic = Traffic()
+        self.number = 0
+        self._socket = socket
         self._is_closed = False
 
-    async def send(self, data: bytes) -> None:
+    def ended(self) -> None:
+        """Note that the connection has ended; the server may have closed it."""
+        self.traffic.closed(self.number, by_agent=not self._is_closed, has_close_frame=self._socket.has_close_frame)
+
+    async def send(self, data: bytes, *, is_answer: bool = False) -> None:
+        if not self._is_closed:
+            self.traffic.sent(self.number, data, is_answer=is_answer)
         if not self.is_admitted():
             await self.close(_POLICY_VIOLATION)
         if not self._is_closed:
-            with contextlib.suppress(OSError):  # The agent may have gone.
-                await self._send(self.event(data))
+            await self._socket.send(self.message(data))
 
-    def event(self, data: bytes) -> dict[str, Any]:
+    def message(self, data: bytes) -> bytes | str:
         """Return the WebSocket message with a ServerToAgent."""
-        return {"type": "websocket.send", "bytes": HEADER + data}
+        return HEADER + data
 
     async def close(self, code: int = _GOING_AWAY) -> None:
         if not self._is_closed:
             self._is_closed = True
-            with contextlib.suppress(OSError):
-                await self._send({"type": "websocket.close", "code": code})
-
-
-async def _refuse(refused: RequestRefusedError, send: Send) -> None:
-    response = refused.response
-    headers = [(b"content-type", response.content_type), (b"content-length", b"%d" % len(response.body))]
-    await send(
-        {
-            "type": "websocket.http.response.start",
-            "status": response.status,
-            "headers": [*headers, *response.headers],
-        }
-    )
-    await send({"type": "websocket.http.response.body", "body": response.body})
+            self._socket.close(code)

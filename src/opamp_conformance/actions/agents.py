@@ -51,13 +51,13 @@ class Agents:
         agent.custom_capabilities = names
         return agent
 
-    def send_custom_message(self, agent: Agent) -> list[Exchange]:
-        """Send a custom message of the agent's first custom capability, and check in.
+    def send_custom_message(self, agent: Agent, custom_capability: str) -> list[Exchange]:
+        """Send a custom message of a custom capability, and check in.
 
         What the server sends in return arrives with the answers, or between them.
         """
-        [first, *_] = agent.custom_capabilities or [""]
-        return [self._client.send(sample_messages.custom_message(agent, first)), self._client.send(agent.check_in())]
+        message = sample_messages.custom_message(agent, custom_capability)
+        return [self._client.send(message), self._client.send(agent.check_in())]
 
     def only_reporting_status(self) -> Agent:
         """Make an agent that has only the capability that every agent must have."""

@@ -10,12 +10,14 @@ from opamp_conformance.actions.enrollment import Enrollment
 from opamp_conformance.actions.fleet_documents import FleetDocuments
 from opamp_conformance.actions.instance_uid import InstanceUidRequests
 from opamp_conformance.actions.instances import OtherInstance
+from opamp_conformance.actions.message_size import MessageSize
 from opamp_conformance.actions.offers import OfferFlow
 from opamp_conformance.actions.plain_http import PlainHttpActions
 from opamp_conformance.actions.server_capabilities import ServerCapabilities
 from opamp_conformance.actions.standing_offers import StandingOffers
 from opamp_conformance.actions.websocket import WebSocketActions
 from opamp_conformance.client.client import Client
+from opamp_conformance.ledger.versions import SpecVersion
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,25 @@ class ScenarioContext:
     malformed: MalformedMessages
     http: PlainHttpActions
     websocket: WebSocketActions
+    message_size: MessageSize
     certificates: CertificateRequests
     other_instance: OtherInstance
     documents: FleetDocuments
 
     @classmethod
     def of(
-        cls, client: Client, run_id: str, documents: FleetDocuments, other: Client | None, assumed: int
+        cls,
+        client: Client,
+        run_id: str,
+        documents: FleetDocuments,
+        other: Client | None,
+        assumed: int,
+        version: SpecVersion,
     ) -> "ScenarioContext":
         """Put the actions together; ``other`` is the client of another instance, if there is one.
 
-        ``assumed`` are the capabilities that the server is graded by without announcing them, as bits.
+        ``assumed`` are the capabilities that the server is graded by without announcing them, as bits. ``version`` is
+        that of the specification.
         """
         server, control_plane = ServerCapabilities(client, run_id, assumed), ControlPlaneClient(client)
         standing = StandingOffers(client, run_id)
@@ -59,6 +69,7 @@ class ScenarioContext:
             MalformedMessages(client),
             PlainHttpActions(client, run_id),
             WebSocketActions(client),
+            MessageSize(client, version),
             CertificateRequests(client, run_id),
             OtherInstance(client, other),
             documents,

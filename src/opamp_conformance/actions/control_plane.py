@@ -61,6 +61,13 @@ class ControlPlaneClient:
     def offer_remote_config(self, agent: Agent, files: pb.AgentConfigMap) -> None:
         self._ask("PUT", agent, "remote_config", _json(files))
 
+    def offer_remote_config_with_role(self, agent: Agent, files: pb.AgentConfigMap) -> None:
+        """Offer objects with roles; raises NotApplicableError if the control plane does not know roles."""
+        try:
+            self.offer_remote_config(agent, files)
+        except InconclusiveError as error:
+            raise NotApplicableError(f"the control plane takes no configuration with roles: {error}") from error
+
     def offer_connection_settings(self, agent: Agent, settings: pb.ConnectionSettingsOffers) -> None:
         self._ask("PUT", agent, "connection_settings", _json(settings))
 

@@ -30,6 +30,13 @@ SETTINGS: Final = {
 }
 """The fields of ConnectionSettingsOffers, by the names that scenarios use."""
 
+SIGNALS: Final = {
+    "own_metrics": int(pb.AgentCapabilities_ReportsOwnMetrics),
+    "own_traces": int(pb.AgentCapabilities_ReportsOwnTraces),
+    "own_logs": int(pb.AgentCapabilities_ReportsOwnLogs),
+}
+"""The fields of settings for own telemetry, each with the capability that an agent needs."""
+
 _NEEDS_OPERATOR: Final = (
     "the server does not offer this to every agent, so the scenario needs a control plane (--control)"
 )
@@ -67,6 +74,19 @@ class OfferFlow:
 
     # ---- remote configuration
 
+    def offer_file(self, agent: Agent, name: str, content_type: str) -> None:
+        """Offer a configuration of one file, whose content is always the same."""
+        files = pb.AgentConfigMap()
+        files.config_map[name].CopyFrom(configuration("processors: {}"))
+        files.config_map[name].content_type = content_type
+        self._control_plane.offer_remote_config(agent, files)
+
+    def offer_file_with_role(self, agent: Agent, name: str, role: str) -> None:
+        files = pb.AgentConfigMap()
+        files.config_map[name].CopyFrom(configuration("processors: {}"))
+        files.config_map[name].role = role
+        self._control_plane.offer_remote_config_with_role(agent, files)
+
     def offer_files(self, agent: Agent, *names: str) -> None:
         """Offer a configuration of several files, each with another content."""
         files = pb.AgentConfigMap()
@@ -89,8 +109,17 @@ class OfferFlow:
             self.offer_configuration(agent, text)
         return self._receive(agent, lambda reply: reply.HasField("remote_config"), "remote-config.offer-field")
 
+    def apply_file(self, agent: Agent, name: str, content_type: str) -> None:
+        """Offer one file, and let the agent receive and apply it."""
+        self.offer_file(agent, name, content_type)
+        requirement = "remote-config.offer-field"
+        self._apply(agent, self._receive(agent, lambda reply: reply.HasField("remote_config"), requirement))
+
     def apply_configuration(self, agent: Agent, text: str) -> None:
-        offer = self.receive_configuration(agent, text).reply.remote_config
+        self._apply(agent, self.receive_configuration(agent, text))
+
+    def _apply(self, agent: Agent, exchange: Exchange) -> None:
+        offer = exchange.reply.remote_config
         if not offer.config_hash:
             raise PreconditionFailedError("remote-config.config-hash-set", "the configuration has no hash")
         agent.remote_config_hash = offer.config_hash
@@ -109,6 +138,19 @@ class OfferFlow:
         for key, value in (headers or {}).items():
             offer.own_metrics.headers.headers.add(key=key, value=value)
         self._control_plane.offer_connection_settings(agent, offer)
+
+    def define_signals(self, agent: Agent) -> list[str]:
+        """Offer settings for each signal of own telemetry; return their fields.
+
+        Without a control plane, these are the signals for which agents with only this signal are offered settings.
+        """
+        if self._control_plane.is_given:
+            self.offer_settings(agent, *SIGNALS)
+            return list(SIGNALS)
+        offered = [signal for signal, bit in SIGNALS.items() if self._standing.offers_signal(signal, bit)]
+        if not offered:
+            raise NotApplicableError(_NEEDS_OPERATOR)
+        return offered
 
     def receive_settings(self, agent: Agent, field: str) -> Exchange:
         if self._control_plane.is_given:
@@ -134,6 +176,23 @@ class OfferFlow:
         offer.opamp.certificate.CopyFrom(signed_certificate())
         return self._receive_opamp_settings(agent, offer, lambda settings: settings.HasField("certificate"))
 
+    def receive_other_certificate(self, agent: Agent) -> Exchange:
+        """Receive settings for another connection with a certificate that an authority has signed."""
+
+        def has_certificate(reply: pb.ServerToAgent) -> bool:
+            others = reply.connection_settings.other_connections.values()
+            return any(other.HasField("certificate") for other in others)
+
+        requirement = "other-settings.offer-shape"
+        if not self._control_plane.is_given:
+            return self._receive(agent, has_certificate, requirement)
+        from opamp_conformance.client.certificates import signed_certificate  # noqa: PLC0415 - few runs need it
+
+        offer = settings(["other_connections"], "first.example")
+        offer.other_connections[CONNECTION].certificate.CopyFrom(signed_certificate())
+        self._control_plane.offer_connection_settings(agent, offer)
+        return self._receive(agent, has_certificate, requirement)
+
     # ---- packages
 
     def offer_package(
@@ -145,6 +204,9 @@ class OfferFlow:
         """Offer several packages, each with another content."""
         packages = {name: Package("PackageType_Addon", VERSION, name.encode()) for name in names}
         self._control_plane.offer_packages(agent, packages)
+
+    def offer_package_named(self, agent: Agent, name: str, content: bytes) -> None:
+        self._control_plane.offer_packages(agent, {name: Package("PackageType_Addon", VERSION, content)})
 
     def receive_package(self, agent: Agent, content: bytes) -> Exchange:
         requirement = "packages.offer-field"
@@ -165,11 +227,11 @@ class OfferFlow:
         """Download the file of the package that was offered."""
         return self._fetch(exchange.reply.packages_available.packages[PACKAGE].file, {})
 
-    def download_all(self, exchange: Exchange, *, first_byte: int = 0) -> dict[str, HttpResponse]:
-        """Download the files of all packages that were offered, from their beginning or from a later byte."""
-        part = {"Range": f"bytes={first_byte}-"} if first_byte else {}
+    def download_all(self, exchange: Exchange, *, part: str = "") -> dict[str, HttpResponse]:
+        """Download the files of all packages that were offered, whole or a ``part`` (the Range header)."""
+        headers = {"Range": part} if part else {}
         packages = exchange.reply.packages_available.packages
-        return {name: self._fetch(package.file, part) for name, package in packages.items()}
+        return {name: self._fetch(package.file, headers) for name, package in packages.items()}
 
     def _fetch(self, file: pb.DownloadableFile, part: Mapping[str, str]) -> HttpResponse:
         headers = {header.key: header.value for header in file.headers.headers}

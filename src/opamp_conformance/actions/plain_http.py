@@ -52,6 +52,20 @@ class PlainHttpActions:
     def report_with_wrong_credentials(self, agent: Agent) -> Exchange:
         return self.report(agent, wrong_credentials(self._client.endpoint.headers), with_credentials=False)
 
+    def ordinary_key(self) -> str:
+        """Return an Authorization header with an API key that is no enrollment key; raises NotApplicableError."""
+        return _given(self._client.endpoint.other_keys.ordinary, "--ordinary-key-env")
+
+    def retired_key(self) -> str:
+        """Return an Authorization header with a retired enrollment key; raises NotApplicableError."""
+        return _given(self._client.endpoint.other_keys.retired, "--retired-key-env")
+
+    def report_with_key(self, agent: Agent, authorization: str) -> Exchange:
+        """Report once with another Authorization header. Fleet Server refuses an ordinary key as Unavailable."""
+        request = HttpRequest.of(agent.full_status())
+        headers = {"Authorization": authorization}
+        return self._client.deliver_once(request.with_headers(headers, with_credentials=False))
+
     def report_compressed(self, agent: Agent, members: int = 1) -> Exchange:
         return self._client.deliver(HttpRequest.of(agent.full_status()).compressed(members))
 
@@ -84,6 +98,12 @@ class PlainHttpActions:
     def get(self) -> Exchange:
         """Send a GET to the endpoint."""
         return self._client.deliver(HttpRequest(b"", method="GET", headers={}))
+
+
+def _given(key: str | None, option: str) -> str:
+    if key is None:
+        raise NotApplicableError(f"no such key was given: see {option}")
+    return key
 
 
 def wrong_credentials(right: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Final
 
-from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent
+from opamp_conformance.client.agent import EVERY_CAPABILITY, ORDINARY_CAPABILITIES, Agent
 from opamp_conformance.client.client import Client
 from opamp_proto import opamp_pb2 as pb
 
@@ -25,6 +25,12 @@ class StandingOffers:
     def has(self, capability: str) -> bool:
         """Return whether every agent is offered what a server capability is about, by its name in the specification."""
         return self.seen.HasField(_FIELDS[capability])
+
+    def offers_signal(self, field: str, capability: int) -> bool:
+        """Return whether an agent whose only signal of own telemetry is ``field`` is offered settings for it."""
+        agent = Agent(self._run_id, capabilities=ORDINARY_CAPABILITIES | capability)
+        message = self._client.send(agent.full_status()).message
+        return message is not None and bool(message.connection_settings.HasField(field))
 
     @cached_property
     def seen(self) -> pb.ServerToAgent:

@@ -1,16 +1,20 @@
 """Messages and connections of WebSocket that differ from the ordinary ones."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from opamp_conformance.actions.preconditions import require_accepted
+from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.client import Client
 from opamp_conformance.wire.exchange import Exchange
-from opamp_conformance.wire.websocket import HEADER, WebSocketMessage
+from opamp_conformance.wire.websocket import HEADER, Closing, WebSocketMessage
 from opamp_proto import opamp_pb2 as pb
 
+# A server may note the end of a connection later than it answers the Close frame.
+_NOTICE_SECONDS: Final = 0.15
 _LISTEN_SECONDS: Final = 0.5
 """Long enough to notice a server that sends a few messages per second."""
 ZERO_IN_TWO_BYTES: Final = b"\x80\x00"
@@ -40,7 +44,7 @@ class WebSocketActions:
 
     def send_text_and_check_in(self, agent: Agent) -> Exchange:
         """Send a text, then a check-in as a marker: a server that ignores texts answers the check-in first."""
-        text = WebSocketMessage("hello", None, agent.instance_uid)
+        text = WebSocketMessage(sample_messages.as_text(), None, agent.instance_uid)
         return self._client.deliver_in_a_row([text, WebSocketMessage.of(agent.check_in())])[0]
 
     def check_in_without_waiting(self, agent: Agent, count: int) -> list[Exchange]:
@@ -107,9 +111,16 @@ class WebSocketActions:
         """Return why no pong came, None if one came."""
         return self._client.ping(agent.instance_uid)
 
-    def close(self, agent: Agent) -> int | None:
-        """Return the code of the server's Close frame, None if it sent none."""
-        return self._client.close(agent.instance_uid)
+    def close(self, agent: Agent) -> Closing:
+        """Close the agent's connection, and give the server time to note it; returns how the server ended it."""
+        closing = self._client.close(agent.instance_uid)
+        time.sleep(_NOTICE_SECONDS)
+        return closing
+
+    def break_connection(self, agent: Agent) -> None:
+        """End the agent's connection without a Close frame."""
+        self._client.abort(agent.instance_uid)
+        time.sleep(_NOTICE_SECONDS)
 
     def receive(self, agent: Agent) -> Exchange:
         """Wait for one more message on the agent's connection, or for its end."""

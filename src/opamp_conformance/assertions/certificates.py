@@ -2,7 +2,7 @@
 
 from opamp_conformance.assertions import bad_request
 from opamp_conformance.assertions.common import described, require
-from opamp_conformance.client import certificates
+from opamp_conformance.checks import certificates
 from opamp_conformance.errors import NotApplicableError, PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb

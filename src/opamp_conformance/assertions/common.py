@@ -5,6 +5,7 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from opamp_conformance.checks.exchanges import EXCHANGE_CHECKS
 from opamp_conformance.checks.server_messages import CHECKS
 from opamp_conformance.errors import PreconditionFailedError, Violation, ViolationError
 from opamp_conformance.wire.exchange import Exchange, error_name
@@ -20,6 +21,13 @@ def require(holds: object, expected: str, actual: str) -> None:
 def satisfies(requirement: str, exchange: Exchange) -> None:
     """Assert a requirement that is checked on every message, in a scenario about just that requirement."""
     violation = CHECKS[requirement](exchange.request.message, exchange.reply)
+    if violation is not None:
+        raise ViolationError(violation)
+
+
+def exchange_satisfies(requirement: str, exchange: Exchange) -> None:
+    """Do what ``satisfies`` does, for a requirement that is also about headers and connections."""
+    violation = EXCHANGE_CHECKS[requirement](exchange)
     if violation is not None:
         raise ViolationError(violation)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from opamp_conformance.assertions.common import described, require
 from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.websocket import Closing
 
 
 def connected(record: Mapping[str, Any]) -> None:
@@ -16,8 +17,9 @@ def disconnected(record: Mapping[str, Any]) -> None:
     require(not record.get("connected"), "a disconnected agent", "connected")
 
 
-def close_frame(code: int | None) -> None:
-    require(code is not None, "a Close frame", "none")
+def close_frame(closing: Closing) -> None:
+    require(closing.code is not None, "a Close frame", "none")
+    require(closing.has_ended, "the end of the TCP connection after the Close frames", "an open TCP connection")
 
 
 def closed_by_frame(exchange: Exchange) -> None:

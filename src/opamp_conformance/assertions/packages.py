@@ -86,6 +86,13 @@ def all_resumed(downloads: Mapping[str, HttpResponse], earlier: Mapping[str, Htt
         require(download.body == rest, f"the last {len(rest)} bytes of {name!r}", f"{len(download.body)} bytes")
 
 
+def first_bytes(downloads: Mapping[str, HttpResponse], earlier: Mapping[str, HttpResponse], count: int) -> None:
+    for name, download in downloads.items():
+        wanted = earlier[name].body[:count]
+        require(download.status == 206, "the status 206", str(download))
+        require(download.body == wanted, f"the first {count} bytes of {name!r}", f"{len(download.body)} bytes")
+
+
 def _packages(exchange: Exchange) -> dict[str, pb.PackageAvailable]:
     return dict(processed(exchange).packages_available.packages)
 

@@ -40,7 +40,13 @@ def files_named(exchange: Exchange, *names: str) -> None:
     files = processed(exchange).remote_config.config.config_map
     bodies = {name: files[name].body for name in names if name in files}
     are_whole = len(bodies) == len(names) == len(set(bodies.values()))
-    require(are_whole, f"the files {', '.join(names)}", ", ".join(files) or described(exchange))
+    require(are_whole, f"the files {', '.join(map(repr, names))}", ", ".join(map(repr, files)) or described(exchange))
+
+
+def file_has_role(exchange: Exchange, name: str, role: str) -> None:
+    files = processed(exchange).remote_config.config.config_map
+    came = files[name].role if name in files else ""
+    require(came == role, f"the role {role!r} for the file {name!r}", repr(came) if came else "none")
 
 
 def one_file(exchange: Exchange) -> None:

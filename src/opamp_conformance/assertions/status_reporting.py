@@ -1,15 +1,14 @@
 """Replies to reports (Status Reporting), and what the server's record shows."""
 
+import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from opamp_conformance.assertions.common import described, processed, require
+from opamp_conformance.assertions.message_size import is_too_large
 from opamp_conformance.errors import NotApplicableError, PreconditionFailedError, ViolationError
 from opamp_conformance.wire.exchange import Exchange, fields_beyond_acknowledgement
 from opamp_proto import opamp_pb2 as pb
-
-_TOO_LARGE_STATUS: Final = 413  # RFC 9110, section 15.5.14
-_TOO_LARGE_CODE: Final = 1009  # RFC 6455, section 7.4.1
 
 
 def answered(exchange: Exchange) -> None:
@@ -26,8 +25,8 @@ def answered_or_closed(exchange: Exchange) -> None:
 
 
 def answered_unless_too_large(exchange: Exchange) -> None:
-    """The server may refuse with 413 of HTTP, or 1009 of WebSocket; v0.18.0 defines no limits, and forbids none."""
-    if exchange.status != _TOO_LARGE_STATUS and exchange.close_code != _TOO_LARGE_CODE:
+    """The server may refuse with 413 of HTTP, or 1009 of WebSocket."""
+    if not is_too_large(exchange):
         answered(exchange)
 
 
@@ -91,6 +90,14 @@ def reported_value_known(record: Mapping[str, Any], part: str, field: str, value
     require(
         got == value if value is not None else got, f"{part}.{field} as it was reported", repr(reported) or "nothing"
     )
+
+
+def attribute_unknown(record: Mapping[str, Any], name: str) -> None:
+    """Assert that the server's record of an agent does not have an attribute of an earlier description."""
+    if record and "status" not in record:
+        raise NotApplicableError("the control plane does not show the reported status of an agent")
+    description = json.dumps(record.get("status", {}).get("agent_description", {}))
+    require(f'"{name}"' not in description, f"no attribute {name}, because the last description has none", "it")
 
 
 def package_known(record: Mapping[str, Any], name: str) -> None:

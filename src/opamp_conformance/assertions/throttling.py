@@ -1,8 +1,6 @@
 """Servers that are too busy (Throttling)."""
 
 from opamp_conformance.assertions.common import described, require
-from opamp_conformance.checks.exchanges import EXCHANGE_CHECKS
-from opamp_conformance.errors import ViolationError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
 
@@ -21,10 +19,3 @@ def unavailable(exchange: Exchange) -> None:
     message = exchange.message
     kind = None if message is None else message.error_response.type
     require(kind == pb.ServerErrorResponseType_Unavailable, "an error of the type Unavailable", described(exchange))
-
-
-def long_wait(exchange: Exchange) -> None:
-    """A server need not name an interval."""
-    violation = EXCHANGE_CHECKS["throttle.min-30s"](exchange)
-    if violation is not None:
-        raise ViolationError(violation)

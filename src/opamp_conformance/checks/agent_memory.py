@@ -43,6 +43,8 @@ class AgentMemory:
     has_full_state: bool = False
     connection_id: bytes | None = None
     has_left: bool = False
+    is_greeted: bool = True
+    """Whether the server has told it its capabilities; false if it has only received errors."""
     is_enrolled: bool | None = False
     custom_capabilities: frozenset[str] = field(default_factory=frozenset)
     config_hash: bytes = b""
@@ -90,8 +92,12 @@ class AgentMemory:
         asks = bool(reply.flags & pb.ServerToAgentFlags_ReportFullState)
         self.has_full_state = is_full(message) or (self.has_full_state and not asks)
         self.has_left = message.HasField("agent_disconnect")
-        # What a server keeps of an agent that has disconnected is its own affair.
-        self.sequence_num = None if self.has_left else message.sequence_num
+        self.is_greeted = True
+        self.sequence_num = message.sequence_num
+        if self.has_left:  # A server may forget all about an agent that has disconnected.
+            self.sequence_num = None
+            self.config_hash = self.settings_hash = self.packages_hash = b""
+            self.offered.Clear()
         self.connection_id = exchange.connection_id
         if reply.HasField("custom_capabilities"):
             self.server_capabilities = reply.custom_capabilities.SerializeToString()

@@ -44,7 +44,8 @@ def _asks_only_if_missing(at: Situation) -> Violation | None:
 
 def _announces_capabilities(at: Situation) -> Violation | None:
     """ServerToAgent.capabilities: they are in the first message to an agent."""
-    if at.is_error or at.is_disconnect or at.agent is not None or not at.is_first_on_connection:
+    is_due = at.agent is None or not at.agent.is_greeted
+    if at.is_error or at.is_disconnect or not is_due or not at.is_first_on_connection:
         return None
     if at.reply.capabilities or any(message.capabilities for message in at.exchange.unsolicited):
         return None
@@ -165,6 +166,22 @@ def _repeats_no_custom_capabilities(at: Situation) -> Violation | None:
     return Violation("no custom_capabilities, because they have not changed", "the same again")
 
 
+def _repeats_no_settings(at: Situation) -> Violation | None:
+    """Own Telemetry Reporting: settings are not sent again if the destination is unchanged.
+
+    An agent that does not report their status cannot acknowledge them, but it has received them.
+    """
+    offer = at.reply.connection_settings
+    if at.agent is None or not offer.hash or at.is_error or at.announced or at.sent.capabilities & _SETTINGS.needed:
+        return None
+    is_unbroken = at.agent.connection_id == at.exchange.connection_id and at.agent.is_next(at.sent)
+    is_own = any(offer.HasField(name) for name in ("own_metrics", "own_traces", "own_logs"))
+    is_same = offer.hash == at.agent.offered.connection_settings.hash
+    if not is_unbroken or not is_own or not is_same or at.sent.capabilities != at.agent.capabilities:
+        return None
+    return Violation("no connection_settings, because they have not changed", f"the hash {offer.hash.hex()} again")
+
+
 def _lists_components_only_if_able(at: Situation) -> Violation | None:
     """AgentCapabilities.ReportsAvailableComponents."""
     if not at.reply.flags & pb.ServerToAgentFlags_ReportAvailableComponents:
@@ -191,6 +208,7 @@ ANSWER_RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("package-status.server-offers-on-mismatch", _offers_again(_PACKAGES, is_lost=False)),
     ("package-status.server-compares-hash", _offers_again(_PACKAGES, is_lost=True)),
     ("custom.only-on-change", _repeats_no_custom_capabilities),
+    ("own-telemetry.no-offer-if-unchanged", _repeats_no_settings),
     ("interop.server-stops-unsupported", _lists_components_only_if_able),
 )
 """The rules of the specification, each with its requirement."""

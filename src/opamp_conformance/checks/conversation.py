@@ -38,6 +38,7 @@ class Conversation:
         self._forgotten: set[bytes] = set()
         self._twins: set[bytes] = set()
         self._open: set[bytes] = set()
+        self._greeted: set[bytes] = set()
         self._announced: dict[bytes, bytes] = {}
         self._offers = OfferMemory()
 
@@ -52,6 +53,7 @@ class Conversation:
         self._agents.clear()
         self._twins.clear()
         self._open.clear()
+        self._greeted.clear()
 
     def forget(self, instance_uid: bytes) -> None:
         """Note that the server may know an agent from messages that the model has not seen."""
@@ -61,6 +63,7 @@ class Conversation:
     def connection_closed(self, connection_id: bytes) -> None:
         """Note that a WebSocket has ended."""
         self._open.discard(connection_id)
+        self._greeted.discard(connection_id)
         for agent in self._agents.values():
             if agent.connection_id == connection_id:
                 agent.connection_id = _CLOSED
@@ -100,6 +103,8 @@ class Conversation:
             yield from self._check_message(exchange, exchange.message)
         if exchange.connection_id is not None and exchange.message is not None:
             self._open.add(exchange.connection_id)
+            if exchange.message.capabilities or not exchange.message.HasField("error_response"):
+                self._greeted.add(exchange.connection_id)
 
     def sent_to(self, exchange: Exchange) -> pb.AgentToServer | None:
         """Return the message that an answer has to fit: for a message to another agent, the last one of that agent."""
@@ -124,14 +129,17 @@ class Conversation:
             return None
         if agent is None and sent.instance_uid in self._forgotten:
             return None
-        is_first = exchange.connection_id is None or exchange.connection_id not in self._open
-        return Situation(exchange, sent, reply, agent, is_first)
+        is_first = exchange.connection_id is None or exchange.connection_id not in self._greeted
+        announced_to = self._announced.get(reply.agent_identification.new_instance_uid, b"")
+        return Situation(exchange, sent, reply, agent, is_first, announced_to)
 
     def _remember(self, exchange: Exchange, sent: pb.AgentToServer, situation: Situation | None) -> None:
         uid = sent.instance_uid
         agent = self._agents.get(uid)
         if agent is None:
             agent = self._agents[uid] = AgentMemory(sent, is_enrolled=None if uid in self._forgotten else False)
+            agent.is_greeted = situation is None or not situation.is_error or bool(situation.reply.capabilities)
+        agent.is_greeted |= situation is None
         if situation is None or situation.is_error:
             agent.may_have_reported(sent)
             self._unsettle(uid, is_refused=situation is not None and situation.is_bad_request)
@@ -159,7 +167,9 @@ class Conversation:
         agent = self._agents.get(reply.instance_uid) or self._agents.get(exchange.instance_uid)
         yield from self._offers.check(reply, agent)
         if agent is not None:
-            remember_offers(agent, reply)
+            sent = exchange.request.message
+            is_requested = sent is not None and sent.HasField("connection_settings_request")
+            remember_offers(agent, reply, is_requested=is_requested)
         violation = self._undeclared_custom_message(reply, agent)
         if violation is not None:
             yield CUSTOM_MESSAGES, violation
@@ -179,7 +189,8 @@ class Conversation:
 
     def _uid_that_is_not_new(self, exchange: Exchange, reply: pb.ServerToAgent) -> Iterator[Breach]:
         announced, sender = reply.agent_identification.new_instance_uid, exchange.instance_uid
-        if not announced or exchange.is_push:  # An unsolicited message may be for another agent of the same WebSocket.
+        # An unsolicited message may be for another agent of the same WebSocket, and unreadable bytes have no sender.
+        if not announced or not sender or exchange.is_push:
             return
         if announced == sender:
             expected = "a new_instance_uid that differs from the instance_uid of the agent"

@@ -9,9 +9,10 @@ from opamp_conformance.wire.http import HttpRequest, HttpResponse
 from opamp_conformance.wire.websocket import HEADER, NO_CLOSE_FRAME, ReceivedMessage
 from opamp_proto import CONTENT_TYPE
 
-# A server may refuse a larger request before it has arrived, and the client may not see the refusal.
+# A server may refuse a larger message before it has arrived, and the client may not see the refusal.
 _MAX_REQUEST_BYTES: Final = 16 * 1024
 _TRAVEL_SECONDS: Final = 2
+_GZIP_MAGIC: Final = b"\x1f\x8b"
 MIN_RETRY_SECONDS: Final = 30
 """The shortest interval for a retry that the specification recommends (Throttling)."""
 
@@ -35,6 +36,13 @@ def _compressed_unasked(exchange: Exchange) -> Violation | None:
     if accepts_gzip(accepted):
         return None
     return Violation(f"no gzip for a client with the Accept-Encoding {accepted!r}", "a response in gzip")
+
+
+def _unmarked_gzip(exchange: Exchange) -> Violation | None:
+    response = exchange.response
+    if not isinstance(response, HttpResponse) or response.body[:2] != _GZIP_MAGIC or response.is_compressed:
+        return None
+    return Violation("a ServerToAgent, or a Content-Encoding header", "gzip without Content-Encoding")
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -63,6 +71,8 @@ def _binary(exchange: Exchange) -> Violation | None:
 def _close_frame(exchange: Exchange) -> Violation | None:
     if exchange.connection_id is None or exchange.failure != NO_CLOSE_FRAME:
         return None
+    if len(exchange.request.body) > _MAX_REQUEST_BYTES:
+        return None
     return Violation("a Close frame from a server that ends a WebSocket", "the end of the connection without one")
 
 
@@ -77,6 +87,7 @@ def _wait(exchange: Exchange) -> Violation | None:
 EXCHANGE_CHECKS: Final[dict[str, Callable[[Exchange], Violation | None]]] = {
     "http.respond-each": _unanswered,
     "http.response-compression": _compressed_unasked,
+    "http.response-body": _unmarked_gzip,
     "disconnect.ws-server-close-frame": _close_frame,
     "throttle.min-30s": _wait,
     "ws.header.zero.server": _header,

@@ -35,7 +35,8 @@ class Findings:
 
     def __init__(self, contracts: Collection[str] = (Contract.OPAMP,)) -> None:
         self._findings: dict[str, Finding] = {}
-        self._announced = 0
+        self.announced = 0
+        """The capabilities that the server has announced, as bits of ServerCapabilities."""
         self.conversation = Conversation(contracts)
 
     def __iter__(self) -> Iterator[Finding]:
@@ -65,8 +66,8 @@ class Findings:
             violation = check(sent, reply)
             if violation is not None:
                 yield requirement, violation
-        self._announced |= reply.capabilities
-        violation = undeclared_use(self._announced, reply)
+        self.announced |= reply.capabilities
+        violation = undeclared_use(self.announced, reply)
         if violation is not None:
             yield TRUTHFUL, violation
 

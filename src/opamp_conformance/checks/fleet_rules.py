@@ -57,6 +57,18 @@ def _gives_another_uid(at: Situation) -> Violation | None:
     return Violation("a new_instance_uid that differs from the incoming one", at.announced.hex())
 
 
+def _gives_another_uid_every_time(at: Situation) -> Violation | None:
+    if not at.announced or at.announced_to != at.sent.instance_uid:
+        return None
+    return Violation("another new_instance_uid for each request", f"{at.announced.hex()} again")
+
+
+def _gives_each_uid_once(at: Situation) -> Violation | None:
+    if not at.announced or at.announced_to in (b"", at.sent.instance_uid):
+        return None
+    return Violation("another new_instance_uid for each agent", f"{at.announced.hex()} again")
+
+
 def _gives_uuidv7(at: Situation) -> Violation | None:
     if not at.announced or len(at.announced) != INSTANCE_UID_BYTES:
         return None
@@ -105,6 +117,8 @@ FLEET_RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("fleet.request-uid.unknown-agent", _enrolls_unknown_anew),
     ("fleet.request-uid.echo", _echoes),
     ("fleet.new-uid.other-than-incoming", _gives_another_uid),
+    ("fleet.request-uid.every-time", _gives_another_uid_every_time),
+    ("fleet.new-uid.unique", _gives_each_uid_once),
     ("fleet.new-uid.uuidv7", _gives_uuidv7),
     ("fleet.new-uid.time", _gives_uid_of_now),
     ("fleet.check-in", _takes_check_in),

@@ -92,11 +92,14 @@ def _one_hash(of_what: str, hash_: bytes) -> Violation:
     return Violation(f"another hash for other {of_what}", f"the hash {hash_.hex()} for both")
 
 
-def remember_offers(agent: AgentMemory, reply: pb.ServerToAgent) -> None:
-    """Note the hashes of what an agent is offered."""
+def remember_offers(agent: AgentMemory, reply: pb.ServerToAgent, *, is_requested: bool) -> None:
+    """Note the hashes of what an agent is offered.
+
+    Settings that an agent has requested are an answer: the server need not offer them again.
+    """
     if reply.remote_config.HasField("config"):
         agent.offered.remote_config.config_hash = reply.remote_config.config_hash
-    if reply.HasField("connection_settings"):
+    if reply.HasField("connection_settings") and not is_requested:
         agent.offered.connection_settings.hash = reply.connection_settings.hash
     if reply.HasField("packages_available"):
         agent.offered.packages_available.all_packages_hash = reply.packages_available.all_packages_hash

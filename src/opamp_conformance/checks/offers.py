@@ -115,6 +115,26 @@ def _certificate(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Viol
     return None
 
 
+def _private_key(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
+    for name, settings in all_settings(reply.connection_settings):
+        # Without a key, a certificate of OpAMP may be the late answer to a request.
+        if name != "opamp" and settings.certificate.cert and not settings.certificate.private_key:
+            return Violation(f"a private_key with the certificate in {name}", "none")
+    return None
+
+
+def _ca_cert(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
+    for name, settings in all_settings(reply.connection_settings):
+        certificate = settings.certificate
+        if not _PEM.search(certificate.cert) or certificate.ca_cert:
+            continue
+        from opamp_conformance.checks.certificates import is_self_signed  # noqa: PLC0415 - it is slow to load
+
+        if name != "opamp" and not is_self_signed(certificate.cert):
+            return Violation(f"a ca_cert with the certificate in {name}, because an authority has signed it", "none")
+    return None
+
+
 def _custom_capability_names(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
     odd = [name for name in reply.custom_capabilities.capabilities if not _REVERSE_FQDN.fullmatch(name)]
     return Violation("custom capabilities by reverse FQDN", ", ".join(map(repr, odd))) if odd else None
@@ -164,6 +184,8 @@ OFFER_CHECKS: Final[dict[str, Check]] = {
     "telemetry-settings.endpoint-https": _telemetry_https,
     "proxy.url-non-empty": _proxy_url,
     "certificate.cert-required": _certificate,
+    "certificate.private-key-required": _private_key,
+    "certificate.ca-cert-if-ca-signed": _ca_cert,
     "custom.reverse-fqdn": _custom_capability_names,
 }
 """The checks of offers, by requirement."""

@@ -16,7 +16,7 @@ _YEAR: Final = 365 * 24 * 60 * 60
 _MOST_YEARS: Final = 10
 
 DEFINED_SERVER_CAPABILITIES: Final = sum(pb.ServerCapabilities.values())
-"""All bits of ServerCapabilities that v0.18.0 defines."""
+"""All bits of ServerCapabilities that the specification defines."""
 
 _USED_WITH: Final = {
     "remote_config": pb.ServerCapabilities_OffersRemoteConfig,

@@ -22,7 +22,8 @@ _ORDINARY_HEADERS: Final = {"content-type", "content-encoding", "accept-encoding
 class Situation:
     """An answer in its context. ``agent`` is the memory before the message, None for an unknown agent.
 
-    ``is_first_on_connection`` says that nobody was answered on this WebSocket before; over plain HTTP it is true.
+    ``is_first_on_connection`` says that this WebSocket has only had errors so far; over plain HTTP it is true.
+    ``announced_to`` is the agent that has received the same new_instance_uid before, empty if none has.
     """
 
     exchange: Exchange
@@ -30,6 +31,7 @@ class Situation:
     reply: pb.ServerToAgent
     agent: AgentMemory | None
     is_first_on_connection: bool = True
+    announced_to: bytes = b""
 
     @property
     def is_error(self) -> bool:

@@ -5,21 +5,35 @@ from typing import Final
 import click
 
 from opamp_conformance import __version__
-from opamp_conformance.cli.help import GroupWithSections
-from opamp_conformance.cli.ledger import ledger_group
-from opamp_conformance.cli.listing import list_command
-from opamp_conformance.cli.load import load_command
-from opamp_conformance.cli.reports import book_command, diff_command, matrix_command, report_command
-from opamp_conformance.cli.run import run_command
-from opamp_conformance.cli.serve import serve_command
+from opamp_conformance.cli.help import GroupWithSections, LazyCommand
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.results.verdicts import ExitCode
+from opamp_conformance.text import printable_lines
 
+_HERE: Final = "opamp_conformance.cli"
 _SECTIONS: Final = {
-    "Grade a server": ("run", "list", "ledger"),
-    "Read the results": ("report", "diff", "matrix", "book"),
-    "Test an agent": ("serve",),
-    "Load a server": ("load",),
+    "Grade a server": {
+        "run": LazyCommand(f"{_HERE}.run:run_command", "Grade a server."),
+        "list": LazyCommand(f"{_HERE}.listing:list_command", "List requirements and scenarios."),
+        "ledger": LazyCommand(
+            f"{_HERE}.ledger:ledger_group", "The statements of the specification that the suite accounts for."
+        ),
+    },
+    "Read the results": {
+        "report": LazyCommand(f"{_HERE}.reports:report_command", "Make reports from the file of a run."),
+        "diff": LazyCommand(f"{_HERE}.reports:diff_command", "Show what differs between two runs or load tests."),
+        "matrix": LazyCommand(f"{_HERE}.reports:matrix_command", "Compare servers in a table."),
+        "badge": LazyCommand(f"{_HERE}.reports:badge_command", "Make badges, also by area."),
+        "book": LazyCommand(f"{_HERE}.reports:book_command", "Write all features as a book for reviewers."),
+    },
+    "Test an agent": {
+        "serve": LazyCommand(f"{_HERE}.serve:serve_command", "Run the mock server."),
+        "agent": LazyCommand(f"{_HERE}.agent:agent_command", "Run the reference agent."),
+        "watch": LazyCommand(f"{_HERE}.watch:watch_command", "Judge real traffic between agents and a server."),
+    },
+    "Load a server": {
+        "load": LazyCommand(f"{_HERE}.load:load_command", "Load a server with a fleet of agents, and measure.")
+    },
 }
 
 
@@ -39,17 +53,6 @@ def cli() -> None:
     """
 
 
-cli.add_command(run_command)
-cli.add_command(list_command)
-cli.add_command(ledger_group)
-cli.add_command(serve_command)
-cli.add_command(load_command)
-cli.add_command(report_command)
-cli.add_command(diff_command)
-cli.add_command(matrix_command)
-cli.add_command(book_command)
-
-
 def run_command_line() -> int:
     """Run a command and return its exit code. Raises OSError if its output cannot be written."""
     try:
@@ -57,7 +60,7 @@ def run_command_line() -> int:
     except click.ClickException as error:
         error.show()
     except InconclusiveError as error:
-        click.echo(f"opamp-conformance: {error}", err=True)
+        click.echo(f"opamp-conformance: {printable_lines(str(error))}", err=True)
     except click.Abort as abort:
         raise KeyboardInterrupt from abort
     except SystemExit as ended:  # click raises it after shell completion, and if the reader of the output is gone.

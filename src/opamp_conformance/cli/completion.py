@@ -6,7 +6,6 @@ import click
 
 from opamp_conformance import resources
 from opamp_conformance.ledger.ledger import load_ledger
-from opamp_conformance.profiles import loading
 
 
 def requirements(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -16,12 +15,21 @@ def requirements(context: click.Context, parameter: click.Parameter, incomplete:
 
 def profile_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Complete the name of a built-in profile."""
+    from opamp_conformance.profiles import loading  # noqa: PLC0415 - it loads the features
+
     return _beginning_with(incomplete, loading.names())
 
 
 def deviations(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Complete the id of a deviation."""
     from opamp_mock_server import DEVIATIONS  # noqa: PLC0415 - a shell waits for the other completions, too
+
+    return _beginning_with(incomplete, DEVIATIONS)
+
+
+def agent_deviations(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the id of a deviation of the reference agent."""
+    from opamp_mock_agent import DEVIATIONS  # noqa: PLC0415 - a shell waits for the other completions, too
 
     return _beginning_with(incomplete, DEVIATIONS)
 

@@ -52,13 +52,3 @@ def writable(path: Path) -> TextIO:
         return path.open("w", encoding="utf-8")
     except OSError as error:
         raise InconclusiveError(f"cannot write {path}: {error.strerror}") from error
-
-
-def read_text(path: Path) -> str:
-    """Read a file; raises InconclusiveError."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InconclusiveError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InconclusiveError(f"cannot read {path}: it is not UTF-8 text") from error

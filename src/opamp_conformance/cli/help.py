@@ -1,11 +1,13 @@
 """Help pages with options and commands under headings that say what they are for."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from opamp_conformance.targets.options import Option
+if TYPE_CHECKING:
+    from opamp_conformance.targets.options import Option
 
 Sections = Mapping[str, Sequence[str]]
 """Headings, and the names of the options or commands below each."""
@@ -24,7 +26,7 @@ def combine_options(*options: Callable[[F], F]) -> Callable[[F], F]:
     return add
 
 
-def click_option(option: Option, *names: str) -> Callable[[Any], Any]:
+def click_option(option: "Option", *names: str) -> Callable[[Any], Any]:
     """Make click's form of an option, by default under its own name."""
     settings: dict[str, Any] = {"help": option.help, "metavar": option.metavar}
     if option.default is False:
@@ -59,18 +61,32 @@ class CommandWithSections(click.Command):
             formatter.write_dl(list(records.values()))
 
 
-class GroupWithSections(click.Group):
-    """A group whose help has its commands under headings."""
+class LazyCommand(NamedTuple):
+    """A command that is loaded when it is used: where it is, as MODULE:NAME, and its line in the list of commands."""
 
-    def __init__(self, *arguments: Any, sections: Sections, **settings: Any) -> None:
+    place: str
+    summary: str
+
+
+class GroupWithSections(click.Group):
+    """A group whose help has its commands under headings. Most of the suite is loaded only by the command in use."""
+
+    def __init__(self, *arguments: Any, sections: Mapping[str, Mapping[str, LazyCommand]], **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.sections = sections
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for commands in self.sections.values():
+            if cmd_name in commands:
+                module, _, name = commands[cmd_name].place.partition(":")
+                command: click.Command = getattr(import_module(module), name)
+                return command
+        return None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for names in self.sections.values() for name in names]
+        return [name for commands in self.sections.values() for name in commands]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for heading, names in self.sections.items():
+        for heading, commands in self.sections.items():
             with formatter.section(heading):
-                limit = formatter.width - 12
-                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit)) for name in names])
+                formatter.write_dl([(name, command.summary) for name, command in commands.items()])

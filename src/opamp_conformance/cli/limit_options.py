@@ -21,6 +21,8 @@ def _limit(name: str, field: str, kind: click.IntRange | click.FloatRange, text:
 limit_options = combine_options(
     _limit("--max-connections", "connections", _MANY, "Open connections."),
     _limit("--max-agents", "agents", _MANY, "Agents that are kept in memory."),
+    _limit("--max-stored-bytes", "stored_bytes", _MANY, "Bytes of the reports that are kept in memory."),
+    _limit("--max-pending-bytes", "pending_bytes", _MANY, "Bytes of large messages that are not answered yet."),
     _limit("--request-timeout", "request_seconds", _SECONDS, "Seconds for a request to arrive, headers and body."),
     _limit("--rate", "rate", _RATE, "Messages per second in total; unlimited by default."),
     _limit("--rate-per-key", "rate_per_key", _RATE, "Messages per second for each enrollment key."),

@@ -6,50 +6,75 @@ import json
 import click
 
 from opamp_conformance.cli import completion
+from opamp_conformance.cli.spec_version import OF_LISTS
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger.ledger import Ledger, load_ledger
-from opamp_conformance.suite.catalogue import Catalogue, load_catalogue
+from opamp_conformance.ledger.ledger import Ledger, Requirement, Subject, load_ledger
+from opamp_conformance.ledger.versions import SpecVersion
+from opamp_conformance.suite.catalogue import Catalogue, load_both_sides
+from opamp_conformance.suite.selection import has_words
 from opamp_conformance.text import did_you_mean
 
 
 @click.command("list")
 @click.argument("patterns", metavar="[PATTERN]...", nargs=-1, shell_complete=completion.requirements)
+@OF_LISTS
+@click.option(
+    "--subject",
+    type=click.Choice([Subject.SERVER.value, Subject.AGENT.value, "all"]),
+    help="Whose requirements.  [default: server; all if a pattern is given]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def list_command(patterns: tuple[str, ...], as_json: bool) -> None:
+def list_command(patterns: tuple[str, ...], spec_version: SpecVersion, subject: str | None, as_json: bool) -> None:
     """List requirements and scenarios.
 
-    Each has its level, its contract and its place in the specification. PATTERN is a glob over requirement ids; without
-    a pattern, all requirements are listed.
+    Each has its level, its contract and its place in the specification. PATTERN is a chapter, a glob over requirement
+    ids, or words of a statement or a title. Without a pattern, the requirements of servers are listed.
 
     \b
     opamp-conformance list 'fleet.request-uid.*'
     """
-    ledger, catalogue = _matching(load_ledger(), patterns), load_catalogue()
+    catalogue = load_both_sides()
+    ledger = _matching(load_ledger(spec_version), catalogue, patterns)
+    if subject is None:
+        subject = "all" if patterns else Subject.SERVER
+    if subject != "all":
+        ledger = Ledger({name: r for name, r in ledger.items() if r.subject in (Subject(subject), Subject.BOTH)})
     if as_json:
         click.echo(json.dumps(_as_json(ledger, catalogue), indent=2, ensure_ascii=False))
         return
     for requirement in ledger.values():
         level = f"implied, counts as {requirement.counts_as}" if requirement.counts_as else requirement.level
         status = f", {requirement.status}" if requirement.status else ""
+        newer = f", new in {requirement.since.tag}" if requirement.is_newer_than(spec_version) else ""
         where = f"{requirement.contract}, {requirement.link}"
-        click.echo(f"{click.style(requirement.id, bold=True)}  {level}{status}, {where}")
+        click.echo(f"{click.style(requirement.id, bold=True)}  {level}{status}{newer}, {where}")
         click.echo(f"  {requirement.statement}")
         for scenario in catalogue.checking(requirement.id):
             click.echo(f"  - {scenario.key}: {scenario.title}")
+        if requirement.reading:
+            click.echo(f"  our reading: {requirement.reading}")
         if requirement.unchecked:
             click.echo(f"  not checked: {requirement.unchecked}")
 
 
-def _matching(ledger: Ledger, patterns: tuple[str, ...]) -> Ledger:
+def _matching(ledger: Ledger, catalogue: Catalogue, patterns: tuple[str, ...]) -> Ledger:
     if not patterns:
         return ledger
     meant: set[str] = set()
     for pattern in patterns:
-        found = fnmatch.filter(ledger, pattern)
+        chapter = [scenario for scenario in catalogue.values() if scenario.chapter == pattern]
+        of_chapter = {requirement.id for scenario in chapter for requirement in scenario.requirements}
+        found = [*fnmatch.filter(ledger, pattern), *of_chapter] or [
+            name for name, requirement in ledger.items() if has_words(pattern, _texts(requirement, catalogue))
+        ]
         if not found:
             raise InconclusiveError(f"{pattern!r} matches no requirement{did_you_mean(pattern, ledger)}")
         meant.update(found)
     return Ledger({name: requirement for name, requirement in ledger.items() if name in meant})
+
+
+def _texts(requirement: Requirement, catalogue: Catalogue) -> list[str]:
+    return [requirement.statement, *(scenario.title for scenario in catalogue.checking(requirement.id))]
 
 
 def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
@@ -62,7 +87,9 @@ def _as_json(ledger: Ledger, catalogue: Catalogue) -> dict[str, object]:
                 "contract": requirement.contract,
                 "subject": requirement.subject,
                 "status": requirement.status,
+                "since": requirement.since.tag,
                 "unchecked": requirement.unchecked,
+                "reading": requirement.reading,
                 "statement": requirement.statement,
                 "specification": requirement.link,
                 "line": requirement.line,

@@ -20,15 +20,17 @@ from opamp_conformance.text import did_you_mean
 
 _DURATION: Final = "60s"
 _LAUNCHER: Final = Path(conditions.__file__).with_name("launcher.py")
-_NAMES: Final = {"--summary-json": ("--json",), "--summary-html": ("--html",)}
+_NAMES: Final = {"--summary-json": ("--json",), "--summary-html": ("--html",), "--server-profile": ("--profile",)}
 """Shorter names of options: Locust uses these names for its own files."""
 
 
 _SECTIONS: Final = {
     "What to load": ("--url", *(option.name for option in ACCESS_OPTIONS), "--i-may-load-this-host"),
-    "The fleet": ("--agents", "--ramp", "--interval", "--duration", "--transport", "--mix", "--seed"),
+    "The fleet": (
+        *("--agents", "--ramp", "--arrivals", "--stages", "--duration", "--interval", "--transport", "--mix", "--seed"),
+    ),
     "Load generator": ("--users", "--processes", "--timeout"),
-    "What to check": ("--contract", "--fail-if"),
+    "What to check": ("--contract", "--profile", "--fail-if"),
     "What to write": ("--json", "--html"),
 }
 
@@ -41,17 +43,10 @@ _SECTIONS: Final = {
 )
 @click.argument("scenario", metavar="SCENARIO", shell_complete=completion.load_scenarios)
 @click.option("--url", metavar="URL", required=True, help="The server's endpoint: http://HOST:PORT/v1/opamp.")
-@click.option(
-    "--duration",
-    metavar="TIME",
-    help=f"Duration of the test.  [default: enrollment ends with the last agent, others after {_DURATION}]",
-)
 @click.option("--users", type=click.IntRange(min=1), help="Connections that the fleet shares.  [default: 32]")
 @click.option("--processes", type=click.IntRange(1, 256), help="Number of processes.")
 @combine_options(*(click_option(option, *_NAMES.get(option.name, ())) for option in OPTIONS))
-def load_command(
-    scenario: str, url: str, duration: str | None, users: int | None, processes: int | None, **given: Any
-) -> NoReturn:
+def load_command(scenario: str, url: str, users: int | None, processes: int | None, **given: Any) -> NoReturn:
     """Load a server with a fleet of agents, and measure.
 
     SCENARIO is one of enrollment, steady, restart_storm, churn, mixed.
@@ -73,14 +68,11 @@ def load_command(
         raise InconclusiveError("load tests need Locust: pip install 'opamp-conformance[load]'")
     if processes is not None and users is not None and users < processes:
         raise InconclusiveError(f"{users} users are too few for {processes} processes: give at least as many --users")
-    if duration is not None:
-        duration = f"{max(1, round(conditions.seconds(duration)))}s"
-    elif scenario != "enrollment":
-        duration = _DURATION
+    if given["duration"] is None and scenario != "enrollment":
+        given["duration"] = _DURATION
     # -P: without it, Python would import modules such as token.py from the current folder.
     command = [sys.executable, "-P", str(_LAUNCHER), "-f", str(resources.folder("loadtests") / f"{scenario}.py")]
     command += ["--headless", "--skip-log-setup", "--only-summary", "--host", url]
-    command += ["--run-time", duration] if duration is not None else []
     command += ["--users", str(users)] if users is not None else []
     command += _processes(processes) if processes is not None else []
     for option in OPTIONS:

@@ -7,14 +7,13 @@ import click
 
 from opamp_conformance.cli.files import FILE, require_different, require_writable
 from opamp_conformance.cli.help import combine_options
-from opamp_conformance.reports.badge import Badge
+from opamp_conformance.reports.badge import BadgeFile
 from opamp_conformance.reports.github import GitHub
-from opamp_conformance.reports.html import Html
 from opamp_conformance.reports.junit import JUnit
 from opamp_conformance.results.events import Listener
 
 output_options = combine_options(
-    click.option("--html", type=FILE, help="Write the run as one page to this file."),
+    click.option("--html", type=FILE, help="Write the results as one page to this file."),
     click.option("--junit", type=FILE, help="Write JUnit XML to this file."),
     click.option("--badge", type=FILE, help="Write the verdict to this file, in the format of shields.io."),
 )
@@ -29,11 +28,17 @@ def outputs_of(html: Path | None, junit: Path | None, badge: Path | None, **othe
     """
     require_different({"--html": html, "--junit": junit, "--badge": badge, **others})
     outputs: list[Listener] = []
-    for path, output in ((html, Html), (junit, JUnit), (badge, Badge)):
+    for path, output in ((html, _html), (junit, JUnit), (badge, BadgeFile)):
         if path is not None:
             require_writable(path)
             outputs.append(output(path))
     return outputs
+
+
+def _html(path: Path) -> Listener:
+    from opamp_conformance.reports.html import Html  # noqa: PLC0415 - it loads a template engine
+
+    return Html(path)
 
 
 def on_github() -> list[Listener]:

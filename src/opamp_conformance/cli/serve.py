@@ -1,18 +1,28 @@
 """``opamp-conformance serve``."""
 
+import contextlib
 import logging
 import ssl
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.files import FILE, require_files, secret
+from opamp_conformance.cli.agent_findings import exit_code_of_agents, line_of, report, tell
+from opamp_conformance.cli.files import FILE, require_files, require_writable, secret
 from opamp_conformance.cli.help import CommandWithSections
+from opamp_conformance.cli.judging_options import judging_options
 from opamp_conformance.cli.limit_options import allow_connections, limit_options
+from opamp_conformance.cli.output_options import output_options, outputs_of
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.garbage_collection import tune_for_many_objects
+from opamp_conformance.ledger.versions import NEWEST, SpecVersion
+from opamp_conformance.reports.jsonl import JsonLines
+from opamp_conformance.results.events import Listener
+from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.text import did_you_mean
 from opamp_mock_server import (
     ALL_CAPABILITIES,
@@ -47,14 +57,24 @@ _DELAY = (_SECONDS, _SECONDS)
 
 _SECTIONS: Final = {
     "Address": ("--host", "--port", "--cert", "--key", "--client-ca", "--tls-min"),
-    "Authentication": ("--enrollment-key", "--enrollment-key-file"),
-    "Behaviour": ("--contract", "--deviation", "--list-deviations", "--without", "--delay"),
-    "Operation": ("--control", "--verbose"),
+    "Authentication": ("--enrollment-key", "--enrollment-key-file", "--allow-origin"),
+    "Behaviour": ("--spec-version", "--contract", "--deviation", "--list-deviations", "--without", "--delay"),
+    "Operation": ("--control", "--second-endpoints", "--verbose"),
+    "Judging agents": ("--for", "--fail-on", "--html", "--junit", "--badge", "--jsonl"),
     "Storage": (
         *("--store", "--elasticsearch-url", "--elasticsearch-ca", "--index", "--durability", "--breaker-failures"),
     ),
     "Limits": (
-        *("--max-connections", "--max-agents", "--max-body-bytes", "--request-timeout", "--rate", "--rate-per-key"),
+        *(
+            "--max-connections",
+            "--max-agents",
+            "--max-stored-bytes",
+            "--max-pending-bytes",
+            "--max-body-bytes",
+            "--request-timeout",
+            "--rate",
+            "--rate-per-key",
+        ),
         *("--enrollment-rate", "--max-concurrency", "--queue-delay", "--drain"),
     ),
 }
@@ -66,8 +86,14 @@ _SECTIONS: Final = {
 @click.option(
     "--contract",
     type=click.Choice([contract.value for contract in Contract]),
-    default=Contract.FLEET.value,
+    default=Contract.OPAMP.value,
     help="opamp: only the specification; fleet: also Fleet Server's enrollment contract.",
+)
+@click.option(
+    "--spec-version",
+    type=click.Choice([version.value for version in SpecVersion]),
+    default=NEWEST.value,
+    help="The version of the specification that the server speaks.",
 )
 @click.option(
     "--deviation",
@@ -111,19 +137,44 @@ _SECTIONS: Final = {
     type=click.Choice(sorted(CAPABILITIES), case_sensitive=False),
     help="Leave out a capability: " + ", ".join(sorted(CAPABILITIES)) + "; repeatable.",
 )
+@click.option(
+    "--allow-origin",
+    metavar="ORIGIN",
+    multiple=True,
+    help="Let web pages of this origin open WebSockets, such as https://app.example.com; repeatable.",
+)
 @click.option("--control", is_flag=True, help="Serve the control plane: see docs/control-plane.md.")
+@click.option(
+    "--second-endpoints",
+    is_flag=True,
+    help="Also serve endpoints to offer to agents: one that works, and three that do not.",
+)
 @click.option("--delay", type=_DELAY, default=(0.0, 0.0), help="Seconds that an enrollment and a check-in take.")
 @click.option("--cert", type=FILE, help="PEM file of the server's certificate, to serve https and wss.")
 @click.option("--key", type=FILE, help="PEM file of its key.")
 @click.option("--client-ca", type=FILE, help="PEM file of the authorities that must have signed client certificates.")
 @click.option("--tls-min", type=click.Choice(["1.2", "1.3"]), default="1.2", help="Lowest version of TLS.")
 @limit_options
-@click.option("--max-body-bytes", type=click.IntRange(min=1), default=DEFAULT_MAX_BODY_BYTES)
-@click.option("-v", "--verbose", is_flag=True, help="Log one line per message on standard error.")
+@click.option(
+    "--max-body-bytes",
+    type=click.IntRange(min=1),
+    default=DEFAULT_MAX_BODY_BYTES,
+    help="The limit of a body or a WebSocket message.",
+)
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Log one line per message on standard error, and one per finding about an agent.",
+)
+@judging_options
+@output_options
+@click.option("--jsonl", type=FILE, help="Write the findings to this file, as JSON Lines.")
 def serve_command(
     host: str,
     port: int,
     contract: str,
+    spec_version: str,
     deviation: tuple[str, ...],
     list_deviations: bool,
     enrollment_key: tuple[str, ...],
@@ -134,7 +185,9 @@ def serve_command(
     index: str,
     durability: str,
     without: tuple[str, ...],
+    allow_origin: tuple[str, ...],
     control: bool,
+    second_endpoints: bool,
     delay: tuple[float, float],
     cert: Path | None,
     key: Path | None,
@@ -142,9 +195,15 @@ def serve_command(
     tls_min: str,
     max_body_bytes: int,
     verbose: bool,
+    seconds: float | None,
+    fail_on: str | None,
+    html: Path | None,
+    junit: Path | None,
+    badge: Path | None,
+    jsonl: Path | None,
     breaker_failures: int,
     **limits: Any,
-) -> None:
+) -> ExitCode:
     """Run the mock server.
 
     It prints its URL in one line when it is ready, and ends with SIGINT or SIGTERM.
@@ -157,10 +216,15 @@ def serve_command(
     if list_deviations:
         for known in DEVIATIONS.values():
             click.echo(f"{click.style(known.id, bold=True)}\n  {known.summary}")
-        return
+        return ExitCode.CONFORMANT
     if verbose:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
         logging.getLogger("opamp_mock_server").setLevel(logging.INFO)
+    outputs = outputs_of(html, junit, badge, **{"--jsonl": jsonl})
+    if jsonl is not None:
+        require_writable(jsonl)
+        outputs.append(JsonLines(jsonl))
+    judges = verbose or control or seconds is not None or fail_on is not None or bool(outputs)
     if "" in enrollment_key:
         raise InconclusiveError("an empty enrollment key would admit every client: leave --enrollment-key out for that")
     if limits["rate_per_key"] is not None and not enrollment_key and enrollment_key_file is None:
@@ -172,6 +236,7 @@ def serve_command(
         host=host,
         port=port,
         contract=Contract(contract),
+        spec_version=spec_version,
         deviations=tuple(_deviation(name) for name in dict.fromkeys(deviation)),
         enrollment_keys=enrollment_key,
         enrollment_key_file=enrollment_key_file,
@@ -180,15 +245,31 @@ def serve_command(
         else None,
         max_body_bytes=max_body_bytes,
         capabilities=ALL_CAPABILITIES & ~sum(CAPABILITIES[name] for name in dict.fromkeys(without)),
+        allowed_origins=allow_origin,
         control=control,
+        judges_agents=judges,
         delays=Delays(*delay),
         limits=Limits(**limits),
         tls=_tls(cert, key, client_ca, tls_min),
     )
-    _serve(settings)
+    if not second_endpoints:
+        return _serve(settings, seconds, fail_on, outputs, is_verbose=verbose)
+    if not control:
+        raise InconclusiveError("--second-endpoints needs --control, by which agents get the offers")
+    # It loads the library for certificates.
+    from opamp_mock_server.second_endpoints import open_second_endpoints  # noqa: PLC0415
+
+    with contextlib.ExitStack() as stack:
+        try:
+            settings = stack.enter_context(open_second_endpoints(settings))
+        except ListenError as error:
+            raise InconclusiveError(str(error)) from error
+        return _serve(settings, seconds, fail_on, outputs, is_verbose=verbose)
 
 
-def _serve(settings: Settings) -> None:
+def _serve(
+    settings: Settings, seconds: float | None, fail_on: str | None, outputs: Sequence[Listener], *, is_verbose: bool
+) -> ExitCode:
     """Create a server and run it until it ends; raises InconclusiveError."""
     try:
         server = MockServer(settings)
@@ -201,8 +282,26 @@ def _serve(settings: Settings) -> None:
     allow_connections(settings.limits)
     where = f"OpAMP mock server at {server.url}"
     at = f"\ncontrol plane at {server.control_url}" if settings.control else ""
+    for endpoint in server.endpoints:
+        at += f"\nendpoint {endpoint.name} at {endpoint.url}: it {endpoint.description}"
     tune_for_many_objects()
+    judge, began = server.judge, time.monotonic()
+    if judge is not None and is_verbose:
+        judge.on_finding = lambda finding: click.echo(line_of(finding), err=True)
+    if seconds is not None:
+        server.end_after(seconds)
     server.run(when_ready=lambda: click.echo(f"{where}{at}"))
+    if server.lost_agents:
+        raise InconclusiveError(
+            f"{server.lost_agents} agents had their last report acknowledged, but Elasticsearch has not stored it"
+        )
+    if judge is None:
+        return ExitCode.CONFORMANT
+    code = exit_code_of_agents(judge, fail_on) if fail_on is not None or seconds is not None else ExitCode.CONFORMANT
+    if judge.findings or code is not ExitCode.CONFORMANT or seconds is not None:
+        tell(judge)
+    report(judge, server.url, time.monotonic() - began, code, outputs)
+    return code
 
 
 def _elasticsearch(

@@ -13,14 +13,16 @@ from opamp_proto import opamp_pb2 as pb
 REQUEST_INSTANCE_UID: Final = int(pb.AgentToServerFlags_RequestInstanceUid)
 """The flag by which an agent asks for a new instance_uid (AgentToServer.flags)."""
 UNKNOWN_FLAG: Final = 0x2
-"""A bit of AgentToServer.flags that v0.18.0 does not define."""
+"""A bit of AgentToServer.flags that no version defines."""
 
 SERVICE_NAME: Final = "opamp-conformance"
 """The service.name of the suite's agents, which identifies them on a shared server."""
+HEALTHY: Final = "StatusOK"
+"""The status of a healthy agent."""
 
 ORDINARY_CAPABILITIES: Final = int(pb.AgentCapabilities_ReportsStatus | pb.AgentCapabilities_ReportsHealth)
 EVERY_CAPABILITY: Final = sum(pb.AgentCapabilities.values())
-"""All bits of AgentCapabilities that v0.18.0 defines."""
+"""All bits of AgentCapabilities that the specification defines."""
 
 
 def capability(name: str) -> int:
@@ -90,6 +92,7 @@ class Agent:
         if self.can(pb.AgentCapabilities_ReportsAvailableComponents):
             message.available_components.hash = components_hash()
         if self.custom_capabilities is not None:
+            message.custom_capabilities.SetInParent()  # An empty list takes back what the agent had.
             message.custom_capabilities.capabilities.extend(self.custom_capabilities)
         return message
 
@@ -117,6 +120,12 @@ class Agent:
         """Report the packages by the hash of their last offer (PackageStatuses)."""
         message = self.check_in()
         message.package_statuses.server_provided_all_packages_hash = self.packages_hash
+        return message
+
+    def components_hash(self) -> pb.AgentToServer:
+        """Report the hash of the components without the components (AvailableComponents)."""
+        message = self.check_in()
+        message.available_components.hash = components_hash()
         return message
 
     def certificate_request(self, csr: bytes) -> pb.AgentToServer:
@@ -169,7 +178,7 @@ def attribute(key: str, value: str) -> anyvalue_pb2.KeyValue:
 
 
 def healthy() -> pb.ComponentHealth:
-    return pb.ComponentHealth(healthy=True, status="StatusOK")
+    return pb.ComponentHealth(healthy=True, status=HEALTHY)
 
 
 def nested_health(depth: int) -> pb.ComponentHealth:
@@ -193,8 +202,8 @@ def components_hash() -> bytes:
     return hashlib.sha256(SERVICE_NAME.encode()).digest()
 
 
-def configuration(text: str) -> pb.AgentConfigFile:
-    return pb.AgentConfigFile(body=text.encode(), content_type="text/yaml")
+def configuration(text: str) -> pb.AgentConfigObject:
+    return pb.AgentConfigObject(body=text.encode(), content_type="text/yaml")
 
 
 def other_hash(hash_: bytes) -> bytes:

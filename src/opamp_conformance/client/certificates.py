@@ -6,7 +6,6 @@ import uuid
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -39,53 +38,6 @@ def signed_certificate() -> pb.TLSCertificate:
     cert = _certificate(_name("an agent"), issuer, key.public_key(), authority)
     private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return pb.TLSCertificate(cert=cert, private_key=private, ca_cert=ca)
-
-
-def is_for(certificate: bytes, request: bytes) -> bool:
-    """Return whether a certificate has the key of a request. Both are PEM."""
-    try:
-        issued = x509.load_pem_x509_certificate(certificate)
-    except ValueError:
-        return False
-    return issued.public_key() == x509.load_pem_x509_csr(request).public_key()
-
-
-def is_issued_by(certificate: bytes, authority: bytes) -> bool:
-    """Return whether a chain of signatures leads from a certificate to an authority.
-
-    Both are PEM; each may have several certificates, of which the first one of ``certificate`` is the agent's.
-    """
-    try:
-        issued, *intermediate = x509.load_pem_x509_certificates(certificate)
-        authorities = x509.load_pem_x509_certificates(authority)
-    except ValueError:
-        return False
-    for _ in range(len(intermediate) + 1):
-        if any(_has_signed(one, issued) for one in authorities):
-            return True
-        issued = next((one for one in intermediate if _has_signed(one, issued)), issued)
-    return False
-
-
-def belongs_to(private_key: bytes, certificate: bytes) -> bool:
-    """Return whether a private key is the one of a certificate. Both are PEM."""
-    try:
-        key = serialization.load_pem_private_key(private_key, None)
-        return key.public_key() == x509.load_pem_x509_certificate(certificate).public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-
-
-def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def is_self_signed(certificate: bytes) -> bool:
-    return is_issued_by(certificate, certificate)
 
 
 def _key() -> ec.EllipticCurvePrivateKey:

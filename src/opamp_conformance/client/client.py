@@ -12,32 +12,29 @@ from typing import Any, Final, TypeVar
 from opamp_conformance.checks.agent_messages import require_valid_message
 from opamp_conformance.client.agent import attribute
 from opamp_conformance.client.agent_tracker import CleanupReport
+from opamp_conformance.client.downloads import fetch
 from opamp_conformance.client.lookout import Answer, Lookout
+from opamp_conformance.client.retries import Retries
 from opamp_conformance.client.run_log import RunLog
 from opamp_conformance.client.timing import Timing
-from opamp_conformance.errors import PreconditionFailedError, ThrottledError, Violation, ViolationError
+from opamp_conformance.errors import PreconditionFailedError, ThrottledError
 from opamp_conformance.targets import Endpoint, Tls
 from opamp_conformance.targets.tls import tls_context
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse, HttpTransport
 from opamp_conformance.wire.transport import NoResponseError, Transport
-from opamp_conformance.wire.websocket import HEADER, ReceivedMessage, WebSocketMessage, WebSocketTransport
+from opamp_conformance.wire.websocket import HEADER, Closing, ReceivedMessage, WebSocketMessage, WebSocketTransport
 from opamp_proto import opamp_pb2 as pb
 
 T = TypeVar("T")
 
 # A server can easily process this number at once.
 _DISCONNECTS_AT_ONCE: Final = 16
-# The client retries if the server asks for it. A server that asks so often in a row is too busy to be judged.
-_MAX_ATTEMPTS: Final = 4
-_MAX_ATTEMPTS_IF_TOLD_WHEN: Final = 10
 # A server that pushes does so at once; one that does not push is asked, so a long wait gains nothing.
 _PUSH_SECONDS: Final = 1.0
 _CLOSING_SECONDS: Final = 1.0
 # A pause that shows that a server has sent all its answers.
 _PAUSE_SECONDS: Final = 0.05
-DEFAULT_RETRY_SECONDS: Final = 1.0
-"""The wait after a 429 or 503 without a Retry-After header."""
 
 
 class Client:
@@ -68,6 +65,7 @@ class Client:
         self._lookout = Lookout(timing, run_id, self._report)
         self.was_answered = False
         """Whether a ServerToAgent has arrived."""
+        self._retries = Retries(timing, self.log)
         self._last_sent: dict[bytes, WebSocketMessage] = {}
         self._last_message_sent: set[bytes] = set()
 
@@ -103,15 +101,18 @@ class Client:
         return self.deliver(self.request(message, connection_id))
 
     def send_at_once(self, messages: Sequence[pb.AgentToServer]) -> list[Exchange]:
-        """Deliver well-formed messages at the same time, each on its own connection."""
+        """Deliver well-formed messages at the same time, each on its own connection, as of clones."""
+        requests, number = [], Counter[bytes]()
         for message in messages:
             require_valid_message(message)
-        requests = [self.request(message) for message in messages]
-        return self.deliver_at_once([_separated(request, requests[:index]) for index, request in enumerate(requests)])
+            own = self.log.agents.connection_of(message.instance_uid)
+            requests.append(self.request(message, own + bytes(number[own])))
+            number[own] += 1
+        return self.deliver_at_once(requests)
 
     def send_once(self, message: pb.AgentToServer) -> Exchange:
         """Deliver a message without a retry, for scenarios about busy servers."""
-        return self._record(self.run(self._attempt(self.request(message))))
+        return self.deliver_once(self.request(message))
 
     def receive_next(self, agent_sends: Callable[[], pb.AgentToServer], instance_uid: bytes) -> Exchange:
         """Return the next message for an agent: a push, or the response to one more message of the agent.
@@ -149,6 +150,10 @@ class Client:
             self._last_message_sent.add(exchange.connection_id)
         return exchange
 
+    def deliver_once(self, request: HttpRequest | WebSocketMessage) -> Exchange:
+        """Deliver any request without a retry: a server may refuse it by saying that it is too busy."""
+        return self._record(self.run(self._attempt(request)))
+
     def deliver_at_once(self, requests: Sequence[HttpRequest | WebSocketMessage]) -> list[Exchange]:
         """Deliver any requests at the same time."""
         uids = Counter(request.message.instance_uid for request in requests if request.message is not None)
@@ -169,7 +174,7 @@ class Client:
 
     def fetch(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
         """Fetch a file by HTTP GET from the URL of an offer, without the target's credentials."""
-        return self.run(self._fetch(url, headers))
+        return self.run(fetch(url, headers, self.endpoint, self.timeout))
 
     def count_unsolicited(self, connection_id: bytes, seconds: float) -> int:
         """Count the messages that arrive on a WebSocket within some seconds, while the agent sends nothing."""
@@ -216,10 +221,15 @@ class Client:
             return str(error)
         return None
 
-    def close(self, connection_id: bytes) -> int | None:
-        """Close a WebSocket; returns the code of the server's Close frame, None if it sent none."""
+    def close(self, connection_id: bytes) -> Closing:
+        """Close a WebSocket; returns how the server ended it."""
         self.log.connection_closed(connection_id)
         return self.run(self._websocket.close(connection_id))
+
+    def abort(self, connection_id: bytes) -> None:
+        """End a WebSocket without a Close frame."""
+        self.log.connection_closed(connection_id)
+        self.run(self._websocket.abort(connection_id))
 
     # ---- whether the server is there
 
@@ -256,7 +266,14 @@ class Client:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the event loop of the client's connections."""
-        return self._runner.run(work)
+        try:
+            return self._runner.run(work)
+        except KeyboardInterrupt:
+            # If the coroutine had just ended, the callback that stops the loop is left. It must not stop the next one.
+            loop = self._runner.get_loop()
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+            raise
 
     async def _connect(self) -> None:
         endpoint = self.endpoint
@@ -287,22 +304,7 @@ class Client:
         return list(await asyncio.gather(*(self._exchange(request) for request in requests)))
 
     async def _exchange(self, request: HttpRequest | WebSocketMessage) -> Exchange:
-        attempts = 0
-        while True:
-            exchange = await self._attempt(request)
-            if not exchange.is_busy:
-                return exchange
-            self.log.findings.inspect(exchange)
-            attempts += 1
-            told = exchange.retry_after
-            if attempts >= (_MAX_ATTEMPTS if told is None else _MAX_ATTEMPTS_IF_TOLD_WHEN):
-                raise ThrottledError(
-                    f"the server was too busy {attempts} times in a row; try again when it is less busy"
-                )
-            wait = DEFAULT_RETRY_SECONDS if told is None else told
-            if self.timing.is_over(wait):
-                raise ThrottledError(f"the server asks to retry in {wait:g} seconds, after the --deadline of the run")
-            await asyncio.sleep(wait)
+        return await self._retries.exchange(lambda: self._attempt(request))
 
     async def _attempt(self, request: HttpRequest | WebSocketMessage) -> Exchange:
         if self._lookout.is_lost:
@@ -313,7 +315,7 @@ class Client:
         if request.connection_id in self._last_message_sent:
             # agent_disconnect is the last message on a connection (AgentDisconnect): a later message needs a new one.
             self._last_message_sent.discard(request.connection_id)
-            await self._websocket.close(request.connection_id)
+            await self._close_soon(request.connection_id)
         await asyncio.sleep(self.timing.next_turn())
         earlier = await self._take_pending(request.connection_id, self.timing.quiet)
         exchange = await self._send_websocket(request)
@@ -361,13 +363,6 @@ class Client:
         seconds = time.monotonic() - sent_at
         return Exchange(request, sent_at - self._began, seconds, response, failure, close_code=close_code)
 
-    async def _fetch(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
-        try:
-            async with HttpTransport(url, {}, self.tls, self.timeout) as download:
-                return await download.send(HttpRequest(b"", method="GET", headers=headers, follows_redirects=True))
-        except NoResponseError as error:
-            raise ViolationError(Violation("a file at the offered URL", str(error))) from error
-
     async def _send_in_a_row(self, messages: Sequence[WebSocketMessage]) -> list[Exchange]:
         answers: list[Exchange] = []
         await self._take_pending(messages[0].connection_id, self.timing.quiet)
@@ -411,16 +406,10 @@ class Client:
             return
         finally:
             self.log.connection_closed(connection_id)
+        await self._close_soon(connection_id)
+
+    async def _close_soon(self, connection_id: bytes) -> None:
+        """Close a WebSocket, and do not wait long for the server."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_SECONDS):
                 await self._websocket.close(connection_id)
-
-
-def _separated(
-    request: HttpRequest | WebSocketMessage, before: Sequence[HttpRequest | WebSocketMessage]
-) -> HttpRequest | WebSocketMessage:
-    """Give WebSocket messages of one instance_uid that are sent at once different connections, as of clones."""
-    if not isinstance(request, WebSocketMessage):
-        return request
-    same = sum(isinstance(other, WebSocketMessage) and other.connection_id == request.connection_id for other in before)
-    return replace(request, connection_id=request.connection_id + bytes([same])) if same else request

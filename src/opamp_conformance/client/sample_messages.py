@@ -1,23 +1,26 @@
 """Valid but unusual messages: from newer agents, deeply nested, large, or empty."""
 
 import base64
+import json
+import secrets
+import string
 from typing import Final
 
 from opamp_conformance.client.agent import Agent, attribute, components, components_hash, configuration, nested_health
-from opamp_proto import anyvalue_pb2
+from opamp_conformance.errors import HarnessError
+from opamp_proto import anyvalue_pb2, varint
 from opamp_proto import opamp_pb2 as pb
 
 VERSION: Final = "7.8.9"
 HOST: Final = "conformance-host"
 PLATFORM: Final = "linux"
+FATAL: Final = "StatusFatalError"
+"""The status of an unhealthy agent."""
 SECRETS: Final = ("correct-horse-battery", "c3RhcGxlLWtleS1vZi1hbGw")
-WITHOUT_SECRETS: Final = {
-    "exporters.otlp.endpoint": "backend:4317",
-    "exporters.otlp.headers.api_key": "REDACTED",
-    "receivers.database.username": "reader",
-    "receivers.database.password": "REDACTED",
-}
-"""The configuration of with_secrets() after its secrets were removed: values by path."""
+NO_SECRETS: Final = {"exporters.otlp.endpoint": "backend:4317", "receivers.database.username": "reader"}
+"""The values in the configuration of with_secrets() that are no secrets, by path."""
+
+OTHER_CONFIGURATION: Final = {"service": {"pipelines": {"metrics": {"exporters": ["otlp"]}}}}
 
 _EVERY_BYTE = bytes(range(256))  # A configuration may be of any format, also one that is not text.
 _NEWER_FIELD = 99
@@ -26,7 +29,7 @@ _NEWER_CAPABILITY = 1 << 30
 
 
 def with_newer_fields(agent: Agent) -> pb.AgentToServer:
-    """Return a full report with fields that v0.18.0 does not define, in the message and in a nested message."""
+    """Return a full report with fields that no version defines, in the message and in a nested message."""
     message = agent.full_status()
     text = anyvalue_pb2.AnyValue(string_value="newer").SerializeToString()
     field = bytes([_NEWER_FIELD << 3 & 0x7F | 0x80 | 2, _NEWER_FIELD >> 4, len(text)]) + text
@@ -37,7 +40,7 @@ def with_newer_fields(agent: Agent) -> pb.AgentToServer:
 
 
 def with_newer_value(agent: Agent) -> pb.AgentToServer:
-    """Return a report with a status of the remote configuration that v0.18.0 does not define."""
+    """Return a report with a status of the remote configuration that no version defines."""
     message = agent.check_in()
     message.remote_config_status.last_remote_config_hash = agent.remote_config_hash
     message.remote_config_status.status = _NEWER_VALUE  # type: ignore[assignment]
@@ -86,12 +89,44 @@ def with_secrets(agent: Agent) -> pb.AgentToServer:
     text = f"""
 exporters:
   otlp:
-    endpoint: {WITHOUT_SECRETS["exporters.otlp.endpoint"]}
+    endpoint: {NO_SECRETS["exporters.otlp.endpoint"]}
     headers: {{api_key: {api_key}}}
 receivers:
   database: {{username: reader, password: {password}}}
 """
     message.effective_config.config_map.config_map[""].CopyFrom(configuration(text))
+    return message
+
+
+def with_secrets_in_lists(agent: Agent) -> pb.AgentToServer:
+    """Return a full report with a configuration that has secrets in lists of names and values."""
+    message = with_secrets(agent)
+    password, api_key = SECRETS
+    text = f"""
+exporters:
+  otlp:
+    endpoint: {NO_SECRETS["exporters.otlp.endpoint"]}
+    headers: [{{name: X-API-Key, value: {api_key}}}]
+receivers:
+  database: {{username: reader, environment: [{{name: DB_PASSWORD, value: {password}}}]}}
+"""
+    message.effective_config.config_map.config_map[""].CopyFrom(configuration(text))
+    return message
+
+
+def with_other_configuration(agent: Agent) -> pb.AgentToServer:
+    """Return a report with the configuration OTHER_CONFIGURATION."""
+    message = agent.check_in()
+    message.capabilities |= pb.AgentCapabilities_ReportsEffectiveConfig
+    message.effective_config.config_map.config_map[""].CopyFrom(configuration(json.dumps(OTHER_CONFIGURATION)))
+    return message
+
+
+def with_configuration_that_is_not_yaml(agent: Agent, *, flags: int) -> pb.AgentToServer:
+    """Return a full report with some ``flags`` and a configuration that is text, but no mapping in YAML."""
+    message = agent.full_status(flags=flags)
+    message.capabilities |= pb.AgentCapabilities_ReportsEffectiveConfig
+    message.effective_config.config_map.config_map[""].CopyFrom(configuration("[input]\n  path = {unfinished\n"))
     return message
 
 
@@ -125,13 +160,21 @@ def unhealthy(agent: Agent) -> pb.AgentToServer:
     """Return a report that only changes the health."""
     message = agent.check_in()
     message.health.healthy = False
-    message.health.status = "StatusFatalError"
+    message.health.status = FATAL
     return message
 
 
 def with_nested_health(agent: Agent, depth: int) -> pb.AgentToServer:
     message = agent.check_in()
     message.health.CopyFrom(nested_health(depth))
+    return message
+
+
+def with_health_attributes(agent: Agent) -> pb.AgentToServer:
+    """Return a report of health with attributes, also of a component (ComponentHealth.attributes, since v0.19.0)."""
+    message = with_nested_health(agent, 1)
+    for health in (message.health, *message.health.component_health_map.values()):
+        health.attributes.extend([attribute("component.kind", "exporter"), attribute("queue.size", "17")])
     return message
 
 
@@ -165,6 +208,17 @@ def with_attributes_of_each_kind(agent: Agent) -> pb.AgentToServer:
     return message
 
 
+def as_text() -> str:
+    """Return a well-formed message of a new agent that is also text, with the header of WebSocket before it.
+
+    A server that processes text messages processes this one. Its instance_uid has the form of a UUIDv7.
+    """
+    letters = "".join(secrets.choice(string.ascii_letters) for _ in range(13)).encode()
+    uid = letters[:6] + b"\x70\xc3\x80" + letters[6:]  # The variant bits of a UUID are a part of the letter À.
+    message = pb.AgentToServer(instance_uid=uid, sequence_num=1, capabilities=pb.AgentCapabilities_ReportsStatus)
+    return (b"\0" + message.SerializeToString()).decode()
+
+
 def custom_message(agent: Agent, capability: str) -> pb.AgentToServer:
     """Return a check-in with a custom message of a custom capability."""
     message = agent.check_in()
@@ -194,3 +248,14 @@ def with_package_error(agent: Agent) -> pb.AgentToServer:
     message = agent.package_statuses()
     message.package_statuses.error_message = "the packages cannot be processed"
     return message
+
+
+def padded(message: pb.AgentToServer, size: int) -> bytes:
+    """Return a message in exactly ``size`` bytes: it gets one more field, which no version defines."""
+    data = message.SerializeToString()
+    tag = varint(_NEWER_FIELD << 3 | 2)
+    for digits in range(1, 6):
+        length = size - len(data) - len(tag) - digits
+        if length >= 0 and len(varint(length)) == digits:
+            return data + tag + varint(length) + bytes(length)
+    raise HarnessError(f"a message of {len(data)} bytes cannot be padded to {size}")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 DEFAULT_LIMIT_SECONDS: Final = 10.0
+AGENT_LIMIT_SECONDS: Final = 45.0
+"""How long to wait for a message of an agent that is graded: it may poll every 30 seconds."""
 
 # A server that has answered quickly so far gets this much more time before a message counts as unanswered.
 _FACTOR: Final = 20

@@ -60,11 +60,15 @@ def sentences(text: str) -> Iterator[Sentence]:
 
 @dataclass(frozen=True)
 class Difference:
-    """How a document and the ledger differ in one place: a sentence is new, gone or changed."""
+    """How a document and the ledger differ in one place: a sentence is new, gone or changed.
+
+    ``sentence`` is the new one.
+    """
 
     kind: str
     where: str
     about: str
+    sentence: Sentence | None = None
 
     def __str__(self) -> str:
         return f"{self.kind:<7}  {self.where}: {self.about}"
@@ -91,7 +95,7 @@ def compare(ledger: Ledger, specification: str, protos: Iterable[str]) -> list[D
             replaced[sentence.section] -= 1
         else:
             where = f"#{sentence.section} line {sentence.first_line}"
-            differences.append(Difference("new", where, sentence.text[:100]))
+            differences.append(Difference("new", where, sentence.text[:100], sentence))
     return differences
 
 

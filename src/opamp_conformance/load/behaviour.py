@@ -1,11 +1,11 @@
 """The behaviour of the agents of a fleet."""
 
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.reading import read_toml
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,7 @@ class Behaviour:
     @classmethod
     def read(cls, path: Path) -> "Behaviour":
         """Read the shares of a TOML file; raises InconclusiveError."""
-        try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InconclusiveError(f"cannot read the mix {path}: {error.strerror}") from error
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InconclusiveError(f"the mix {path} is not TOML: {error}") from error
+        given = read_toml(path)
         known = {field.name for field in fields(cls)} - {"polls"}
         for name, value in given.items():
             if name not in known:

@@ -40,11 +40,11 @@ _CHARTS: Final[Sequence[tuple[str, bool, Sequence[tuple[str, Value]]]]] = (
 
 @dataclass(frozen=True)
 class Series:
-    """One series of values in a chart; ``points`` are in the form of SVG."""
+    """One series of values in a chart; ``lines`` are points in the form of SVG, a line for each time without a gap."""
 
     name: str
     colour: str
-    points: str
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,25 @@ def _charts(result: Result) -> Iterator[Chart]:
         }
         highest = max((value for points in values.values() for _, value in points if value), default=1.0)
         series = [
-            Series(
-                name, colour, " ".join(_placed(at / span, value / highest) for at, value in points if value is not None)
-            )
+            Series(name, colour, _lines(points, span, highest))
             for colour, (name, points) in zip(_COLOURS, values.items(), strict=False)
         ]
         marks = [Mark(_y(share), _label(highest * share, is_time)) for share in (0.0, 0.5, 1.0)]
         yield Chart(title, span, series, marks)
+
+
+def _lines(points: Sequence[tuple[int, float | None]], span: int, highest: float) -> Sequence[str]:
+    """Return a line for each row of seconds that have a value: over a silent second, nothing is known."""
+    lines: list[list[str]] = []
+    previous: int | None = None
+    for at, value in points:
+        if value is None:
+            continue
+        if previous is None or at != previous + 1:
+            lines.append([])
+        lines[-1].append(_placed(at / span, value / highest))
+        previous = at
+    return [" ".join(line * 2 if len(line) == 1 else line) for line in lines]  # One point alone would not be seen.
 
 
 def _label(value: float, is_time: bool) -> str:

@@ -93,6 +93,8 @@ class Finding:
 class Counts:
     """All counts. ``seconds`` are by the time of day, so that those of several machines match.
 
+    ``kinds`` has the times until an answer by what the agent did, such as "check-in" or "check-in (throttled)".
+
     ``arrived`` counts agents that were enrolled for the first time; ``whole_at`` is the time of the last of them.
     ``handed_out`` has the instance_uids that the server chose, 16 bytes each. ``recoveries`` are the seconds until the
     fleet was back after each outage. ``answered`` counts OpAMP messages of the server, including errors.
@@ -107,6 +109,7 @@ class Counts:
     failures: Counter[str] = field(default_factory=Counter)
     findings: dict[str, Finding] = field(default_factory=dict)
     seconds: dict[int, Second] = field(default_factory=dict)
+    kinds: dict[str, Histogram] = field(default_factory=dict)
     handed_out: bytearray = field(default_factory=bytearray)
     recoveries: list[float] = field(default_factory=list)
     started_at: float | None = None
@@ -120,6 +123,13 @@ class Counts:
         if second is None:
             second = self.seconds[number] = Second()
         return second
+
+    def took(self, kind: str, seconds: float) -> None:
+        """Count the time of an exchange by its kind."""
+        times = self.kinds.get(kind)
+        if times is None:
+            times = self.kinds[kind] = Histogram()
+        times.add(seconds)
 
     def fail(self, reason: str, now: float) -> None:
         self.failures[reason if reason in self.failures or len(self.failures) < _MAX_REASONS else _OTHERS] += 1
@@ -139,6 +149,8 @@ class Counts:
             self.violate(requirement, finding.sample, finding.count)
         for number, second in other.seconds.items():
             self.second(number).merge(second)
+        for kind, times in other.kinds.items():
+            self.kinds[kind] = self.kinds.get(kind, Histogram()) + times
         self.handed_out += other.handed_out
         self.recoveries += other.recoveries
         self.started_at = _first(self.started_at, other.started_at)
@@ -153,6 +165,7 @@ class Counts:
             "failures": dict(self.failures),
             "findings": {name: [finding.count, finding.sample] for name, finding in self.findings.items()},
             "seconds": [[number, second.wire()] for number, second in self.seconds.items()],
+            "kinds": {kind: times.wire() for kind, times in self.kinds.items()},
             "handed_out": bytes(self.handed_out),
         }
 
@@ -163,6 +176,7 @@ class Counts:
             failures=Counter(wire["failures"]),
             findings={name: Finding(*finding) for name, finding in wire["findings"].items()},
             seconds={number: Second.unwire(second) for number, second in wire["seconds"]},
+            kinds={kind: Histogram.unwire(times) for kind, times in wire["kinds"].items()},
             handed_out=bytearray(wire["handed_out"]),
         )
 

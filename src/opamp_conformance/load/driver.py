@@ -70,6 +70,7 @@ class LoadContext:
             connection.lose()
         for agent in self.fleet.agents:
             if not agent.is_busy:
+                self.interpreter.followed.close_connection(agent.uid)
                 close_connection(agent)
         self._lost_at = now = self.fleet.now()
         self._still_away = self.fleet.lose_connections(now)
@@ -114,6 +115,7 @@ class AgentDriver:
         try:
             self._act(agent, now)
         except gevent.GreenletExit:
+            self._context.interpreter.followed.unsettle(agent.uid)  # The server may have its message.
             close_connection(agent)
             self._fleet.schedule(agent, now)  # Another driver will take its turn.
             raise
@@ -149,6 +151,7 @@ class AgentDriver:
         context = self._context
         if not agent.uid or (agent.asks and not agent.failures):
             self._fleet.give_own_uid(agent)  # An agent that asks for an instance_uid starts with a temporary one.
+        context.interpreter.followed.follow(agent.uid)
         rest = context.messages.enrollment if agent.asks else context.messages.report
         is_twice = self._fleet.random.random() < self._fleet.behaviour.duplicates
         data = compose(agent, rest)
@@ -166,13 +169,14 @@ class AgentDriver:
             counts.arrived += 1
             counts.whole_at = at
         self._obey(agent, outcome)
-        self._schedule_next(agent)
+        self._schedule_next(agent, rest)
 
     def _disconnect(self, agent: FleetAgent, now: float) -> None:
         disconnect = self._context.messages.disconnect
         if self._exchange(agent, "disconnect", disconnect, compose(agent, disconnect), now) is None:
             return
         close_connection(agent)
+        self._context.interpreter.followed.leave(agent.uid)
         agent.is_enrolled, agent.asks, agent.uid = False, True, b""
         fleet = self._fleet
         fleet.schedule(agent, fleet.now() + fleet.interval * _RETURN_AFTER * fleet.random.random())
@@ -182,12 +186,18 @@ class AgentDriver:
         outcome = self._exchange(agent, name, rest, compose(agent, rest), now)
         if outcome is not None:
             self._obey(agent, outcome)
-            self._schedule_next(agent)
+            self._schedule_next(agent, rest)
         return outcome
 
-    def _schedule_next(self, agent: FleetAgent) -> None:
-        now = self._fleet.now()
-        if agent.owes_report:
+    def _schedule_next(self, agent: FleetAgent, sent: bytes) -> None:
+        """Schedule the next turn after a message.
+
+        A server that asks for the full state after a full report gets it with the next turn: otherwise a server that
+        always asks would set the rate of the test.
+        """
+        now, messages = self._fleet.now(), self._context.messages
+        was_full = sent is messages.report or sent is messages.enrollment
+        if agent.owes_report and not was_full:
             self._fleet.schedule(agent, now)
         elif self._fleet.behaviour.polls and agent.interval != 0:
             self._fleet.schedule_next(agent, now)
@@ -235,6 +245,7 @@ class AgentDriver:
         second.messages += 1
         second.latency.add(seconds)
         second.lateness.add(max(0.0, now - agent.due))
+        counts.took(name, seconds)
         context.report(name, seconds, len(answer.body), BrokenRequirementError(broken[0]) if broken else None)
         return outcome
 
@@ -256,7 +267,9 @@ class AgentDriver:
         counts.throttled += 1
         counts.second(time.time()).throttled += 1
         counts.waited += self._fleet.back_off(agent, self._fleet.now(), outcome.retry_after, is_throttled=True)
+        self._context.interpreter.followed.unsettle(agent.uid)
         close_connection(agent)
+        counts.took(f"{name} (throttled)", seconds)
         self._context.report(f"{name} (throttled)", seconds)
 
     def _fail(self, agent: FleetAgent, name: str, seconds: float, reason: str, *, is_answered: bool = False) -> None:
@@ -264,6 +277,8 @@ class AgentDriver:
         counts.messages += not is_answered
         counts.last_at = at
         counts.fail(reason, at)
+        counts.took(f"{name} (failed)", seconds)
+        self._context.interpreter.followed.unsettle(agent.uid)
         self._fleet.back_off(agent, self._fleet.now(), None, is_throttled=False)
         close_connection(agent)
         self._context.report(name, seconds, exception=MessageFailedError(reason))
@@ -305,6 +320,7 @@ class AgentDriver:
             answers = connection.receive_unsolicited()
         except ConnectionBrokenError:
             # The agent's next message opens it again, and is a full report.
+            self._context.interpreter.followed.close_connection(agent.uid)
             close_connection(agent)
             agent.owes_report = agent.is_enrolled
             return
@@ -314,6 +330,7 @@ class AgentDriver:
     def _interpret_unsolicited(self, agent: FleetAgent, answer: Answer) -> None:
         interpreter = self._context.interpreter
         outcome = interpreter.interpret(agent.uid, b"", b"\n\x10" + agent.uid, answer, 0.0, asked=False)
+        interpreter.followed.unsettle(agent.uid)
         self._count_violations(outcome, asked=False)
         if outcome.status is MessageStatus.ANSWERED:
             self._obey(agent, outcome)

@@ -12,6 +12,7 @@ import uuid6
 from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, Agent, configuration
 from opamp_conformance.load.behaviour import Behaviour
+from opamp_conformance.load.starts import Starts
 from opamp_proto import opamp_pb2 as pb
 from opamp_proto import varint
 
@@ -26,6 +27,7 @@ _JITTER: Final = 0.1
 """The share by which intervals and waits vary, so that agents do not synchronize."""
 # An agent that fails once retries soon, and a fleet that keeps failing retries every few minutes.
 _FIRST_BACKOFF: Final = 1.0
+_SHORTEST_BACKOFF: Final = 0.5
 _FIRST_THROTTLED_BACKOFF: Final = 30.0
 """The shortest wait that the specification recommends (Throttling)."""
 _LONGEST_BACKOFF: Final = 300.0
@@ -91,18 +93,17 @@ def compose(agent: FleetAgent, rest: bytes) -> bytes:
 
 
 class Fleet:
-    """The part of a fleet that one process drives: each ``of``-th agent of ``agents``, beginning with the ``index``-th.
+    """The part of a fleet that one process drives: each ``of``-th agent, beginning with the ``index``-th.
 
-    ``ramp`` and ``interval`` are in seconds. Its time begins with start(), because it takes a while to create.
-    ``clock`` returns the time in seconds.
+    ``interval`` is in seconds. Its time begins with start(), because it takes a while to create. ``clock`` returns the
+    time in seconds.
     """
 
     def __init__(
         self,
-        agents: int,
+        starts: Starts,
         behaviour: Behaviour,
         *,
-        ramp: float = 0.0,
         interval: float = 30.0,
         seed: str | None = None,
         index: int = 0,
@@ -115,8 +116,8 @@ class Fleet:
         self.random = random.Random(None if seed is None else f"{seed}/{index}")  # noqa: S311
         asks = behaviour.asks
         self.agents = [
-            FleetAgent(ramp * number / agents, asks=asks >= 1 or self.random.random() < asks)
-            for number in range(index, agents, of)
+            FleetAgent(starts.at(number), asks=asks >= 1 or self.random.random() < asks)
+            for number in range(index, starts.agents, of)
         ]
         # It is sorted, so it is a heap.
         self._schedule = [(agent.due, number, agent) for number, agent in enumerate(self.agents)]
@@ -174,6 +175,7 @@ class Fleet:
         if wait is None:
             first = _FIRST_THROTTLED_BACKOFF if is_throttled else _FIRST_BACKOFF
             wait = min(_LONGEST_BACKOFF, first * 2 ** min(agent.failures, 16))
+        wait = max(wait, _SHORTEST_BACKOFF)  # A server must not set the rate of the test.
         agent.failures += 1
         # Never sooner than the server asked for.
         seconds = wait * (1 + _JITTER * self.random.random())

@@ -1,11 +1,13 @@
 """A load test from its options to its verdict, on the events of Locust: alone, as master, or as worker."""
 
 import os
+import platform
 import signal
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import gevent
@@ -15,6 +17,7 @@ from locust.exception import RPCError
 from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner, Runner, WorkerRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
+from opamp_conformance import __version__
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.garbage_collection import tune_for_many_objects
 from opamp_conformance.load.behaviour import Behaviour
@@ -24,8 +27,11 @@ from opamp_conformance.load.counts import Counts, uids_in
 from opamp_conformance.load.driver import AgentDriver, LoadContext
 from opamp_conformance.load.fleet import Fleet, Messages
 from opamp_conformance.load.options import OPTIONS, LoadOptions
+from opamp_conformance.load.progress import Progress
 from opamp_conformance.load.replies import UNIQUE, ReplyInterpreter
+from opamp_conformance.load.starts import along_ramp
 from opamp_conformance.load.summary import Result, result_of
+from opamp_conformance.load.web_page import LOOPBACK, protect, require_safe_master
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.targets.tls import tls_context
 
@@ -37,6 +43,8 @@ _POLL_SECONDS: Final = 0.2
 # After that time without any OpAMP reply, there is no server.
 _SECONDS_WITHOUT_REPLY: Final = 3.0
 _MAX_SECONDS_TO_ENROLL: Final = 600.0
+_MAX_SECONDS_TO_COMPLETE: Final = 60.0
+"""How long after the last start a test waits for agents that do not enroll, before its duration begins."""
 _LAST_REPORT_SECONDS: Final = 3.0
 _READY_SECONDS: Final = 20.0
 
@@ -58,6 +66,7 @@ class LoadSession:
         self._ready: set[str] = set()
         self._lost: dict[str, str] = {}
         self._watch: gevent.Greenlet[..., None] | None = None
+        self._progress: Progress | None = None
         self._result: Result | None = None
         events.init_command_line_parser.add_listener(_add_options)
         events.init.add_listener(self._init)
@@ -94,6 +103,11 @@ class LoadSession:
         try:
             options = LoadOptions.of(vars(given))
             options.require_writable()
+            if isinstance(runner, MasterRunner):
+                require_safe_master(given)
+            if environment.web_ui is not None and environment.web_ui.app is not None:
+                has_secrets = bool(options.access.headers or options.access.tls.cert)
+                protect(environment.web_ui.app, given, has_secrets=has_secrets)
             if environment.host:
                 self._endpoint(options, environment.host)
             elif given.headless:
@@ -119,6 +133,8 @@ class LoadSession:
             environment.process_exit_code = int(ExitCode.COULD_NOT_TELL)
             gevent.spawn(self._end)
             return
+        given: Any = environment.parsed_options
+        self._progress = Progress(self._options.agents, sys.stdout) if given.headless else None
         if self._watch is not None:
             self._watch.kill(block=False)
         self._watch = gevent.spawn(self._supervise)
@@ -129,13 +145,12 @@ class LoadSession:
     def _make_context(self) -> LoadContext:
         options = self._options
         # A worker that comes after all agents were distributed gets none.
-        agents, (index, of) = (0, (0, 1)) if self._share is None else (options.agents, self._share)
-        ramp = options.ramp_of(self._behaviour)
+        starts = along_ramp(0, 0.0) if self._share is None else options.starts(self._behaviour)
+        index, of = self._share or (0, 1)
         tls = tls_context(options.access.tls) if self._url.startswith("https:") else None
         fleet = Fleet(
-            agents,
+            starts,
             self._behaviour,
-            ramp=ramp,
             interval=options.interval,
             seed=options.seed,
             index=index,
@@ -226,6 +241,7 @@ class LoadSession:
     def _supervise(self) -> None:
         """Cause the outages, and end the test when it is complete."""
         began = outage = time.monotonic()
+        whole_at: float | None = None
         while True:
             gevent.sleep(_POLL_SECONDS)
             now = time.monotonic()
@@ -235,14 +251,49 @@ class LoadSession:
             if self._context is not None and every and now - outage >= every:
                 outage = now
                 self._context.lose_connections()
-            if self._has_no_server(now - began) and not isinstance(self._runner, WorkerRunner):
+            if isinstance(self._runner, WorkerRunner):
+                continue
+            if whole_at is None and self._has_grown(now - began):
+                whole_at = now
+            share = self._share_over(now - began, None if whole_at is None else now - whole_at)
+            if self._progress is not None:
+                self._progress.show(self._counts, now - began, share)
+            if share >= 1 or self._has_no_server(now - began):
                 gevent.spawn(self._end)
                 return
-            is_whole = self._counts.arrived >= self._options.agents
-            is_over = is_whole or now - began > _MAX_SECONDS_TO_ENROLL
-            if not self._behaviour.polls and is_over and not isinstance(self._runner, WorkerRunner):
-                gevent.spawn(self._end)
-                return
+
+    def _has_grown(self, seconds: float) -> bool:
+        """Return whether the fleet is complete, and every stage over; or whether it will never be complete."""
+        growing = self._options.starts(self._behaviour).seconds
+        is_whole = self._counts.arrived >= self._options.agents and (self._options.stages is None or seconds >= growing)
+        return is_whole or seconds > growing + _MAX_SECONDS_TO_COMPLETE
+
+    def _share_over(self, seconds: float, since_whole: float | None) -> float:
+        """Return how much of the test is over, from 0 to 1; 0 as long as its end is not known."""
+        duration = self._options.duration
+        if not self._behaviour.polls:
+            if self._counts.arrived >= self._options.agents:
+                return 1.0
+            return max(self._counts.arrived / self._options.agents, seconds / (duration or _MAX_SECONDS_TO_ENROLL))
+        if duration is None or since_whole is None:
+            return 0.0
+        return since_whole / duration
+
+    def _facts(self) -> Mapping[str, str]:
+        """Return what somebody needs to repeat the test, without secrets."""
+        options, given = self._options, vars(self._environment.parsed_options)
+        began = datetime.fromtimestamp(self._counts.started_at or time.time(), UTC)
+        processes = len(self._distributed) or 1
+        words = [f"{processes} process{'es' * (processes > 1)}", f"{given['num_users']} users"]
+        words += [f"seed {options.seed}"] if options.seed is not None else []
+        return {
+            "began": f"{began:%Y-%m-%d %H:%M:%S} UTC",
+            "version": f"opamp-conformance {__version__}, Python {platform.python_version()}",
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+            "interval": f"{options.interval:g} s",
+            "contract": options.contract.value,
+            "options": ", ".join(words),
+        }
 
     def _has_no_server(self, seconds: float) -> bool:
         """Return whether there is no OpAMP server: messages failed, and none was answered."""
@@ -266,11 +317,13 @@ class LoadSession:
             self._name,
             self._url,
             agents=self._options.agents,
-            ramp=self._options.ramp_of(self._behaviour),
+            starts=self._options.starts(self._behaviour).text,
             transport=self._options.transport.value,
+            facts=self._facts(),
             counts=self._counts,
             conditions=self._options.fail_if,
             lost_workers=tuple(self._lost.values()),
+            known=self._options.known,
         )
         environment.process_exit_code = int(self._result.exit_code)
         LoadSession.has_verdict = True
@@ -279,6 +332,8 @@ class LoadSession:
         if self._result is None:
             return
         try:
+            if self._progress is not None:
+                self._progress.end()
             if self._options.json is not None:
                 self._options.json.write_text(self._result.json(), encoding="utf-8")
             if self._options.html is not None:
@@ -292,7 +347,8 @@ class LoadSession:
 
 
 def _add_options(parser: Any, **_: Any) -> None:
-    """Add our options to Locust's command line and page."""
+    """Add our options to Locust's command line and page, and let both listen to this machine only."""
+    parser.set_defaults(web_host=LOOPBACK, master_bind_host=LOOPBACK)
     for option in OPTIONS:
         kind: dict[str, Any] = {"default": option.default, "type": type(option.default or "")}
         if option.default is False:

@@ -14,12 +14,19 @@ from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.load import conditions
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.conditions import Condition, seconds
+from opamp_conformance.load.starts import Starts, along_ramp, by_rate, in_stages
+from opamp_conformance.profiles.loading import load_profile
+from opamp_conformance.profiles.profile import Kind
+from opamp_conformance.targets import Endpoint
 from opamp_conformance.targets.options import ACCESS_OPTIONS, Access, Option
 from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.wire.transport import Transport
 
 PERMISSION: Final = "OPAMP_I_MAY_LOAD_THIS_HOST"
 """The environment variable that stands for ``--i-may-load-this-host``."""
+
+MOST_AGENTS: Final = 20_000_000
+"""The largest fleet; its agents need about 10 GB."""
 
 MODEST_RATE: Final = 20.0
 """Messages per second that need no permission, because they have hardly any effect on a server."""
@@ -28,6 +35,19 @@ MODEST_RATE: Final = 20.0
 OPTIONS: Final = (
     Option("--agents", "Number of agents in the fleet.", 1000),
     Option("--ramp", "Time until all agents have started; 0s: all at once.  [default: the scenario's]", None, "TIME"),
+    Option("--arrivals", "Start the agents at this rate, such as 200/s, instead of a ramp.", None, "RATE"),
+    Option(
+        "--stages",
+        "Let the fleet grow to each size within a time: 1000@60s,1000@5m,10000@5m; instead of --agents.",
+        None,
+        "STAGES",
+    ),
+    Option(
+        "--duration",
+        "Time of the test after the whole fleet has enrolled.  [default: 60s; enrollment ends with the last agent]",
+        None,
+        "TIME",
+    ),
     Option("--interval", "Time between two check-ins of an agent, plus or minus a tenth.", "30s", "TIME"),
     Option("--transport", "The transport of the agents.", "http", choices=[transport.value for transport in Transport]),
     Option(
@@ -36,6 +56,7 @@ OPTIONS: Final = (
         "fleet",
         choices=[contract.value for contract in Contract],
     ),
+    Option("--server-profile", "Known properties of the server: built in, or a file; NAME@VERSION.", None, "NAME|FILE"),
     Option("--timeout", "Limit of one exchange.", "10s", "TIME"),
     Option("--mix", "TOML file with the shares of actions, for the scenario mixed.", None, "FILE"),
     Option("--seed", "Repeat the same actions of the same agents.", None, "TEXT"),
@@ -66,10 +87,15 @@ class LoadOptions:
 
     agents: int
     ramp: float | None
+    arrivals: str | None
+    stages: Starts | None
+    duration: float | None
     interval: float
     transport: Transport
     contract: Contract
     timeout: float
+    known: Mapping[str, str]
+    """Why requirements are known to be broken, according to the profile."""
     mix: Path | None
     seed: str | None
     access: Access
@@ -82,16 +108,25 @@ class LoadOptions:
     def of(cls, given: Mapping[str, Any]) -> "LoadOptions":
         """Read the options by their parameters; raises InconclusiveError."""
         interval, timeout = seconds(given["interval"]), seconds(given["timeout"])
-        agents = int(given["agents"])
+        stages = in_stages(given["stages"]) if given["stages"] else None
+        agents = int(given["agents"]) if stages is None else stages.agents
+        if sum(bool(given[name]) for name in ("ramp", "arrivals", "stages")) > 1:
+            raise InconclusiveError("--ramp, --arrivals and --stages exclude each other")
         if agents < 1 or interval <= 0 or timeout <= 0:
             raise InconclusiveError("--agents, --interval and --timeout must be greater than 0")
+        if agents > MOST_AGENTS:
+            raise InconclusiveError(f"--agents is at most {MOST_AGENTS:,}: each agent needs some memory")
         return cls(
             agents=agents,
             ramp=None if given["ramp"] in (None, "") else seconds(given["ramp"]),
+            arrivals=given["arrivals"] or None,
+            stages=stages,
+            duration=seconds(given["duration"]) if given["duration"] else None,
             interval=interval,
             transport=Transport(given["transport"]),
             contract=Contract(given["contract"]),
             timeout=timeout,
+            known=_known(given["server_profile"]),
             mix=_path(given["mix"]),
             seed=given["seed"] or None,
             access=Access.of(given),
@@ -118,16 +153,23 @@ class LoadOptions:
             raise InconclusiveError(f"--mix is for the scenario mixed; {name} has its own shares")
         return Behaviour.read(self.mix)
 
-    def ramp_of(self, behaviour: Behaviour) -> float:
-        """Return the seconds until all agents have started: by default, agents that poll start within one interval."""
+    def starts(self, behaviour: Behaviour) -> Starts:
+        """Return when agents start; by default, agents that poll start within one interval.
+
+        Raises InconclusiveError for a rate of arrivals that is none.
+        """
+        if self.stages is not None:
+            return self.stages
+        if self.arrivals is not None:
+            return by_rate(self.agents, self.arrivals)
         if self.ramp is not None:
-            return self.ramp
-        return self.interval if behaviour.polls else 0.0
+            return along_ramp(self.agents, self.ramp)
+        return along_ramp(self.agents, self.interval if behaviour.polls else 0.0)
 
     def require_permission(self, url: str, behaviour: Behaviour) -> str:
         """Return the URL of the endpoint; raises InconclusiveError for a host that may not be loaded."""
-        endpoint = UrlTarget(url).name
-        rate = self.agents / max(1.0, self.ramp_of(behaviour))
+        endpoint = UrlTarget(Endpoint(url)).name
+        rate = self.starts(behaviour).most_per_second
         if behaviour.polls:
             rate = max(rate, self.agents / (self.interval if not behaviour.outage_every else 1.0))
         host = urlsplit(endpoint).hostname or ""
@@ -146,6 +188,17 @@ def is_loopback(host: str) -> bool:
     except (OSError, UnicodeError):
         return False
     return bool(addresses) and all(ipaddress.ip_address(address).is_loopback for address in addresses)
+
+
+def _known(profile: str | None) -> Mapping[str, str]:
+    """Return the requirements that any reply may break according to a profile; raises InconclusiveError."""
+    if not profile:
+        return {}
+    from opamp_conformance.suite.catalogue import load_catalogue  # noqa: PLC0415 - it is slow to load
+
+    known, cases = load_profile(profile).at(None), load_catalogue().cases()
+    excused = known.excused(Kind.FLAKY, cases) | known.excused(Kind.KNOWN, cases)
+    return {requirement: excuse.because for requirement, excuse in excused.items()}
 
 
 def _path(given: str | None) -> Path | None:

@@ -13,6 +13,7 @@ from opamp_conformance.checks.server_messages import CHECKS
 from opamp_conformance.errors import PreconditionFailedError, Violation, ViolationError
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.load.connections import Answer
+from opamp_conformance.load.followed_agents import FollowedAgents
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.transcript import transcript_of
 from opamp_conformance.text import printable
@@ -81,6 +82,7 @@ class ReplyInterpreter:
         self._samples = samples
         self._described: dict[str, int] = {}
         self._valid: dict[tuple[bytes, bytes], ReplyOutcome] = {}
+        self.followed = FollowedAgents(contract)
 
     def interpret(
         self, uid: bytes, rest: bytes, data: bytes, answer: Answer, seconds: float, *, asked: bool
@@ -91,17 +93,32 @@ class ReplyInterpreter:
         for an instance_uid.
         """
         body = _body(answer)
+        if rest and uid in self.followed:
+            return self._follow(_exchange(data, answer, seconds), asked=asked)
         if not asked and body is not None and _is_acknowledgement(body, uid):
             return ACKNOWLEDGED  # Nearly all replies are this one, so it is recognized without decoding.
         known = None if body is None else self._recognize(uid, rest, body)
         if known is not None:
             return known
         exchange = _exchange(data, answer, seconds)
+        outcome = self._judge(exchange, asked=asked)
+        if outcome.status is MessageStatus.ANSWERED and not outcome.violations and body is not None:
+            self._remember(uid, rest, body, outcome)
+        return outcome
+
+    def _judge(self, exchange: Exchange, *, asked: bool) -> ReplyOutcome:
         outcome = self._decode(exchange)
         if outcome.is_message:
             self._check(exchange, outcome, asked=asked and outcome.status is MessageStatus.ANSWERED)
-        if outcome.status is MessageStatus.ANSWERED and not outcome.violations and body is not None:
-            self._remember(uid, rest, body, outcome)
+        return outcome
+
+    def _follow(self, exchange: Exchange, *, asked: bool) -> ReplyOutcome:
+        """Interpret a reply with all that came before it."""
+        outcome = self._judge(exchange, asked=asked)
+        known = {requirement for requirement, _ in outcome.violations}
+        for requirement, violation in self.followed.breaches(exchange):
+            if requirement not in known:
+                self._add(outcome, requirement, exchange, violation)
         return outcome
 
     def _recognize(self, uid: bytes, rest: bytes, body: bytes) -> ReplyOutcome | None:

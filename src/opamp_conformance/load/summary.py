@@ -1,14 +1,15 @@
 """The result of a load test: measures, the verdict on them, and the summary as text and JSON."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from opamp_conformance.ledger.ledger import load_ledger
-from opamp_conformance.load.conditions import Condition
+from opamp_conformance.load.conditions import IN_SECONDS, Condition
 from opamp_conformance.load.counts import Counts, Histogram
 from opamp_conformance.results.verdicts import ExitCode
+from opamp_conformance.text import printable_lines
 
 _PERCENTILES: Final = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "p999": 99.9}
 
@@ -17,19 +18,23 @@ _PERCENTILES: Final = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "p999": 99.9}
 class Result:
     """The result of a load test of ``scenario`` at ``url``. Times are in seconds.
 
-    ``failed`` are the conditions that hold, ``unmeasured`` those that could not be measured.
+    ``starts`` says how the agents started, and ``facts`` have what somebody needs to repeat the test, by name.
+    ``failed`` are the conditions that hold, ``unmeasured`` those that could not be measured. ``known`` are requirements
+    that the server is known to break, with the reasons: their violations are shown, and do not count.
     """
 
     scenario: str
     url: str
     agents: int
-    ramp: float
+    starts: str
     transport: str
     counts: Counts
     measures: Mapping[str, float | None]
     failed: Sequence[Condition]
     unmeasured: Sequence[Condition]
     lost_workers: Sequence[str] = ()
+    known: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -49,23 +54,35 @@ class Result:
         if self.unmeasured:
             return f"could not tell: not measured: {', '.join(condition.text for condition in self.unmeasured)}"
         if self.failed:
-            return f"failed: {', '.join(condition.text for condition in self.failed)}"
+            return f"failed: {', '.join(map(self._with_value, self.failed))}"
         return "passed"
+
+    def _with_value(self, condition: Condition) -> str:
+        value = self.measures[condition.measure]
+        if value is None:
+            return f"{condition.text} (never)"
+        is_time = condition.measure in IN_SECONDS
+        return f"{condition.text} ({shown_seconds(value) if is_time else f'{value:,.6g}'})"
 
     def text(self) -> str:
         """Return the summary for people."""
         counts = self.counts
-        lines = [self.headline(), ""]
-        for name, value in self.rows():
-            lines.append(f"{name:<12} {value}")
+        lines, rows = [self.headline(), ""], self.rows()
+        width = max(len(name) for name, _ in rows) + 1
+        for name, value in rows:
+            lines.append(f"{name:<{width}} {value}")
+        lines += ["", *(f"{name:<{width}} {value}" for name, value in self.facts.items())] if self.facts else []
         for reason, count in counts.failures.most_common(5):
             lines.append(f"  failed: {count:,} × {reason}")
         for requirement, finding in counts.findings.items():
             entry = load_ledger()[requirement]
             lines += ["", f"{finding.count:,} × {entry.level} {requirement}: {entry.statement}", f"  {entry.link}"]
+            if requirement in self.known:
+                lines.append(f"  known: {self.known[requirement]}")
+                continue
             lines += [f"  {line}" for line in finding.sample.splitlines()]
         lines += [f"lost: {worker}" for worker in self.lost_workers]
-        return "\n".join([*lines, "", self.verdict])
+        return printable_lines("\n".join([*lines, "", self.verdict]))
 
     def json(self) -> str:
         """Return everything for programs."""
@@ -75,6 +92,7 @@ class Result:
                 "level": load_ledger()[requirement].level.value,
                 "count": finding.count,
                 "sample": finding.sample,
+                "known_because": self.known.get(requirement, ""),
             }
             for requirement, finding in counts.findings.items()
         }
@@ -83,7 +101,8 @@ class Result:
             "scenario": self.scenario,
             "url": self.url,
             "agents": self.agents,
-            "ramp_seconds": self.ramp,
+            "starts": self.starts,
+            "facts": dict(self.facts),
             "transport": self.transport,
             "verdict": self.verdict,
             "exit_code": int(self.exit_code),
@@ -96,9 +115,14 @@ class Result:
             "failures": dict(counts.failures),
             "violations": findings,
             "lost_workers": list(self.lost_workers),
+            "kinds": {kind: self._kind(times) for kind, times in sorted(counts.kinds.items())},
             "seconds": [self._second(number) for number in sorted(counts.seconds)],
         }
         return json.dumps(result, indent=1)
+
+    def _kind(self, times: Histogram) -> dict[str, float | None]:
+        percentiles = {name: times.percentile(percent) for name, percent in _PERCENTILES.items()}
+        return {"count": len(times), **percentiles, "max": times.longest}
 
     def _second(self, number: int) -> dict[str, float | None]:
         second = self.counts.seconds[number]
@@ -115,8 +139,7 @@ class Result:
 
     def headline(self) -> str:
         """Return one line about the test."""
-        start = f"along a ramp of {self.ramp:g} s" if self.ramp else "all at once"
-        return f"{self.scenario} at {self.url}: {self.agents:,} agents, {start}, over {self.transport}"
+        return f"{self.scenario} at {self.url}: {self.agents:,} agents, {self.starts}, over {self.transport}"
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the summary as names and values."""
@@ -140,12 +163,19 @@ class Result:
                 f"{measures['violations'] or 0:,.0f}, and {measures['warnings'] or 0:,.0f} of SHOULD requirements",
             ),
             ("latency", self._percentiles(*_PERCENTILES, "max")),
+            *((f"  {kind}", self._times(times)) for kind, times in sorted(counts.kinds.items())),
             ("lateness", f"p99 {shown_seconds(measures['lateness_p99'])}"),
         ]
+        if counts.whole_at is not None and counts.last_at is not None and counts.last_at > counts.whole_at + 1:
+            rows.append(("lasted", f"{shown_seconds(counts.last_at - counts.whole_at)} with the whole fleet"))
         if counts.recoveries:
             back = ", ".join(map(shown_seconds, counts.recoveries))
             rows.append(("outages", f"the whole fleet came back after {back}"))
         return rows
+
+    def _times(self, times: Histogram) -> str:
+        shown = ", ".join(f"{name} {shown_seconds(times.percentile(_PERCENTILES[name]))}" for name in ("p50", "p99"))
+        return f"{len(times):,}: {shown}, max {shown_seconds(times.longest)}"
 
     def _percentiles(self, *names: str) -> str:
         return ", ".join(f"{name} {shown_seconds(self.measures[name])}" for name in names)
@@ -156,32 +186,49 @@ def result_of(
     url: str,
     *,
     agents: int,
-    ramp: float,
+    starts: str,
     transport: str,
     counts: Counts,
     conditions: Sequence[Condition],
     lost_workers: Sequence[str] = (),
+    known: Mapping[str, str] | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> Result:
-    """Compute the measures from the counts, and judge them by the conditions."""
-    measures = _measures(counts, agents, len(lost_workers))
+    """Compute the measures from the counts, and judge them by the conditions; ``known`` violations do not count."""
+    known = known or {}
+    measures = _measures(counts, agents, len(lost_workers), known)
     failed = [condition for condition in conditions if condition.holds(measures)]
     unmeasured = [condition for condition in conditions if condition.holds(measures) is None]
-    return Result(scenario, url, agents, ramp, transport, counts, measures, failed, unmeasured, lost_workers)
+    return Result(
+        scenario,
+        url,
+        agents,
+        starts,
+        transport,
+        counts,
+        measures,
+        failed,
+        unmeasured,
+        lost_workers,
+        known,
+        facts or {},
+    )
 
 
-def _measures(counts: Counts, agents: int, lost_workers: int) -> dict[str, float | None]:
+def _measures(counts: Counts, agents: int, lost_workers: int, known: Collection[str]) -> dict[str, float | None]:
     latency, lateness = Histogram(), Histogram()
     for second in counts.seconds.values():
         latency += second.latency
         lateness += second.lateness
-    is_binding = {requirement: load_ledger()[requirement].is_binding for requirement in counts.findings}
+    findings = {name: finding.count for name, finding in counts.findings.items() if name not in known}
+    binding = sum(count for name, count in findings.items() if load_ledger()[name].is_binding)
     began = counts.started_at
     whole = None if began is None or counts.whole_at is None else max(counts.whole_at - began, 1e-3)
     lasted = None if began is None or counts.last_at is None else max(counts.last_at - began, 1e-3)
     failures, messages = counts.failures.total(), max(1, counts.messages)
     return {
-        "violations": sum(finding.count for name, finding in counts.findings.items() if is_binding[name]),
-        "warnings": sum(finding.count for name, finding in counts.findings.items() if not is_binding[name]),
+        "violations": binding,
+        "warnings": sum(findings.values()) - binding,
         "failures": failures,
         "failures_percent": 100 * failures / messages,
         "throttled": counts.throttled,

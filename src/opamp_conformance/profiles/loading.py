@@ -1,7 +1,7 @@
 """Reads profiles: the built-in ones, and those of users."""
 
-import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,13 +9,14 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger.ledger import Contract, load_ledger
-from opamp_conformance.profiles.profile import Exemption, Kind, Profile, matches, release
-from opamp_conformance.suite.catalogue import Case, load_catalogue
+from opamp_conformance.profiles.profile import Excuse, Exemption, Kind, Profile, matches, release
+from opamp_conformance.reading import read_toml
+from opamp_conformance.suite.catalogue import Case, load_both_sides
 from opamp_conformance.text import did_you_mean
 from opamp_conformance.wire.transport import Transport
 
 _BUILT_IN: Final = Path(__file__).parent
-_KEYS: Final = {"scenarios", "requirements", "transport", "versions", "because", "link"}
+_KEYS: Final = {"scenarios", "requirements", "transport", "versions", "because", "link", "actual"}
 
 
 def names() -> list[str]:
@@ -24,18 +25,18 @@ def names() -> list[str]:
 
 
 def load_profile(name: str) -> Profile:
-    """Read a built-in profile, or one in a file.
+    """Read a built-in profile, or one in a file; NAME@VERSION is the profile for one version of the server.
 
     Raises InconclusiveError, also for an entry that matches nothing: otherwise an outdated entry would stay unnoticed.
     """
+    plain, _, version = name.rpartition("@")
+    if plain:
+        return replace(load_profile(plain), name=name, newest=release(version), is_pinned=True)
     path = _BUILT_IN / f"{name}.toml" if name in names() else Path(name)
-    try:
-        written = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
+    if not path.exists() or path.is_dir():
         known = ", ".join(names())
-        raise InconclusiveError(f"there is no profile {name!r}: it is neither built in ({known}) nor a file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InconclusiveError(f"the profile {path} is not TOML: {error}") from error
+        raise InconclusiveError(f"there is no profile {name!r}: it is neither built in ({known}) nor a file")
+    written = read_toml(path)
     try:
         return _profile(name, written)
     except (TypeError, ValueError, InvalidSpecifier) as error:
@@ -53,7 +54,7 @@ def _profile(name: str, written: Mapping[str, Any]) -> Profile:
     _require(contract in (None, "all", *Contract), f"contract is {', '.join(Contract)} or all")
     contracts = None if contract is None else tuple(Contract) if contract == "all" else (Contract(contract),)
     exemptions = [_exemption(kind, entry) for kind in Kind for entry in written.get(kind, ())]
-    cases = load_catalogue().cases()
+    cases = load_both_sides().cases()
     for exemption in exemptions:
         _require_match(exemption, cases)
     return Profile(name, contracts, release(str(written.get("newest", "0"))), tuple(exemptions))
@@ -65,7 +66,7 @@ def _exemption(kind: Kind, entry: Mapping[str, Any]) -> Exemption:
     for key in ("scenarios", "requirements"):
         texts = entry.get(key, [])
         _require(isinstance(texts, list) and all(isinstance(t, str) for t in texts), f"{key} is a list of texts")
-    for key in ("because", "link", "versions"):
+    for key in ("because", "link", "versions", "actual"):
         _require(isinstance(entry.get(key, ""), str), f"{key} is a text")
     transport = entry.get("transport")
     _require(transport in (None, *Transport), f"transport is {' or '.join(Transport)}")
@@ -76,7 +77,7 @@ def _exemption(kind: Kind, entry: Mapping[str, Any]) -> Exemption:
         tuple(entry.get("requirements", ())),
         None if transport is None else Transport(transport),
         SpecifierSet(entry.get("versions", "")),
-        f"{entry['because']} ({link})" if link else str(entry["because"]),
+        Excuse(f"{entry['because']} ({link})" if link else str(entry["because"]), entry.get("actual", "")),
     )
 
 
@@ -97,6 +98,7 @@ def _require_match(exemption: Exemption, cases: list[Case]) -> None:
         runs = any(exemption.covers(case) for case in cases if key in (case.key, case.scenario.key))
         _require(runs, f"{key!r} does not run over {exemption.transport}")
     if exemption.kind is Kind.UNSUPPORTED:
+        _require(not exemption.excuse.actual, "an unsupported part does not run, so nothing comes: it has no `actual`")
         _require(not exemption.scenarios, "an unsupported part is named by requirements or a transport")
         _require(bool(exemption.requirements or exemption.transport), "an entry names requirements or a transport")
     else:

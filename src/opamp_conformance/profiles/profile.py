@@ -19,6 +19,14 @@ from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.suite.catalogue import Case
 from opamp_conformance.wire.transport import Transport
 
+_ABOUT_CAPABILITIES: Final = {
+    "OffersRemoteConfig": "remote-config.offer-field",
+    "OffersPackages": "packages.offer-field",
+    "OffersConnectionSettings": "offers.hash-covers-all",
+    "AcceptsConnectionSettingsRequest": "csr.server-responds",
+}
+"""A requirement about what each capability of a server promises."""
+
 
 class Kind(StrEnum):
     """The meaning of an entry of a profile for a case."""
@@ -32,15 +40,27 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Excuse:
+    """Why a requirement may be broken, for people. ``actual`` is a glob of what came instead, empty for anything."""
+
+    because: str
+    actual: str = ""
+
+    def covers(self, actual: str) -> bool:
+        """Return whether it excuses a breach, by what came."""
+        return not self.actual or fnmatchcase(actual, self.actual)
+
+
+@dataclass(frozen=True)
 class Exemption:
-    """An entry of a profile: about scenarios, or about requirements wherever they show. ``because`` is for people."""
+    """An entry of a profile: about scenarios, or about requirements wherever they show."""
 
     kind: Kind
     scenarios: tuple[str, ...]
     requirements: tuple[str, ...]
     transport: Transport | None
     versions: SpecifierSet
-    because: str
+    excuse: Excuse
 
     def covers(self, case: Case) -> bool:
         if self.transport not in (None, case.transport):
@@ -61,13 +81,14 @@ class Exemption:
 class CaseExemption:
     """The part of a profile about one case: its key, its transport, and the reason.
 
-    ``has_to_fail`` means that the profile names the case itself, so that it is outdated if the case passes.
+    ``has_to_fail`` means that the profile names the case itself as a known failure, so that it is outdated if the case
+    passes.
     """
 
     key: str
     transport: str
     kind: Kind
-    because: str
+    excuse: Excuse
     has_to_fail: bool
 
 
@@ -80,10 +101,12 @@ class Profile:
     contracts: tuple[Contract, ...] | None
     newest: Version
     exemptions: tuple[Exemption, ...]
+    is_pinned: bool = False
+    """Whether its name chose the version, so that the server's own does not matter."""
 
     def at(self, version: str | None) -> "Profile":
         """Return the contents for one version of the server, by default the newest; raises InconclusiveError."""
-        at = self.newest if version is None else release(version)
+        at = self.newest if version is None or self.is_pinned else release(version)
         valid = (exemption for exemption in self.exemptions if exemption.versions.contains(at, prereleases=True))
         return replace(self, exemptions=tuple(valid))
 
@@ -93,24 +116,38 @@ class Profile:
         for case in cases:
             found = next((exemption for exemption in in_order if exemption.covers(case)), None)
             if found is not None:
-                yield CaseExemption(case.key, str(case.transport), found.kind, found.because, found.names(case))
+                has_to_fail = found.kind is Kind.KNOWN and found.names(case)
+                yield CaseExemption(case.key, str(case.transport), found.kind, found.excuse, has_to_fail)
 
-    def findings(self, kind: Kind) -> dict[str, str]:
+    def findings(self, kind: Kind) -> dict[str, Excuse]:
         """Return the requirements that are known to be broken, always or now and then, with the reasons."""
         return {
-            requirement: exemption.because
+            requirement: exemption.excuse
             for exemption in self.exemptions
             if exemption.kind is kind
             for requirement in exemption.requirements
         }
 
-    def excused(self, kind: Kind, cases: Iterable[Case]) -> dict[str, str]:
+    def unsupported_capabilities(self) -> dict[str, tuple[str, str]]:
+        """Return the server capabilities that the server must not announce, because the profile says it lacks them.
+
+        Each comes with a requirement that is about it, and the reason.
+        """
+        return {
+            capability: (requirement, exemption.excuse.because)
+            for capability, requirement in _ABOUT_CAPABILITIES.items()
+            for exemption in self.exemptions
+            if exemption.kind is Kind.UNSUPPORTED and matches(exemption.requirements, requirement)
+        }
+
+    def excused(self, kind: Kind, cases: Iterable[Case]) -> dict[str, Excuse]:
         """Return the requirements that any message may break, with the reasons.
 
-        They are those that are known to be broken, and those of scenarios that are known to fail.
+        They are those that are known to be broken, and those of scenarios that are known to fail. A message shows a
+        breach in other words than a scenario, so what came instead does not matter for the latter.
         """
         of_scenarios = {
-            requirement.id: exemption.because
+            requirement.id: Excuse(exemption.excuse.because)
             for exemption in self.exemptions
             for case in cases
             if exemption.kind is kind and exemption.covers(case)

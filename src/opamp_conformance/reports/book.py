@@ -9,11 +9,12 @@ from pytest_bdd.feature import get_features
 from pytest_bdd.parser import Examples, Feature, ScenarioTemplate, Step
 
 from opamp_conformance import resources
-from opamp_conformance.ledger.ledger import load_ledger
+from opamp_conformance.ledger.ledger import Requirement, load_ledger
+from opamp_conformance.ledger.versions import SpecVersion
 from opamp_conformance.reports.html import rendered
 from opamp_conformance.reports.run_record import RunRecord
 from opamp_conformance.results.verdicts import Verdict
-from opamp_conformance.suite.catalogue import Scenario, Tags, load_catalogue
+from opamp_conformance.suite.catalogue import Scenario, Tags, load_both_sides
 
 Verdicts = Mapping[tuple[str, str], Verdict]
 """The verdicts of a run, by the key and transport of a case."""
@@ -21,9 +22,15 @@ Verdicts = Mapping[tuple[str, str], Verdict]
 
 @dataclass(frozen=True)
 class Entry:
-    """One scenario for readers: its own steps, its examples, and the verdicts of a run by title and transport."""
+    """One scenario for readers: its own steps, its examples, and the verdicts of a run by title and transport.
+
+    ``requirements`` are those of the version of the book, ``since`` is the tag of the version that brought it, if that
+    is newer.
+    """
 
     scenario: Scenario
+    requirements: Sequence[Requirement]
+    since: str
     steps: Sequence[str]
     examples: Sequence[Examples]
     verdicts: Sequence[tuple[str, str, Verdict]]
@@ -43,11 +50,14 @@ class Part:
         return [entry for _, entries in self.rules for entry in entries]
 
 
-def write_book(folder: Path, record: RunRecord | None) -> list[Path]:
-    """Write the pages into a folder, and create the folder; returns the paths, the start page first. Raises OSError."""
+def write_book(folder: Path, version: SpecVersion, record: RunRecord | None) -> list[Path]:
+    """Write the pages into a folder, and create the folder; returns the paths, the start page first. Raises OSError.
+
+    ``version`` is that of the specification.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    chapters = dict(_chapters(_verdicts(record)))
-    values = {"chapters": chapters, "run": record, "requirements": len(load_ledger())}
+    chapters = dict(_chapters(version, _verdicts(record)))
+    values = {"chapters": chapters, "run": record, "requirements": len(load_ledger(version)), "version": version.tag}
     pages = {"index.html": rendered("book.html", **values)}
     names = list(chapters)
     for number, name in enumerate(names):
@@ -58,32 +68,37 @@ def write_book(folder: Path, record: RunRecord | None) -> list[Path]:
     return [folder / path for path in pages]
 
 
-def _chapters(verdicts: Verdicts) -> Iterator[tuple[str, list[Part]]]:
+def _chapters(version: SpecVersion, verdicts: Verdicts) -> Iterator[tuple[str, list[Part]]]:
     features = sorted(get_features([str(resources.folder("features"))]), key=lambda feature: feature.filename)
     for chapter, found in groupby(features, key=lambda feature: Path(feature.filename).parent.name):
-        yield chapter, [_part(feature, verdicts) for feature in found]
+        yield chapter, [_part(feature, version, verdicts) for feature in found]
 
 
-def _part(feature: Feature, verdicts: Verdicts) -> Part:
+def _part(feature: Feature, version: SpecVersion, verdicts: Verdicts) -> Part:
     templates = feature.scenarios.values()
     rules = [
-        (rule, [_entry(feature, template, verdicts) for template in found])
+        (rule, [entry for template in found if (entry := _entry(feature, template, version, verdicts)) is not None])
         for rule, found in groupby(templates, key=lambda template: template.rule.name if template.rule else "")
     ]
     background = feature.background.steps if feature.background else []
     return Part(feature.name or "", feature.description or "", _lines(background), rules)
 
 
-def _entry(feature: Feature, template: ScenarioTemplate, verdicts: Verdicts) -> Entry:
+def _entry(feature: Feature, template: ScenarioTemplate, version: SpecVersion, verdicts: Verdicts) -> Entry | None:
+    """Make the entry of a scenario; None if it has ended by a version."""
     [key] = Tags.of(feature, template, load_ledger()).keys
-    scenario = load_catalogue()[key]
+    scenario = load_both_sides()[key]
+    if scenario.has_ended_by(version):
+        return None
+    since = scenario.since.tag if scenario.is_newer_than(version) else ""
+    requirements = load_ledger(version).due(scenario.requirements, version)
     seen = [
         (case.title, case.transport, verdicts[case.key, case.transport])
         for case in scenario.cases()
         if (case.key, case.transport) in verdicts
     ]
     own = [step for step in template.steps if step.background is None]
-    return Entry(scenario, _lines(own), template.examples, seen)
+    return Entry(scenario, requirements, since, _lines(own), template.examples, seen)
 
 
 def _lines(steps: Sequence[Step]) -> list[str]:

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from opamp_conformance.reports.areas import Area, Share, shares
 from opamp_conformance.reports.run_record import EVERY_MESSAGE, RunRecord
 from opamp_conformance.results.verdicts import Verdict
 
 _RANKS: Final = {
     Verdict.PASSED: 0,
     Verdict.NOT_APPLICABLE: 0,
+    Verdict.NOT_SCORED: 0,
     Verdict.KNOWN: 1,
     Verdict.FLAKY: 1,
     Verdict.WARNED: 1,
@@ -49,23 +51,36 @@ class Change:
         return before is not None and after is not None and _RANKS[after] > _RANKS[before]
 
 
-def verdicts_of(record: RunRecord) -> dict[Key, Verdict]:
-    """Return the verdicts of a run by their keys."""
-    found = {Key(event.chapter, event.key, event.transport, event.level): event.verdict for event in record.scenarios}
-    findings = {Key(EVERY_MESSAGE, event.requirement, "", event.level): event.verdict for event in record.findings}
-    return {**found, **findings}
+@dataclass(frozen=True)
+class Cell:
+    """A verdict, None where the scenario did not run, with its reason unless it passed."""
+
+    verdict: Verdict | None
+    because: str = ""
+
+
+def _cells_of(record: RunRecord) -> dict[Key, Cell]:
+    scenarios = {
+        Key(event.chapter, event.key, event.transport, event.level): Cell(event.verdict, event.because)
+        for event in record.scenarios
+    }
+    findings = {
+        Key(EVERY_MESSAGE, event.requirement, "", event.level): Cell(event.verdict, event.because)
+        for event in record.findings
+    }
+    return {**scenarios, **findings}
+
+
+def _cell(key: Key, cells: Mapping[Key, Cell]) -> Cell:
+    """Return the cell of a key. Without a finding, every message was correct."""
+    return cells.get(key, Cell(Verdict.PASSED if key.chapter == EVERY_MESSAGE else None))
 
 
 def changes(before: RunRecord, after: RunRecord) -> list[Change]:
     """Return what differs, regressions first."""
-    old, new = verdicts_of(before), verdicts_of(after)
-    found = [Change(key, _verdict(key, old), _verdict(key, new)) for key in sorted({*old, *new})]
+    old, new = _cells_of(before), _cells_of(after)
+    found = [Change(key, _cell(key, old).verdict, _cell(key, new).verdict) for key in sorted({*old, *new})]
     return sorted((one for one in found if one.before != one.after), key=lambda change: not change.is_regression)
-
-
-def _verdict(key: Key, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
-    """Return a verdict, None if the scenario did not run. Without a finding, every message was correct."""
-    return verdicts.get(key, Verdict.PASSED if key.chapter == EVERY_MESSAGE else None)
 
 
 @dataclass(frozen=True)
@@ -75,8 +90,14 @@ class Table:
     names: Sequence[str]
     records: Sequence[RunRecord]
 
-    def rows(self) -> Iterator[tuple[Key, Sequence[Verdict | None]]]:
-        """Yield each key with its verdict on each server, None where it did not run."""
-        columns: list[Mapping[Key, Verdict]] = [verdicts_of(record) for record in self.records]
+    def rows(self) -> Iterator[tuple[Key, Sequence[Cell]]]:
+        """Yield each key with its cell for each server."""
+        columns = [_cells_of(record) for record in self.records]
         for key in sorted({key for column in columns for key in column}):
-            yield key, [_verdict(key, column) for column in columns]
+            yield key, [_cell(key, column) for column in columns]
+
+    def areas(self) -> Iterator[tuple[Area, Sequence[Share]]]:
+        """Yield each area with its share on each server."""
+        columns = [list(shares(record)) for record in self.records]
+        for row in zip(*columns, strict=True):
+            yield row[0].area, row

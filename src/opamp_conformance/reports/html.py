@@ -6,6 +6,8 @@ from typing import Any
 
 import jinja2
 
+from opamp_conformance.reports.areas import shares
+from opamp_conformance.reports.closing_summary import summary_of
 from opamp_conformance.reports.run_record import RunRecord
 from opamp_conformance.results.events import Event, RunFinished
 from opamp_conformance.results.verdicts import Verdict
@@ -30,7 +32,8 @@ class Html:
 
 def page(record: RunRecord) -> str:
     """Make the page of a run."""
-    return rendered("report.html", run=record, problems=PROBLEMS)
+    groups = summary_of([*record.findings, *record.scenarios]).groups()
+    return rendered("report.html", run=record, groups=groups, areas=list(shares(record)))
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -48,6 +51,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["verdicts"] = list(Verdict)
+    environment.globals["problems"] = PROBLEMS
     environment.filters["title"] = titled
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["slug"] = lambda text: text.replace(" ", "-")

@@ -26,7 +26,8 @@ class JUnit:
         """Take one event; the last one writes the file."""
         match event:
             case RunStarted():
-                self._root.set("name", f"opamp-conformance {event.target}")
+                self._root.set("name", _clean(f"opamp-conformance {event.target}"))
+                self._properties(self._root, {"specification": event.specification})
             case ScenarioFinished():
                 case = self._case(f"{event.chapter}.{event.transport}", event.key, event.seconds)
                 properties = {
@@ -52,8 +53,8 @@ class JUnit:
 
     def _case(self, chapter: str, name: str, seconds: float) -> ET.Element:
         if chapter not in self._suites:
-            self._suites[chapter] = ET.SubElement(self._root, "testsuite", name=chapter)
-        attributes = {"classname": f"opamp.{chapter}", "name": _clean(name), "time": f"{seconds:.3f}"}
+            self._suites[chapter] = ET.SubElement(self._root, "testsuite", name=_clean(chapter))
+        attributes = {"classname": _clean(f"opamp.{chapter}"), "name": _clean(name), "time": f"{seconds:.3f}"}
         return ET.SubElement(self._suites[chapter], "testcase", attributes)
 
     def _properties(self, case: ET.Element, properties: dict[str, str]) -> None:
@@ -68,7 +69,7 @@ class JUnit:
                 ET.SubElement(case, "failure", type=verdict, message=_clean(because)).text = _clean(details)
             case Verdict.ERROR:
                 ET.SubElement(case, "error", type=verdict, message=_clean(because)).text = _clean(details)
-            case Verdict.NOT_APPLICABLE | Verdict.KNOWN | Verdict.FLAKY:
+            case Verdict.NOT_APPLICABLE | Verdict.KNOWN | Verdict.FLAKY | Verdict.NOT_SCORED:
                 ET.SubElement(case, "skipped", message=_clean(because))
             case Verdict.WARNED:
                 ET.SubElement(case, "system-out").text = _clean(f"warned: {because}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.reading import read_text
 from opamp_conformance.results.events import (
     SCHEMA,
     Event,
@@ -18,8 +19,10 @@ from opamp_conformance.results.events import (
     ScenarioFinished,
     TargetLost,
     event_of,
+    with_texts,
 )
 from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.text import printable_lines
 
 EVERY_MESSAGE: Final = "every message"
 """What a finding is about, in the place of a chapter."""
@@ -83,13 +86,8 @@ SUMMARIES = {
 
 def read_events(path: Path) -> list[Event]:
     """Read a file of JSON Lines; raises InconclusiveError, with the line, for other content or another schema."""
-    try:
-        # Not splitlines(): it also splits at characters that texts may contain.
-        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line]
-    except OSError as error:
-        raise InconclusiveError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InconclusiveError(f"{path} is not a file of events: it is not UTF-8") from error
+    # Not splitlines(): it also splits at characters that texts may contain.
+    lines = [line for line in read_text(path).split("\n") if line]
     return list(_events(path, lines))
 
 
@@ -129,6 +127,7 @@ def _events(path: Path, lines: Sequence[str]) -> Iterator[Event]:
                 f"{path} has events of schema {fields.get('schema')}, and this suite reads {SCHEMA}"
             )
         try:
-            yield event_of(fields)
+            # The file may come from somebody else, and its texts go to terminals and CI servers.
+            yield with_texts(event_of(fields), printable_lines)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InconclusiveError(f"{path}, line {number}: not an event of schema {SCHEMA}") from error

@@ -1,11 +1,13 @@
 """The run on a terminal: one line per scenario, and all details of a failure."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import click
 
+from opamp_conformance.reports.closing_summary import ClosingSummary
 from opamp_conformance.reports.run_record import SUMMARIES
 from opamp_conformance.results.events import (
     Event,
@@ -26,6 +28,7 @@ _COLOURS: Final = {
     Verdict.KNOWN: "cyan",
     Verdict.FLAKY: "cyan",
     Verdict.NOT_APPLICABLE: "blue",
+    Verdict.NOT_SCORED: "blue",
     Verdict.ERROR: "magenta",
 }
 _SUMMARY_COLOURS: Final = {
@@ -38,10 +41,17 @@ _WIDTH: Final = max(len(verdict) for verdict in Verdict)
 
 
 class Terminal:
-    """Prints to standard output: plain lines, and on a terminal a line of progress."""
+    """Prints to standard output: plain lines, and on a terminal a line of progress.
 
-    def __init__(self, *, is_terminal: bool) -> None:
+    On a terminal, passed scenarios are one line per chapter, unless ``is_verbose``. The end is a summary of what is
+    broken, and the figures.
+    """
+
+    def __init__(self, *, is_terminal: bool, is_verbose: bool = False) -> None:
         self._is_terminal = is_terminal
+        self._shows_passed = is_verbose or not is_terminal
+        self._summary = ClosingSummary()
+        self._passed: Counter[str] = Counter()
         self._scenarios = 0
         self._finished = 0
         self._losses: list[TargetLost] = []
@@ -70,15 +80,20 @@ class Terminal:
     def _scenario(self, event: ScenarioFinished) -> None:
         self._finished += 1
         self._clear_progress()
-        if event.verdict is not Verdict.PASSED or not self._is_terminal:
+        has_passed = Verdict.PASSED in (event.verdict, event.outcome)
+        self._summary.add(event)
+        self._passed[event.chapter] += event.verdict is Verdict.PASSED
+        if not has_passed or self._shows_passed:
             click.echo(
                 f"{_coloured(event.verdict)}  {event.level:<10}  {event.transport:<9}  {event.key}: {event.title}"
             )
-        if event.verdict is Verdict.NOT_APPLICABLE:
+        if event.outcome and not has_passed:
+            click.echo(_indented([event.because, *_conversation(event.transcript)]))
+        elif event.verdict is Verdict.NOT_APPLICABLE:
             click.echo(_indented([event.actual]))
         elif event.verdict in (Verdict.KNOWN, Verdict.FLAKY):
             click.echo(_indented([event.known_because]))
-        elif event.verdict is not Verdict.PASSED:
+        elif not has_passed:
             click.echo(_indented(_explained(event)))
         if self._is_terminal:
             click.echo(f"[{self._finished}/{self._scenarios}] {event.key}"[:79], nl=False)
@@ -91,6 +106,7 @@ class Terminal:
 
     def _finding(self, event: FindingBooked) -> None:
         self._clear_progress()
+        self._summary.add(event)
         click.echo(f"{_coloured(event.verdict)}  {event.level:<10}  in {event.count} messages: {event.requirement}")
         if event.verdict in (Verdict.KNOWN, Verdict.FLAKY):
             click.echo(_indented([event.known_because]))
@@ -100,6 +116,14 @@ class Terminal:
 
     def _finish(self, event: RunFinished) -> None:
         self._clear_progress()
+        if not self._shows_passed:
+            for chapter, count in self._passed.items():
+                if count:
+                    click.echo(f"{_coloured(Verdict.PASSED)}  {count:>4} in {chapter}")
+        lines = list(self._summary.lines())
+        if lines:
+            click.echo("\nSummary of what did not pass:")
+            click.echo(_indented(lines))
         if self._losses:
             click.echo()
         for loss in self._losses:
@@ -109,12 +133,15 @@ class Terminal:
         click.echo(f"\n{click.style(word, fg=colour, bold=True)}: {counts or 'nothing ran'} in {event.seconds:.1f} s")
         if event.in_development:
             click.echo(f"about parts that the specification marks as [Development]: {_counted(event.in_development)}")
+        if event.newer:
+            click.echo(f"about newer versions of the specification, not scored: {_counted(event.newer)}")
         if event.walks:
             walks = f"{event.walks} random walks, seed {event.seed}" if event.seed else "one walk"
             click.echo(f"{walks}: {event.walk_messages} messages")
-        disconnected = event.agents - event.still_connected
-        ended = "all of them" if not event.still_connected else f"{disconnected} of them"
-        click.echo(f"The run created {event.agents} agents on the target and disconnected {ended}.")
+        if event.agents:
+            disconnected = event.agents - event.still_connected
+            ended = "all of them" if not event.still_connected else f"{disconnected} of them"
+            click.echo(f"The run created {event.agents} agents on the target and disconnected {ended}.")
 
     def _clear_progress(self) -> None:
         if self._is_terminal:

@@ -1,12 +1,14 @@
 """The stream of typed events of a run, from which every output is made. No event contains a secret."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from dataclasses import fields as dataclass_fields
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from opamp_conformance.results.verdicts import ExitCode, Verdict
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class ScenarioFinished:
     """One scenario has its verdict. If it passed, ``expected``, ``actual`` and ``transcript`` are empty.
 
     ``key`` is the stable name of the case, ``title`` is prose. ``is_in_development`` says that the specification marks
-    what it checks as [Development]. ``known_because`` is the reason that a profile gives for a known failure.
+    what it checks as [Development]. ``known_because`` is the reason that a profile gives for a known failure. What is
+    newer than the version of the run is not scored: ``since`` is the tag of its version, ``outcome`` the verdict on it.
     """
 
     key: str
@@ -83,10 +86,15 @@ class ScenarioFinished:
     reproduce: str = ""
     known_because: str = ""
     blocked_by: str = ""
+    since: str = ""
+    outcome: str = ""
 
     @property
     def because(self) -> str:
-        """Why it did not pass, in a sentence."""
+        """Why it did not pass, in a sentence; of one that is not scored, what came out."""
+        if self.outcome:
+            reason = _because(self.expected, self.actual)
+            return f"new in {self.since}: {self.outcome}" + (f", {reason}" if reason else "")
         return _because(self.expected, self.actual)
 
 
@@ -114,6 +122,8 @@ class TargetLost:
 class FindingBooked:
     """Messages of the target broke a requirement that every message is checked for: one event per requirement.
 
+    ``since`` is the tag of its version if that is newer than the version of the run.
+
     ``walk`` are the steps of the shortest random walk that shows it, if one does, and ``reproduce`` goes it again.
     """
 
@@ -128,6 +138,7 @@ class FindingBooked:
     known_because: str = ""
     walk: tuple[str, ...] = ()
     reproduce: str = ""
+    since: str = ""
 
     @property
     def because(self) -> str:
@@ -140,7 +151,8 @@ class RunFinished:
     """A run ends. It created ``agents`` on the target, of which ``still_connected`` could not be disconnected.
 
     ``in_development`` counts the verdicts about parts that the specification marks as [Development]. ``walks`` random
-    walks with ``walk_messages`` messages were gone; they depend on ``seed`` only.
+    walks with ``walk_messages`` messages were gone; they depend on ``seed`` only. ``newer`` counts what came out for
+    versions of the specification that are newer than that of the run.
     """
 
     exit_code: ExitCode
@@ -152,6 +164,7 @@ class RunFinished:
     walks: int = 0
     walk_messages: int = 0
     seed: int = 0
+    newer: Mapping[str, int] = field(default_factory=dict)
 
 
 Event = RunStarted | ScenarioFinished | TargetLost | FindingBooked | RunFinished
@@ -197,3 +210,18 @@ class Listener(Protocol):
 
     def handle(self, event: Event) -> None:
         """Take one event."""
+
+
+def with_texts(value: T, change: Callable[[str], str]) -> T:
+    """Return an event, or a part of one, with each of its texts changed."""
+    changed: Any = value
+    if type(value) is str:
+        changed = change(str(value))
+    elif isinstance(value, tuple):
+        changed = tuple(with_texts(item, change) for item in value)
+    elif isinstance(value, Mapping):
+        changed = {with_texts(key, change): with_texts(item, change) for key, item in value.items()}
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = {field.name: getattr(value, field.name) for field in dataclass_fields(value)}
+        changed = replace(value, **{name: with_texts(part, change) for name, part in parts.items()})
+    return cast("T", changed)

@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 
 from opamp_conformance.redaction import REDACTED, Redactor
 from opamp_conformance.results.events import TranscriptEntry
-from opamp_conformance.text import printable
+from opamp_conformance.text import printable_lines, shortened
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse
 from opamp_conformance.wire.websocket import ReceivedMessage
@@ -27,23 +27,23 @@ def transcript_of(exchanges: Sequence[Exchange], redactor: Redactor) -> tuple[Tr
 
 def _entry(exchange: Exchange, redactor: Redactor) -> TranscriptEntry:
     request, response, message = exchange.request, exchange.response, exchange.message
-    sent = "not an AgentToServer" if request.message is None else "\n".join(_lines(request.message, redactor))
+    sent = "not an AgentToServer" if request.message is None else "\n".join(message_lines(request.message, redactor))
     if message is not None:
-        received = "\n".join(_lines(message, redactor))
+        received = "\n".join(message_lines(message, redactor))
     else:
-        received = printable(redactor.text(exchange.problem.actual if exchange.problem else ""))
+        received = shortened(redactor.text(exchange.problem.actual if exchange.problem else ""))
     return TranscriptEntry(
         sent_at=round(exchange.sent_at, 6),
         seconds=round(exchange.seconds, 6),
         method=request.method if isinstance(request, HttpRequest) else "WebSocket",
         outcome=_outcome(exchange),
         request_headers=redactor.headers(request.headers or {}),
-        request_bytes=_hex(redactor.data(request.body)),
-        request_message=sent,
+        request_bytes=shown_bytes(redactor.start(request.body, MAX_SHOWN_BYTES), len(request.body)),
+        request_message=printable_lines(sent),
         status=exchange.status,
         response_headers=redactor.headers(response.headers) if isinstance(response, HttpResponse) else {},
-        response_bytes="" if response is None else _hex(_without(_secrets(message), _bytes(response, redactor))),
-        response_message=received,
+        response_bytes="" if response is None else shown_bytes(_without(_secrets(message), _bytes(response, redactor))),
+        response_message=printable_lines(received),
     )
 
 
@@ -55,8 +55,10 @@ def _outcome(exchange: Exchange) -> str:
     return "unsolicited" if exchange.is_push else "answered"
 
 
-def _hex(data: bytes) -> str:
-    cut = "" if len(data) <= MAX_SHOWN_BYTES else f"… ({len(data)} bytes)"
+def shown_bytes(data: bytes, size: int | None = None) -> str:
+    """Write the start of data as hexadecimal digits; ``size`` is its length, if this is only the start."""
+    size = len(data) if size is None else size
+    cut = "" if size <= MAX_SHOWN_BYTES else f"… ({size} bytes)"
     return data[:MAX_SHOWN_BYTES].hex() + cut
 
 
@@ -96,22 +98,23 @@ def _without(secrets: set[bytes], data: bytes) -> bytes:
     return data
 
 
-def _lines(message: Message, redactor: Redactor, indent: str = "") -> Iterable[str]:
+def message_lines(message: Message, redactor: Redactor, indent: str = "") -> Iterable[str]:
+    """Describe a message, a line for each field, without secrets."""
     for field, value in message.ListFields():
         for item in value if field.is_repeated else [value]:
             if isinstance(item, KeyValue):
-                key = redactor.text(item.key)
-                yield f"{indent}{field.name}: {key!r} = {' '.join(_lines(item.value, redactor)) or 'null'}"
+                key = shortened(redactor.text(item.key))
+                yield f"{indent}{field.name}: {key!r} = {' '.join(message_lines(item.value, redactor)) or 'null'}"
             elif isinstance(item, Message):
                 yield f"{indent}{field.name}:"
-                yield from _lines(item, redactor, indent + "  ")
+                yield from message_lines(item, redactor, indent + "  ")
             elif field.full_name in _SECRET:
                 yield f"{indent}{field.name}: {REDACTED}"
             elif isinstance(item, bytes):
-                yield f"{indent}{field.name}: {redactor.data(item).hex() or '(empty)'}"
+                yield f"{indent}{field.name}: {shown_bytes(redactor.data(item)) or '(empty)'}"
             elif field.enum_type is not None:
                 known = field.enum_type.values_by_number.get(item)
                 yield f"{indent}{field.name}: {item if known is None else known.name}"
             else:
-                shown = redactor.text(item) if isinstance(item, str) else item
+                shown = shortened(redactor.text(item)) if isinstance(item, str) else item
                 yield f"{indent}{field.name}: {shown!r}"

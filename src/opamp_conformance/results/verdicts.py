@@ -23,6 +23,8 @@ class Verdict(StrEnum):
     """It fails, and the target's profile says that it does so now and then."""
     NOT_APPLICABLE = "not applicable"
     """The scenario does not concern this target."""
+    NOT_SCORED = "not scored"
+    """It is about a version of the specification that is newer than that of the run."""
     ERROR = "error"
     """The suite itself failed; that says nothing about the target."""
 
@@ -60,7 +62,7 @@ def of_violation(is_binding: bool, *, strict: bool) -> Verdict:
 
 def exit_code(verdicts: Iterable[Verdict]) -> ExitCode:
     """Sum up a run. A run without any verdict says nothing about the target."""
-    seen = set(verdicts)
+    seen = set(verdicts) - {Verdict.NOT_SCORED}
     if not seen or Verdict.ERROR in seen:
         return ExitCode.COULD_NOT_TELL
     if seen & {Verdict.FAILED, Verdict.BLOCKED}:

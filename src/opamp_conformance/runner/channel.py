@@ -29,6 +29,10 @@ class WorkerSummary:
 
     findings: tuple[FindingBooked, ...]
     cleanup: CleanupReport
+    announced: int = 0
+    """The capabilities that the server has announced, as bits of ServerCapabilities."""
+    problem: str = ""
+    """Why the process could not tell what the server does, empty if it could."""
 
 
 # ---- the plan
@@ -95,7 +99,7 @@ def send_summary(config: pytest.Config) -> None:
     summary = summary_of(config)
     if summary is not None and hasattr(config, "workeroutput"):
         findings = [as_json(finding) for finding in summary.findings]
-        config.workeroutput[_SUMMARY] = json.dumps({"findings": findings, "cleanup": asdict(summary.cleanup)})
+        config.workeroutput[_SUMMARY] = json.dumps({**asdict(summary), "findings": findings})
 
 
 def received_summary(node: Any) -> WorkerSummary | None:
@@ -106,4 +110,4 @@ def received_summary(node: Any) -> WorkerSummary | None:
     fields = json.loads(text)
     events = [event_of(json.loads(finding)) for finding in fields["findings"]]
     findings = tuple(event for event in events if isinstance(event, FindingBooked))
-    return WorkerSummary(findings, CleanupReport(**fields["cleanup"]))
+    return WorkerSummary(findings, CleanupReport(**fields["cleanup"]), fields["announced"], fields["problem"])

@@ -1,7 +1,7 @@
 """The first exchanges of a run: whether the server supports OpAMP, and over which transports."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
@@ -15,9 +15,10 @@ from opamp_conformance.errors import InconclusiveError, PreconditionFailedError
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.targets import Endpoint
 from opamp_conformance.text import printable
-from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.exchange import Exchange, error_name
 from opamp_conformance.wire.http import HttpResponse
 from opamp_conformance.wire.transport import Transport
+from opamp_proto import opamp_pb2 as pb
 
 # A proxy that is just starting may refuse the first requests.
 _ATTEMPTS: Final = 3
@@ -26,6 +27,8 @@ _PAUSE_SECONDS: Final = 0.3
 _QUICK_SECONDS: Final = 1.0
 # These statuses of HTTP mean that a path, a method or a protocol is not supported.
 _NOT_SERVED: Final = (404, 405, 426, 501)
+_STARTING: Final = (502, 503, 504)
+_POLL_SECONDS: Final = 0.2
 _NO_ACCESS: Final = (401, 403)
 # How long the first reply over WebSocket is watched for more messages.
 _WATCH_SECONDS: Final = 0.12
@@ -46,12 +49,15 @@ class Preflight:
     cleanup: CleanupReport
 
 
-def explore(endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timing: Timing) -> Preflight:
+def explore(
+    endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timing: Timing, *, enrolls: bool = False
+) -> Preflight:
     """Let two agents report over each transport, and note in ``timing`` how the server answers.
 
-    Raises InconclusiveError if no reply is a ServerToAgent. One transport that works is enough, or a WebSocket that
-    opens. A transport counts as not served only if the server reports that; the scenarios judge a failure of the
-    server.
+    Raises InconclusiveError if no reply is a ServerToAgent, or if a server that ``enrolls`` agents (fleet contract) is
+    not available for the enrollment of the first ones: its key may not be an enrollment key. One transport that works
+    is enough, or a WebSocket that opens. A transport counts as not served only if the server reports that; the
+    scenarios judge a failure of the server.
     """
     log = RunLog()
     firsts = {transport: _first_exchange(endpoint, transport, run_id, timing, log) for transport in asked}
@@ -59,15 +65,46 @@ def explore(endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timing:
     if not working and not any(first.is_open for first in firsts.values()):
         exchange = firsts[asked[0]].exchange
         raise _no_server(endpoint, exchange, "" if asked[0] is Transport.HTTP else " over WebSocket")
+    if enrolls and working and all(_is_unavailable(firsts[transport].exchange) for transport in working):
+        raise _no_enrollment(endpoint, firsts[working[0]].exchange)
     served = tuple(transport for transport, first in firsts.items() if not _is_absent(first.exchange))
     if Transport.HTTP in served:  # Scenarios about other instances use plain HTTP only.
         _require_others(endpoint, run_id, timing, log)
     if any(first.is_followed for first in firsts.values()):
         timing.quiet = _QUIET_SECONDS
-    times = [seconds for transport in working for seconds in _times(endpoint, transport, run_id, timing, log)]
-    timing.slowest = max([*times, *(firsts[transport].exchange.seconds for transport in working)], default=0.0)
-    is_slow = bool(working) and (timing.silences > 0 or max(times, default=0.0) > _SLOW_SECONDS)
+
+    def slowest() -> float:
+        times = [seconds for transport in working for seconds in _times(endpoint, transport, run_id, timing, log)]
+        return max(times, default=0.0)
+
+    longest = slowest()
+    timing.slowest = max([longest, *(firsts[transport].exchange.seconds for transport in working)], default=0.0)
+    # One slow answer may be that of a busy machine; a slow server is slow again.
+    is_slow = bool(working) and (timing.silences > 0 or (longest > _SLOW_SECONDS and slowest() > _SLOW_SECONDS))
     return Preflight(served, is_slow, log.agents.report())
+
+
+def await_server(
+    endpoint: Endpoint, transport: Transport, timing: Timing, seconds: float, say: Callable[[str], None]
+) -> None:
+    """Wait until something else than a refused connection, or the error of a proxy, answers; for ``seconds`` at most.
+
+    ``say`` gets a line for people, if there is a wait. What answers in the end is judged by others.
+    """
+    end, was_told = time.monotonic() + seconds, False
+    while True:
+        with Client(endpoint, timing, transport) as client:
+            exchange = client.send_once(Agent("wait").full_status())
+            client.close_websockets()
+            client.disconnect_agents()
+        is_there = exchange.message is not None or not exchange.is_lost
+        if (is_there and exchange.status not in _STARTING) or time.monotonic() + _POLL_SECONDS > end:
+            return
+        if not was_told:
+            why = printable(Redactor(endpoint.secrets).text(_explain(exchange)))
+            say(f"waiting for {endpoint.url}, for {seconds:g} s at most: {why}")
+            was_told = True
+        time.sleep(_POLL_SECONDS)
 
 
 class _First(NamedTuple):
@@ -83,6 +120,11 @@ class _First(NamedTuple):
 
 def _is_working(exchange: Exchange) -> bool:
     return exchange.message is not None and exchange.status not in _NO_ACCESS
+
+
+def _is_unavailable(exchange: Exchange) -> bool:
+    reply = exchange.message
+    return reply is not None and reply.error_response.type == pb.ServerErrorResponseType_Unavailable
 
 
 def _is_absent(exchange: Exchange) -> bool:
@@ -106,6 +148,13 @@ def _no_server(endpoint: Endpoint, exchange: Exchange, over: str) -> Inconclusiv
     return InconclusiveError(f"{endpoint.url} does not answer as an OpAMP server{over}: {problem}")
 
 
+def _no_enrollment(endpoint: Endpoint, exchange: Exchange) -> InconclusiveError:
+    error = exchange.reply.error_response
+    told = printable(Redactor(endpoint.secrets).text(f"{error_name(error.type)}: {error.error_message}"))
+    hint = "are the credentials an enrollment key, and does the server reach its store?"
+    return InconclusiveError(f"{endpoint.url} does not enroll an agent ({told}): {hint}")
+
+
 def _first_exchange(endpoint: Endpoint, transport: Transport, run_id: str, timing: Timing, log: RunLog) -> _First:
     for attempt in range(1, _ATTEMPTS + 1):
         with Client(endpoint, timing, transport, log, run_id) as client:
@@ -115,7 +164,8 @@ def _first_exchange(endpoint: Endpoint, transport: Transport, run_id: str, timin
             is_open = exchange.response is None and client.has_websocket(agent.instance_uid)
             client.close_websockets()
             client.disconnect_agents()
-        is_final = _is_working(exchange) or _is_absent(exchange) or exchange.seconds > _QUICK_SECONDS
+        is_served = _is_working(exchange) and not _is_unavailable(exchange)
+        is_final = is_served or _is_absent(exchange) or exchange.seconds > _QUICK_SECONDS
         if is_final or attempt == _ATTEMPTS:
             break
         time.sleep(_PAUSE_SECONDS)

@@ -1,14 +1,14 @@
-"""The suite under pytest: options, the ``context`` fixture, and the verdict at the end of a scenario.
+"""The suite under pytest: markers, the ``context`` fixture, and the verdict at the end of a scenario.
 
-In a session that does not collect the suite, it adds its options and markers, and nothing else. In a session that
-``opamp-conformance run`` started, and in each of its workers, it follows the plan of that run.
+``pytest_options`` loads it into a session that collects the suite. In a session that ``opamp-conformance run`` started,
+and in each of its workers, it follows the plan of that run.
 """
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uuid6
@@ -16,27 +16,29 @@ from pytest_bdd.parser import Scenario as BoundScenario
 from pytest_bdd.parser import Step
 
 from opamp_conformance.actions.context import ScenarioContext
-from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
+from opamp_conformance.client.timing import Timing
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger.ledger import Contract, Level, load_ledger
+from opamp_conformance.ledger.ledger import Contract, Level, Subject, load_ledger
+from opamp_conformance.pytest_options import SUMMARIES
 from opamp_conformance.results.events import ScenarioFinished
 from opamp_conformance.results.verdicts import Verdict
 from opamp_conformance.runner import channel, signals
-from opamp_conformance.runner.channel import WorkerSummary
+from opamp_conformance.runner.judging import ScenarioEnd
 from opamp_conformance.runner.plan import RunPlan
 from opamp_conformance.runner.preflight import explore
 from opamp_conformance.runner.worker import Worker, open_worker
 from opamp_conformance.suite.catalogue import Case, Scenario, load_catalogue
-from opamp_conformance.targets import Target, Tls
+from opamp_conformance.targets import Endpoint, Target, Tls
 from opamp_conformance.targets.mock import MockTarget
 from opamp_conformance.targets.options import ACCESS_OPTIONS, Access
 from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.wire.transport import Transport
 
-_PREFIX: Final = "--opamp-"
-_SUMMARY_OUTPUT: Final = "opamp"
+if TYPE_CHECKING:
+    from opamp_conformance.actions.agent_side.session import AgentSession
+    from opamp_conformance.runner.agent_worker import AgentWorker
 
-_worker = pytest.StashKey[Worker]()
+_worker = pytest.StashKey["Worker | AgentWorker"]()
 _chosen = pytest.StashKey[set[str]]()
 
 
@@ -48,48 +50,27 @@ class OpampWarning(UserWarning):
 class _Progress:
     """How far a scenario has come."""
 
-    first_exchange: int
+    position: int
     began: float
     step: str = ""
     steps: tuple[str, ...] = ()
 
 
 _progress = pytest.StashKey[_Progress]()
-_summaries = pytest.StashKey[list[tuple[bool, list[str]]]]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("opamp", "OpAMP conformance")
-    group.addoption("--opamp-url", metavar="URL", help="the server to grade (default: the bundled mock server)")
-    for option in ACCESS_OPTIONS:
-        name, kind = f"{_PREFIX}{option.name.removeprefix('--')}", "append" if option.is_repeatable else "store"
-        default: Any = [] if option.is_repeatable else option.default
-        group.addoption(name, metavar=option.metavar, action=kind, default=default, help=option.help)
-    group.addoption("--opamp-contract", choices=[*Contract, "all"], help="the contract (default: by the target)")
-    group.addoption("--opamp-transport", choices=[*Transport, "all"], default="all", help="the transport")
-    group.addoption("--opamp-control", metavar="URL", help="its control plane")
-    group.addoption("--opamp-disruptive", action="store_true", help="also run what could hurt a shared server")
-    group.addoption(
-        "--opamp-timeout",
-        type=_seconds,
-        default=DEFAULT_LIMIT_SECONDS,
-        metavar="SECONDS",
-        help="limit of each exchange",
-    )
-    group.addoption("--opamp-strict", action="store_true", help="a broken SHOULD fails its scenario")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_summaries] = []
-    _register_markers(config)
     plan = channel.received_plan(config)
+    _register_markers(config, plan or channel.plan_of(config))
     if plan is not None:
         signals.defer()  # A worker completes its current scenario, and disconnects its agents.
         channel.set_plan(config, plan)
 
 
-def _register_markers(config: pytest.Config) -> None:
+def _register_markers(config: pytest.Config, plan: RunPlan | None) -> None:
     """Register every tag of the features as a marker."""
+    is_about_agents = plan is not None and plan.agent is not None
+    catalogue = load_catalogue(Subject.AGENT if is_about_agents else Subject.SERVER)
     config.addinivalue_line("markers", "opamp_scenario(entry): the entry of the catalogue that a test runs")
     for level in Level:
         config.addinivalue_line("markers", f"{level}: scenarios of this level")
@@ -98,9 +79,10 @@ def _register_markers(config: pytest.Config) -> None:
     for transport in Transport:
         config.addinivalue_line("markers", f"transport.{transport}: scenarios of this transport only")
     config.addinivalue_line("markers", "disruptive: scenarios that could hurt a shared server")
+    config.addinivalue_line("markers", "agent: scenarios about agents")
     for requirement in load_ledger().values():
         config.addinivalue_line("markers", f"{requirement.id}: {requirement.statement}")
-    for scenario in load_catalogue().values():
+    for scenario in catalogue.values():
         if scenario.key not in load_ledger():
             config.addinivalue_line("markers", f"{scenario.key}: {scenario.title}")
 
@@ -158,18 +140,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def opamp_worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
+def opamp_worker(request: pytest.FixtureRequest) -> "Iterator[Worker | AgentWorker]":
     """This session's part of a run: by the plan of the run, or against the target of pytest's options."""
     config = request.config
     with ExitStack() as stack:
         try:
-            worker = stack.enter_context(open_worker(channel.plan_of(config) or _own_plan(config, stack)))
+            worker = stack.enter_context(_open(channel.plan_of(config) or _own_plan(config, stack)))
         except InconclusiveError as error:
             pytest.exit(str(error), returncode=2)
         config.stash[_worker] = worker
         yield worker
-        cleanup = worker.clean_up()
-        channel.set_summary(config, WorkerSummary(tuple(worker.findings()), cleanup))
+        channel.set_summary(config, worker.end())
 
 
 @pytest.fixture
@@ -182,11 +163,28 @@ def context(opamp_worker: Worker, transport: Transport, request: pytest.FixtureR
     opamp_worker.clients[transport].close_websockets()
 
 
+@pytest.fixture
+def agent_session(opamp_worker: "AgentWorker", request: pytest.FixtureRequest) -> "Iterator[AgentSession]":
+    """The agent that a scenario grades, over its transport. It ends with the scenario."""
+    case = case_of(request.node)
+    assert case is not None
+    with opamp_worker.open_session(case) as session:
+        yield session
+
+
+def _open(plan: RunPlan) -> "AbstractContextManager[Worker | AgentWorker]":
+    if plan.agent is None:
+        return open_worker(plan)
+    from opamp_conformance.runner.agent_worker import open_agent_worker  # noqa: PLC0415 - it loads another server
+
+    return open_agent_worker(plan)
+
+
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, scenario: BoundScenario) -> None:
     worker = request.config.stash.get(_worker, None)
-    exchanges = 0 if worker is None else len(worker.log.exchanges)
+    position = 0 if worker is None else worker.position()
     request.node.stash[_progress] = _Progress(
-        exchanges, time.monotonic(), steps=tuple(f"{step.keyword} {step.name}" for step in scenario.steps)
+        position, time.monotonic(), steps=tuple(f"{step.keyword} {step.name}" for step in scenario.steps)
     )
 
 
@@ -205,50 +203,27 @@ def pytest_runtest_makereport(
         return report
     error = call.excinfo.value if call.excinfo else None
     progress = item.stash.get(_progress, _Progress(0, time.monotonic()))
-    exchanges = worker.log.exchanges[progress.first_exchange :]
-    seconds, steps = time.monotonic() - progress.began, progress.steps or case.scenario.steps
-    loss = worker.find_loss(case, exchanges)
-    event = worker.judge_scenario(case, error, progress.step, exchanges, seconds, steps, loss)
-    worker.log.end_scenario()
+    end = ScenarioEnd(error, progress.step, progress.steps or case.scenario.steps, time.monotonic() - progress.began)
+    events = worker.judge_scenario(case, end, progress.position)
     if channel.plan_of(item.config) is not None:
-        channel.tell(item.config, report, event)
-        if loss is not None:
-            channel.tell(item.config, report, loss)
+        for event in events:
+            channel.tell(item.config, report, event)
         report.longrepr = None
     else:
-        _apply_to_report(event, item, report)
+        for event in events:
+            if isinstance(event, ScenarioFinished):
+                _apply_to_report(event, item, report)
     return report
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let findings fail a session; a worker of pytest-xdist sends them to its main session."""
+    """Send the summary of a run to its main session, or keep that of a session of the user."""
     config = session.config
     if channel.plan_of(config) is not None:
         channel.send_summary(config)
-        return
-    if _worker in config.stash:
-        config.stash[_summaries].append(_summarize(config.stash[_worker]))
-    if hasattr(config, "workeroutput"):
-        config.workeroutput[_SUMMARY_OUTPUT] = config.stash[_summaries]
-    has_failed = any(findings_fail for findings_fail, _ in config.stash[_summaries])
-    if has_failed and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take the summary of a worker of pytest-xdist."""
-    node.config.stash[_summaries].extend(getattr(node, "workeroutput", {}).get(_SUMMARY_OUTPUT, []))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    summaries = config.stash[_summaries]
-    if summaries:
-        terminalreporter.section("OpAMP")
-    for _, lines in summaries:
-        for line in lines:
-            terminalreporter.line(line)
+    elif _worker in config.stash:
+        config.stash[SUMMARIES].append(_summarize(config.stash[_worker]))
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -285,19 +260,12 @@ def _contracts(config: pytest.Config, target: Target) -> tuple[Contract, ...]:
     return tuple(target.contracts if contract is None else Contract if contract == "all" else [Contract(contract)])
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < 3600:
-        raise ValueError(text)
-    return seconds
-
-
 def _target(config: pytest.Config) -> Target:
     url, control = config.getoption("opamp_url"), config.getoption("opamp_control")
     try:
         access = Access.of({option.dest: config.getoption(f"opamp_{option.dest}") for option in ACCESS_OPTIONS})
         if url is not None:
-            return UrlTarget(url, access.headers, access.tls, control=control)
+            return UrlTarget(Endpoint(url, access.headers, access.tls, control=control))
         if access.headers or access.tls != Tls() or control:
             raise InconclusiveError("headers, certificates and a control plane need a server at a URL; add --opamp-url")
         return MockTarget()
@@ -305,16 +273,14 @@ def _target(config: pytest.Config) -> Target:
         raise pytest.UsageError(str(error)) from error
 
 
-def _summarize(worker: Worker) -> tuple[bool, list[str]]:
+def _summarize(worker: "Worker | AgentWorker") -> tuple[bool, list[str]]:
     """Return whether findings fail the session, and the lines for its end."""
-    findings, cleanup = worker.findings(), worker.log.agents.report()
+    findings = worker.findings()
     lines = [
         f"{finding.verdict}: {finding.requirement}, in {finding.count} messages: {finding.because} ({finding.link})"
         for finding in findings
     ]
-    lines.append(
-        f"run {worker.plan.run_id} created {cleanup.agents} agents, and {cleanup.still_connected} are still connected"
-    )
+    lines.append(f"run {worker.plan.run_id} {worker.created()}")
     return any(finding.verdict is Verdict.FAILED for finding in findings), lines
 
 
@@ -329,7 +295,7 @@ def _apply_to_report(event: ScenarioFinished, item: pytest.Item, report: pytest.
                 report.longrepr = str(warning)
             else:
                 report.outcome, report.longrepr = "passed", None
-        case Verdict.NOT_APPLICABLE:
+        case Verdict.NOT_APPLICABLE | Verdict.NOT_SCORED:
             report.outcome, report.longrepr = "skipped", (str(item.path), 0, because)
         case Verdict.FAILED | Verdict.BLOCKED:
             report.longrepr = "\n".join(

@@ -1,9 +1,10 @@
 """A run from its options to its exit code: the suite under pytest, isolated from the user's own pytest settings."""
 
+import math
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,14 @@ import uuid6
 
 import opamp_conformance.suite
 from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
+from opamp_conformance.ledger.ledger import Contract
+from opamp_conformance.ledger.versions import DEFAULT_VERSION, SpecVersion
 from opamp_conformance.profiles.profile import NO_PROFILE, Kind, Profile
 from opamp_conformance.results.events import Listener
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.runner import signals
 from opamp_conformance.runner.plan import RunPlan
-from opamp_conformance.runner.preflight import explore
+from opamp_conformance.runner.preflight import await_server, explore
 from opamp_conformance.runner.session import RunSession
 from opamp_conformance.runner.walking import OF_EACH_RUN, WalkOptions, are_asked_for, go_walks
 from opamp_conformance.suite.catalogue import load_catalogue
@@ -29,13 +32,16 @@ from opamp_proto import opamp_pb2 as pb
 
 _DISABLED_PLUGINS: Final = (
     *("terminal", "cacheprovider", "logging", "warnings", "faulthandler"),
-    "unraisableexception",
+    *("unraisableexception", "threadexception", "debugging", "doctest", "unittest", "subtests", "junitxml"),
+    *("pastebin", "setuponly", "setupplan", "stepwise", "legacypath"),
 )
-"""Plugins of pytest that print, write files or listen to signals."""
+"""Plugins of pytest that print, write files, listen to signals, or are for other tests."""
 _SAFE_PATH: Final = {"PYTHONSAFEPATH": "1"}
 """Without it, workers would import modules such as token.py from the current folder."""
 _WORKERS_FOR_A_SLOW_SERVER: Final = 16
 """Scenarios of a slow server run in parallel: they wait more than they work."""
+_CASES_FOR_A_WORKER: Final = 6
+"""To start a worker takes as long as it takes to run some scenarios."""
 
 
 def grade(
@@ -49,22 +55,30 @@ def grade(
     profile: Profile = NO_PROFILE,
     version: str | None = None,
     walks: WalkOptions = OF_EACH_RUN,
+    spec_version: SpecVersion = DEFAULT_VERSION,
+    wait: float = 0.0,
+    say: Callable[[str], None] = lambda line: None,
     listeners: Sequence[Listener] = (),
 ) -> ExitCode:
     """Grade a target by the selected scenarios; raises InconclusiveError if that cannot begin.
 
     ``assumed`` are names of server capabilities that are checked even if the server does not announce them. ``workers``
-    is a number of processes; by default, it depends on how slow the target's first answers are. ``version``
-    is that of the server, for a profile that differs by version; some targets know their version. After the scenarios,
-    agents go random ``walks``; a walk that is replayed takes the place of the scenarios. An interrupted run still
-    disconnects its agents.
+    is a number of processes; by default, it depends on how slow the target's first answers are. ``version`` is that of
+    the server, for a profile that differs by version; some targets know their version. ``spec_version`` is that of the
+    specification. Before, it waits for up to ``wait`` seconds until the server answers, and ``say`` so. After the
+    scenarios, agents go random ``walks``; a walk that is replayed takes the place of the scenarios. An interrupted run
+    still disconnects its agents.
     """
     run_id = uuid6.uuid7().hex
     with target.start() as endpoint:
-        found = explore(endpoint, selection.transports, run_id, timing)
-        cases = [] if walks.replay else selection.choose(load_catalogue().cases(), found.served)
+        if wait:
+            await_server(endpoint, selection.transports[0], timing, wait, say)
+        enrolls = Contract.FLEET in selection.contracts
+        found = explore(endpoint, selection.transports, run_id, timing, enrolls=enrolls)
+        cases = [] if walks.replay else selection.choose(load_catalogue().cases(), found.served, spec_version)
         if workers is None:  # Workers would only wait for each other's turns.
-            workers = _WORKERS_FOR_A_SLOW_SERVER if found.is_slow and not timing.interval else 1
+            most = _WORKERS_FOR_A_SLOW_SERVER if found.is_slow and not timing.interval else 1
+            workers = min(most, math.ceil(len(cases) / _CASES_FOR_A_WORKER))
         workers = max(1, min(len(cases), workers))
         known = profile.at(version or endpoint.version)
         plan = RunPlan(
@@ -73,12 +87,14 @@ def grade(
             timing=replace(timing, interval=timing.interval * workers),
             served=found.served,
             contracts=tuple(selection.contracts),
+            spec_version=spec_version,
             default_contracts=tuple(target.contracts),
             arguments=(
                 *target.arguments,
-                *_profile_arguments(profile, version),
+                *profile_arguments(profile, version),
                 *_timing_arguments(timing),
                 *_assume(assumed),
+                *([] if spec_version is DEFAULT_VERSION else [f"--spec-version {spec_version}"]),
             ),
             strict=strict,
             assumed=sum(pb.ServerCapabilities.Value(f"ServerCapabilities_{name}") for name in assumed),
@@ -87,16 +103,14 @@ def grade(
             known_findings=known.excused(Kind.KNOWN, load_catalogue().cases()),
             flaky_findings=known.excused(Kind.FLAKY, load_catalogue().cases()),
             expected_findings=known.findings(Kind.KNOWN),
+            unsupported_capabilities=known.unsupported_capabilities(),
         )
         is_whole = not selection.only and not selection.skip and not walks.replay
         session = RunSession(plan, listeners, found.cleanup, profile.name, is_whole=is_whole)
         session.start(target, selection, workers)
-        # A worker that crashed is not replaced: an incomplete run says nothing.
-        in_parallel = ["-p", "xdist.plugin", "-n", str(workers), "--max-worker-restart", "0"]
         try:
             if cases:
-                with _isolated() as arguments:
-                    pytest.main([*arguments, *(in_parallel if workers > 1 else [])], plugins=[session])
+                run_suite(session, workers)
             if session.can_go_on and are_asked_for(plan, walks, is_whole=is_whole):
                 session.add_walks(go_walks(plan, walks, session.broken, is_own=not target.is_shared))
         except KeyboardInterrupt:  # Where pytest does not expect one: before its scenarios, and after them.
@@ -106,7 +120,15 @@ def grade(
             return session.finish()
 
 
-def _profile_arguments(profile: Profile, version: str | None) -> Iterator[str]:
+def run_suite(session: RunSession, workers: int, suite: str = "test_opamp.py") -> None:
+    """Run the scenarios of a run under pytest, in some processes."""
+    # A worker that crashed is not replaced: an incomplete run says nothing.
+    in_parallel = ["-p", "xdist.plugin", "-n", str(workers), "--max-worker-restart", "0"]
+    with _isolated(suite) as arguments:
+        pytest.main([*arguments, *(in_parallel if workers > 1 else [])], plugins=[session])
+
+
+def profile_arguments(profile: Profile, version: str | None) -> Iterator[str]:
     """Yield the options that choose a profile again."""
     if profile is not NO_PROFILE:
         yield f"--profile {shlex.quote(profile.name)}"
@@ -127,7 +149,7 @@ def _timing_arguments(timing: Timing) -> Iterator[str]:
 
 
 @contextmanager
-def _isolated() -> Iterator[list[str]]:
+def _isolated(name: str) -> Iterator[list[str]]:
     """Make pytest's arguments for a session that uses nothing of the user's folder, plugins or variables."""
     suite = Path(opamp_conformance.suite.__file__).parent
     variables = {"PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **_SAFE_PATH}
@@ -140,10 +162,11 @@ def _isolated() -> Iterator[list[str]]:
             "--noconftest",
             "--import-mode=importlib",
             "--strict-markers",
-            *("-p", "pytest_bdd.plugin", "-p", "opamp_conformance.runner.pytest_plugin"),
+            *("-p", "pytest_bdd.plugin", "-p", "opamp_conformance.pytest_options"),
+            *("-p", "opamp_conformance.runner.pytest_plugin"),
             *(f"-pno:{plugin}" for plugin in _DISABLED_PLUGINS),
             "--capture=no",
-            str(suite),
+            str(suite / name),
         ]
 
 

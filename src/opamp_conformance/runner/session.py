@@ -34,7 +34,7 @@ from opamp_conformance.runner.plan import RunPlan
 from opamp_conformance.runner.walking import WalkReport
 from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets import Target
-from opamp_proto import SPECIFICATION_VERSION
+from opamp_proto import opamp_pb2 as pb
 
 # How long an interrupted run waits for its workers to disconnect their agents.
 _CLEANUP_SECONDS: Final = 20.0
@@ -50,6 +50,7 @@ class RunSession:
     ) -> None:
         """``cleanup`` is about the agents of the preflight; ``is_whole`` says that no scenario was left out."""
         self._plan = plan
+        self._ledger = load_ledger(plan.spec_version)
         self._profile = profile
         self._is_whole = is_whole
         self._listeners = list(listeners)
@@ -57,6 +58,7 @@ class RunSession:
         self._findings: dict[str, FindingBooked] = {}
         self._verdicts: Counter[Verdict] = Counter()
         self._in_development: Counter[Verdict] = Counter()
+        self._newer: Counter[str] = Counter()
         self._failed = False
         self._known: set[str] = set()
         self._broken: set[str] = set()
@@ -68,6 +70,7 @@ class RunSession:
         self._has_begun = False
         self._walks = WalkReport()
         self._is_target_gone = False
+        self._announced = 0
         self._began = time.monotonic()
 
     def start(self, target: Target, selection: Selection, workers: int) -> None:
@@ -77,7 +80,7 @@ class RunSession:
                 schema=SCHEMA,
                 started_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 suite_version=__version__,
-                specification=SPECIFICATION_VERSION,
+                specification=self._plan.spec_version.tag,
                 target=target.name,
                 url=self._plan.endpoint.url,
                 contracts=tuple(selection.contracts),
@@ -119,6 +122,7 @@ class RunSession:
                 walks=self._walks.walks,
                 walk_messages=self._walks.messages,
                 seed=self._walks.seed,
+                newer=dict(self._newer),
             )
         )
         if self._problem:
@@ -142,7 +146,7 @@ class RunSession:
         """Make a failed finding of each requirement that blocked scenarios."""
         return {
             requirement: replace(
-                _failed(requirement, load_ledger()[requirement].statement, blocked[0].actual),
+                self._failed_finding(requirement, self._ledger[requirement].statement, blocked[0].actual),
                 count=len(blocked),
                 transcript=blocked[0].transcript,
             )
@@ -150,12 +154,30 @@ class RunSession:
         }
 
     def _stale_findings(self) -> dict[str, FindingBooked]:
-        """Make a failed finding of each known requirement that neither a message nor a scenario breaks any more."""
-        return {
-            requirement: _failed(requirement, f"a known failure: {because}", _STALE)
-            for requirement, because in self._plan.expected_findings.items()
-            if requirement not in self._findings and requirement not in self._known
+        """Make a failed finding of each entry of the profile that is outdated.
+
+        These are known requirements that neither a message nor a scenario breaks any more, and unsupported parts whose
+        capability the server announces.
+        """
+        supported = {
+            requirement: self._failed_finding(
+                requirement,
+                f"a server that does not support it: {because}",
+                f"the server announces {capability}: remove the entry from the profile",
+            )
+            for capability, (requirement, because) in self._plan.unsupported_capabilities.items()
+            if self._announced & pb.ServerCapabilities.Value(f"ServerCapabilities_{capability}")
         }
+        return supported | {
+            requirement: self._failed_finding(requirement, f"a known failure: {excuse.because}", _STALE)
+            for requirement, excuse in self._plan.expected_findings.items()
+            if requirement not in self._findings and requirement not in self._known and self._is_due(requirement)
+        }
+
+    def _is_due(self, requirement: str) -> bool:
+        """Return whether the version of the run has a requirement."""
+        known = self._ledger.get(requirement)
+        return known is not None and not known.is_newer_than(self._plan.spec_version)
 
     @property
     def broken(self) -> set[str]:
@@ -169,6 +191,7 @@ class RunSession:
 
     # ---- hooks of pytest and pytest-xdist
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         self._plugins = config.pluginmanager
         channel.set_plan(config, self._plan, self._take)
@@ -240,7 +263,9 @@ class RunSession:
         """Count a verdict, and pass its event on."""
         if isinstance(event, ScenarioFinished):
             self._verdicts[event.verdict] += 1
-            self._in_development[event.verdict] += event.is_in_development
+            self._in_development[event.verdict] += event.is_in_development and not event.outcome
+            if event.outcome:
+                self._newer[event.outcome] += 1
             self._failed |= event.verdict is Verdict.FAILED
             if event.verdict is Verdict.KNOWN:
                 self._known.update(event.requirements)
@@ -257,6 +282,8 @@ class RunSession:
         if summary is None:
             return
         self._cleanups.append(summary.cleanup)
+        self._announced |= summary.announced
+        self._problem = self._problem or summary.problem
         for finding in summary.findings:
             known = self._findings.get(finding.requirement)
             if known is None:
@@ -270,6 +297,10 @@ class RunSession:
                     reproduce=known.reproduce or finding.reproduce,
                 )
 
+    def _failed_finding(self, requirement: str, expected: str, actual: str) -> FindingBooked:
+        entry = self._ledger[requirement]
+        return FindingBooked(requirement, entry.level, entry.link, Verdict.FAILED, 0, expected, actual, ())
+
     def _emit(self, event: Event) -> None:
         """Pass an event on; a listener that cannot write gets no more events, and the run continues."""
         for listener in list(self._listeners):
@@ -278,8 +309,3 @@ class RunSession:
             except (OSError, ValueError) as error:
                 self._listeners.remove(listener)
                 self._unwritten.append(str(error) or type(error).__name__)
-
-
-def _failed(requirement: str, expected: str, actual: str) -> FindingBooked:
-    entry = load_ledger()[requirement]
-    return FindingBooked(requirement, entry.level, entry.link, Verdict.FAILED, 0, expected, actual, ())

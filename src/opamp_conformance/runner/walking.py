@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import urlsplit
 
 from opamp_conformance.checks.findings import Finding
 from opamp_conformance.client.client import Client
@@ -16,15 +15,15 @@ from opamp_conformance.runner import signals
 from opamp_conformance.runner.booking import book
 from opamp_conformance.runner.channel import WorkerSummary
 from opamp_conformance.runner.plan import RunPlan
+from opamp_conformance.targets.url import is_on_this_machine
 from opamp_conformance.walks.steps import SEED, Walk
 from opamp_conformance.wire.transport import Transport
 
 # What walks find on the bundled server, the tests know already. A slow server gets as many as fit into the time.
 _WALKS_ON_OWN_TARGETS: Final = 40
-_WALKS_ON_OTHERS: Final = 250
+_WALKS_ON_OTHERS: Final = 400
 _SECONDS_OF_EACH_RUN: Final = 4.0
 _MOST_WALKS: Final = 1_000_000
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class WalkReport:
 
 def are_asked_for(plan: RunPlan, options: WalkOptions, *, is_whole: bool) -> bool:
     """Return whether a run goes walks: if asked, and otherwise only on this machine, after a run of all scenarios."""
-    is_local = urlsplit(plan.endpoint.url).hostname in _LOOPBACK
+    is_local = is_on_this_machine(plan.endpoint.url)
     return options.seconds is not None or bool(options.replay) or (is_whole and is_local)
 
 

@@ -1,10 +1,9 @@
 """One process of a run: the state that its scenarios share, and the verdicts on them."""
 
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from opamp_conformance.actions.context import ScenarioContext
@@ -13,24 +12,20 @@ from opamp_conformance.checks.findings import Findings
 from opamp_conformance.client.agent_tracker import CleanupReport
 from opamp_conformance.client.client import Client
 from opamp_conformance.client.run_log import RunLog
-from opamp_conformance.errors import InconclusiveError, NotApplicableError, PreconditionFailedError, ViolationError
-from opamp_conformance.ledger.ledger import Ledger, load_ledger
-from opamp_conformance.profiles.profile import CaseExemption, Kind
+from opamp_conformance.errors import InconclusiveError, NotApplicableError, PreconditionFailedError
+from opamp_conformance.profiles.profile import Kind
 from opamp_conformance.redaction import Redactor
-from opamp_conformance.results.events import FindingBooked, ScenarioFinished, TargetLost
+from opamp_conformance.results.events import Event, FindingBooked, TargetLost
 from opamp_conformance.results.transcript import transcript_of
-from opamp_conformance.results.verdicts import Verdict, judge
+from opamp_conformance.results.verdicts import Verdict
 from opamp_conformance.runner.booking import book
+from opamp_conformance.runner.channel import WorkerSummary
+from opamp_conformance.runner.judging import ANSWER, ScenarioEnd, ScenarioJudge
 from opamp_conformance.runner.plan import RunPlan
-from opamp_conformance.suite.catalogue import Case, Scenario
-from opamp_conformance.text import printable
+from opamp_conformance.suite.catalogue import Case
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.transport import Transport
 
-_EXCUSED: Final = (Verdict.KNOWN, Verdict.FLAKY)
-_FAILURES: Final = (Verdict.FAILED, Verdict.BLOCKED, Verdict.WARNED)
-_STALE: Final = "it does not fail any more: remove it from the profile"
-_ANSWER: Final = "response.must-respond"
 # A supervisor restarts a server within this time.
 _RETURN_SECONDS: Final = 10.0
 _LOOK_EVERY_SECONDS: Final = 0.25
@@ -59,17 +54,20 @@ class Worker:
     log: RunLog
     documents: FleetDocuments
     other: Client | None = None
-    ledger: Ledger = field(default_factory=load_ledger)
 
     def __post_init__(self) -> None:
         self.contexts = {
-            transport: ScenarioContext.of(client, self.plan.run_id, self.documents, self.other, self.plan.assumed)
+            transport: ScenarioContext.of(
+                client, self.plan.run_id, self.documents, self.other, self.plan.assumed, self.plan.spec_version
+            )
             for transport, client in self.clients.items()
         }
         self._redactor = Redactor(self.plan.endpoint.secrets)
-        self._exemptions = {(exemption.key, exemption.transport): exemption for exemption in self.plan.exemptions}
+        self._judge = ScenarioJudge(self.plan, self._redactor)
         self._losses: dict[Transport, TargetLost] = {}
         self._is_in_scenario = False
+        self.store_problem = ""
+        """Why the documents of the target cannot be read any more, empty if they can."""
         self._silent_at_end: list[Transport] = []
 
     def require_applicable(self, case: Case) -> None:
@@ -81,15 +79,17 @@ class Worker:
         self._is_in_scenario = True
         if self.plan.timing.is_over():
             raise InconclusiveError("not run, because the --deadline of the run has passed")
+        if self.store_problem:
+            raise InconclusiveError(f"not run: {self.store_problem}")
         if case.transport not in self.plan.served and not case.scenario.is_about_reachability:
             raise NotApplicableError(f"the target does not serve the transport {case.transport}")
-        exemption = self._exemption(case)
+        exemption = self._judge.exemption(case)
         if exemption is not None and exemption.kind is Kind.UNSUPPORTED:
-            raise NotApplicableError(exemption.because)
+            raise NotApplicableError(exemption.excuse.because)
         if case.transport in self._losses:
-            raise PreconditionFailedError(_ANSWER, f"not run: {self._losses[case.transport].because}")
+            raise PreconditionFailedError(ANSWER, f"not run: {self._losses[case.transport].because}")
 
-    def find_loss(self, case: Case, exchanges: Sequence[Exchange]) -> TargetLost | None:
+    def _find_loss(self, case: Case, exchanges: Sequence[Exchange]) -> TargetLost | None:
         """After a scenario with a message without any answer, look whether the target is gone, and await its return."""
         lost = next((exchange for exchange in exchanges if exchange.is_lost), None)
         if lost is None:
@@ -111,61 +111,41 @@ class Worker:
             self._losses[case.transport] = loss
         return loss
 
-    def judge_scenario(
-        self,
-        case: Case,
-        error: BaseException | None,
-        step: str,
-        exchanges: Sequence[Exchange],
-        seconds: float,
-        steps: Sequence[str],
-        loss: TargetLost | None,
-    ) -> ScenarioFinished:
-        """Judge how a scenario ended: ``error`` ended it in ``step``, one of ``steps``; keywords come first.
+    def position(self) -> int:
+        """Return how much has happened so far: a scenario begins there."""
+        return len(self.log.exchanges)
 
-        If the target was lost in it, it has failed, because an answer that never comes breaks a MUST.
-        """
+    def judge_scenario(self, case: Case, end: ScenarioEnd, since: int) -> Sequence[Event]:
+        """Judge a scenario that has ended, and began at a position; return its events."""
+        exchanges = self.log.exchanges[since:]
+        loss = self._find_loss(case, exchanges)
         self._is_in_scenario = False
-        scenario = case.scenario
-        verdict = judge(error, step.startswith("Given"), scenario.requirements, self.ledger, strict=self.plan.strict)
-        expected, actual = _sides(error)
-        if loss is not None:
-            verdict, expected, actual = Verdict.FAILED, f"an answer to every message ({_ANSWER})", loss.because
-        exemption = self._exemption(case)
-        if exemption is not None and exemption.kind is Kind.KNOWN:
-            if verdict is Verdict.PASSED and exemption.has_to_fail:
-                verdict, expected, actual = Verdict.FAILED, f"a known failure: {exemption.because}", _STALE
-            elif verdict in _FAILURES:
-                verdict = Verdict.KNOWN
-        elif exemption is not None and exemption.kind is Kind.FLAKY and verdict in _FAILURES:
-            verdict = Verdict.FLAKY
-        blocked_by = error.requirement if isinstance(error, PreconditionFailedError) else ""
-        if verdict is Verdict.BLOCKED and blocked_by:
-            actual = f"blocked by {blocked_by}: {actual}"
-        is_clean = verdict is Verdict.PASSED
-        shows_transcript = not is_clean and verdict is not Verdict.NOT_APPLICABLE
-        return ScenarioFinished(
-            key=case.key,
-            title=case.title,
-            chapter=scenario.chapter,
-            feature=scenario.feature,
-            steps=tuple(steps),
-            contract=scenario.contract,
-            transport=case.transport,
-            level=scenario.level,
-            is_in_development=scenario.is_in_development,
-            requirements=tuple(requirement.id for requirement in scenario.requirements),
-            links=tuple(requirement.link for requirement in scenario.requirements),
-            verdict=verdict,
-            seconds=round(seconds, 6),
-            step="" if is_clean else step,
-            expected=self._redactor.text(expected),
-            actual=self._redactor.text(actual),
-            transcript=transcript_of(exchanges, self._redactor) if shows_transcript else (),
-            reproduce="" if is_clean else self._reproduce(scenario, case),
-            known_because=exemption.because if exemption is not None and verdict in _EXCUSED else "",
-            blocked_by=blocked_by if verdict is Verdict.BLOCKED else "",
+        event = self._judge.judge(
+            case,
+            end,
+            lambda: transcript_of(exchanges, self._redactor),
+            loss=loss,
+            find_problem=lambda: self._store_problem_of(case),
         )
+        self.log.end_scenario()
+        return (event,) if loss is None else (event, loss)
+
+    def _store_problem_of(self, case: Case) -> str:
+        """Return why the target has no Elasticsearch any more: then its failures say nothing about itself."""
+        problem = "" if self.store_problem else self.documents.problem()
+        if problem:
+            self.store_problem = f"{problem}, since the scenario {case.key}"
+        return self.store_problem
+
+    def end(self) -> WorkerSummary:
+        """Clean up, and sum up what is not about a single scenario."""
+        cleanup = self._clean_up()
+        return WorkerSummary(tuple(self.findings()), cleanup, self.log.findings.announced, self.store_problem)
+
+    def created(self) -> str:
+        """Return what the run has created on the target, in a sentence."""
+        report = self.log.agents.report()
+        return f"created {report.agents} agents, and {report.still_connected} are still connected"
 
     def findings(self) -> list[FindingBooked]:
         """Give each requirement that messages broke, independently of the scenarios, its own verdict."""
@@ -173,13 +153,13 @@ class Worker:
         if self._silent_at_end:
             over = " and ".join(self._silent_at_end)
             expected, actual = "an answer to a new agent after the last scenario", f"none over {over}"
-            requirement = self.ledger[_ANSWER]
+            requirement = self._judge.ledger[ANSWER]
             booked.append(
-                FindingBooked(_ANSWER, requirement.level, requirement.link, Verdict.FAILED, 1, expected, actual, ())
+                FindingBooked(ANSWER, requirement.level, requirement.link, Verdict.FAILED, 1, expected, actual, ())
             )
         return booked
 
-    def clean_up(self) -> CleanupReport:
+    def _clean_up(self) -> CleanupReport:
         """Close the connections to the target, look whether it still answers, and disconnect the run's agents."""
         for transport, client in self.clients.items():
             client.close_websockets()
@@ -188,32 +168,8 @@ class Worker:
             client.close_websockets()
         return self.clients[self.plan.served[0]].disconnect_agents()
 
-    def _exemption(self, case: Case) -> CaseExemption | None:
-        return self._exemptions.get((case.key, str(case.transport)))
-
-    def _reproduce(self, scenario: Scenario, case: Case) -> str:
-        arguments = list(self.plan.arguments)
-        if scenario.contract not in self.plan.default_contracts:
-            arguments += ["--contract", scenario.contract]
-        if len(scenario.transports) > 1:
-            arguments += ["--transport", case.transport]
-        if scenario.is_disruptive and arguments:
-            arguments.append("--disruptive")
-        if self.plan.strict:
-            arguments.append("--strict")
-        return " ".join(["opamp-conformance run", *arguments, "--only", shlex.quote(case.key)])
-
 
 def _other_instance(plan: RunPlan, log: RunLog) -> Client:
     """Make the client of another instance of the target."""
     endpoint = replace(plan.endpoint, url=plan.endpoint.others[0], others=())
     return Client(endpoint, plan.timing, Transport.HTTP, log, plan.run_id)
-
-
-def _sides(error: BaseException | None) -> tuple[str, str]:
-    """Return what was expected and what came; an error that knows only the latter leaves the former empty."""
-    if error is None:
-        return "", ""
-    if isinstance(error, ViolationError):
-        return printable(error.violation.expected), printable(error.violation.actual)
-    return "", printable(str(error) or type(error).__name__)

@@ -14,14 +14,19 @@ from pytest_bdd.parser import Feature, ScenarioTemplate
 
 from opamp_conformance import resources
 from opamp_conformance.errors import ConformanceError
-from opamp_conformance.ledger.ledger import Contract, Ledger, Level, Requirement, load_ledger
+from opamp_conformance.ledger.ledger import Contract, Ledger, Level, Requirement, Subject, load_ledger
+from opamp_conformance.ledger.versions import SpecVersion
 from opamp_conformance.wire.transport import Transport
 
 _CONTRACT_TAG: Final = "contract."
 _TRANSPORT_TAG: Final = "transport."
 _DISRUPTIVE_TAG: Final = "disruptive"
+_AGENT_TAG: Final = "agent"
+_AGENT_FEATURES: Final = "agents.feature"
+"""The name of the file of each chapter that has the scenarios about agents."""
 _OTHER_TAGS: Final = {
     _DISRUPTIVE_TAG,
+    _AGENT_TAG,
     *(f"{_CONTRACT_TAG}{contract}" for contract in Contract),
     *(f"{_TRANSPORT_TAG}{transport}" for transport in Transport),
 }
@@ -63,6 +68,17 @@ class Scenario:
     def is_about_reachability(self) -> bool:
         """Whether it checks that the server serves a transport at all."""
         return any(requirement.id in REACHABILITY for requirement in self.requirements)
+
+    @property
+    def since(self) -> SpecVersion:
+        """The first version of the specification that has anything of what it checks."""
+        return min((requirement.since for requirement in self.requirements), key=list(SpecVersion).index)
+
+    def is_newer_than(self, version: SpecVersion) -> bool:
+        return all(requirement.is_newer_than(version) for requirement in self.requirements)
+
+    def has_ended_by(self, version: SpecVersion) -> bool:
+        return all(requirement.has_ended_by(version) for requirement in self.requirements)
 
     def case(self, values: Mapping[str, str], transport: Transport) -> "Case":
         """Return the scenario with the values of one example, over one transport."""
@@ -123,17 +139,37 @@ class FeatureLintError(ConformanceError):
     """The features break a rule of the suite; the message lists every problem."""
 
 
+def load_catalogue(subject: Subject = Subject.SERVER) -> Catalogue:
+    """Return the scenarios of all features about servers, or about agents; raises FeatureLintError."""
+    return _read_once(subject)
+
+
 @functools.cache
-def load_catalogue() -> Catalogue:
-    """Read and lint all features; raises FeatureLintError."""
-    return read_features(resources.folder("features"), load_ledger())
+def _read_once(subject: Subject) -> Catalogue:
+    return read_features(resources.folder("features"), load_ledger(), subject)
 
 
-def read_features(folder: Path, ledger: Ledger) -> Catalogue:
-    """Read and lint the features of a folder against a ledger; raises FeatureLintError."""
+@functools.cache
+def load_both_sides() -> Catalogue:
+    """Return all scenarios, those about servers and those about agents; raises FeatureLintError."""
+    servers, agents = load_catalogue(Subject.SERVER), load_catalogue(Subject.AGENT)
+    twice = sorted(set(servers) & set(agents))
+    if twice:
+        raise FeatureLintError(f"{twice[0]}: a scenario about servers and one about agents have this key")
+    return Catalogue({**servers, **agents})
+
+
+def read_features(folder: Path, ledger: Ledger, subject: Subject = Subject.SERVER) -> Catalogue:
+    """Read and lint the features of a folder about one side against a ledger; raises FeatureLintError."""
     found: list[Scenario] = []
     problems: list[str] = []
-    for feature in sorted(get_features([str(folder)]), key=lambda feature: feature.filename):
+    is_about_agents = subject is Subject.AGENT
+    paths = sorted(str(path) for path in folder.rglob("*.feature") if (path.name == _AGENT_FEATURES) is is_about_agents)
+    for feature in sorted(get_features(paths), key=lambda feature: feature.filename):
+        if (_AGENT_TAG in feature.tags) is not is_about_agents:
+            problems.append(
+                f"{feature.filename}: the tag @agent belongs to features in files {_AGENT_FEATURES}, and only there"
+            )
         for template in feature.scenarios.values():
             tags = Tags.of(feature, template, ledger)
             problems += _problems(template, tags, ledger)
@@ -212,7 +248,7 @@ def _scenario(feature: Feature, template: ScenarioTemplate, tags: Tags, ledger: 
         path=path,
         contract=Contract.FLEET if is_fleet else Contract.OPAMP,
         level=Level(next(iter(tags.levels))),
-        requirements=tuple(requirement for requirement in ledger.values() if requirement.id in named),
+        requirements=ledger.in_order(named),
         transports=transports or tuple(Transport),
         is_disruptive=_DISRUPTIVE_TAG in tags.everything,
     )

@@ -4,11 +4,15 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
 from opamp_conformance.ledger.ledger import Contract
-from opamp_conformance.targets import Endpoint, FleetAgents
+from opamp_conformance.targets import Endpoint, FleetAgents, OtherKeys
 from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
-from opamp_mock_server import DEFAULT_POLICY, MockServer, Settings
+from opamp_mock_server import DEFAULT_POLICY, ORDINARY_KEY_PREFIX, RETIRED_KEY_PREFIX, MockServer, Settings
+
+_MESSAGE_LIMIT: Final = 4 * 1024 * 1024
+"""The limit of messages. To send the default of 64 MiB takes longer than all other scenarios, and shows no more."""
 
 
 class MockTarget:
@@ -28,7 +32,8 @@ class MockTarget:
     @contextmanager
     def start(self) -> Iterator[Endpoint]:
         key = secrets.token_urlsafe(16)
-        with MockServer(replace(self._settings, enrollment_keys=(key,), control=True, instances=2)) as server:
+        own = replace(self._settings, max_body_bytes=_MESSAGE_LIMIT)
+        with MockServer(replace(own, enrollment_keys=(key,), control=True, instances=2)) as server:
             headers = {"Authorization": f"ApiKey {key}"}
             yield Endpoint(
                 server.url,
@@ -36,6 +41,8 @@ class MockTarget:
                 control=server.control_url,
                 others=tuple(server.other_urls),
                 fleet_agents=self._fleet_agents(),
+                message_limit=_MESSAGE_LIMIT,
+                other_keys=OtherKeys(_other_key(ORDINARY_KEY_PREFIX), _other_key(RETIRED_KEY_PREFIX)),
             )
 
     def _fleet_agents(self) -> FleetAgents | None:
@@ -44,3 +51,7 @@ class MockTarget:
             return None
         access = ElasticsearchAccess(store.url, store.api_key, store.service_token, store.ca)
         return FleetAgents(access, store.index, DEFAULT_POLICY, patience=2)
+
+
+def _other_key(prefix: str) -> str:
+    return f"ApiKey {prefix}{secrets.token_urlsafe(16)}"

@@ -1,16 +1,10 @@
 """Looks for conversations that show a breach, by random walks, and shortens those that do."""
 
-import contextlib
-import tempfile
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Final
-
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
-from hypothesis.configuration import set_hypothesis_home_dir
-from hypothesis.errors import HypothesisException
 
 from opamp_conformance.checks.findings import Finding, Findings
 from opamp_conformance.errors import InconclusiveError, PreconditionFailedError
@@ -20,18 +14,15 @@ from opamp_conformance.walks.walker import Walker
 _SHORTENING_SECONDS: Final = 5.0
 """How long a walk may be shortened after the time for walks is over."""
 # Every second step is one of these: what they cause is what conversations mostly depend on.
-_COMMON: Final = [
+_COMMON: Final = (
     *(Action.REPORT, Action.CHECK_IN, Action.LOSE, Action.APPLY),
     *(Action.ASK, Action.ADOPT, Action.DISCONNECT, Action.CLOSE),
-]
-_ACTIONS: Final = st.one_of(st.sampled_from(_COMMON), st.sampled_from(list(Action)))
-_FORMS: Final = [*[Form.PLAIN] * 4, Form.GZIP, Form.CHUNKS, Form.GZIP_CHUNKS]
-_ALL_CHECKS: Final = list(HealthCheck)
-
-_STEPS: Final = st.builds(Step, st.integers(1, AGENTS), _ACTIONS, st.sampled_from(_FORMS))
-# Lists of lists, because the lists of hypothesis are short.
-_PARTS: Final = st.lists(st.lists(_STEPS, min_size=1, max_size=8), min_size=1, max_size=5)
-WALKS: Final = _PARTS.map(lambda parts: tuple(step for part in parts for step in part))
+)
+_PLAIN: Final = (Action.REPORT, Action.CHECK_IN, Action.LOSE)
+"""The steps that take the place of other ones if the walk shows the same, the plainest first."""
+_FORMS: Final = (*[Form.PLAIN] * 4, Form.GZIP, Form.CHUNKS, Form.GZIP_CHUNKS)
+_MOST_TURNS: Final = 4
+_MOST_STEPS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -58,14 +49,6 @@ class Exploration:
     discoveries: dict[str, Discovery] = field(default_factory=dict)
 
 
-class _BreachError(Exception):
-    """Tells hypothesis that a walk shows the breach that it is to shorten."""
-
-
-class _TimeIsOver(BaseException):
-    """Ends hypothesis at once, which goes on after any other error."""
-
-
 def explore(
     walker: Walker,
     *,
@@ -78,18 +61,60 @@ def explore(
     """Go ``number`` walks at most, until a time of the monotonic clock; ``ignored`` are requirements.
 
     ``raise_if_interrupted`` is called before each walk, and may raise KeyboardInterrupt.
-
-    Each round looks for one breach that is new, and shortens its walk. The last round finds none.
     """
     exploration = Exploration(seed_number, ignored)
-    with tempfile.TemporaryDirectory() as folder:
-        set_hypothesis_home_dir(folder)  # It would otherwise write into the current folder.
-        try:
-            while time.monotonic() < until and _find_one(walker, exploration, number, until, raise_if_interrupted):
-                pass
-        except KeyboardInterrupt:  # The agents are still to be disconnected.
-            exploration.is_interrupted = True
+
+    def go(walk: Walk) -> dict[str, Finding]:
+        raise_if_interrupted()
+        findings = {finding.requirement: finding for finding in _go(walker, walk, exploration)}
+        if exploration.has_ended:  # No other walk can show what this one has shown.
+            new = {name: Discovery(walk, one) for name, one in findings.items() if _is_new(name, exploration)}
+            exploration.discoveries |= new
+        return findings
+
+    try:
+        for walk in random_walks(seed_number, number):
+            if exploration.has_ended or time.monotonic() >= until:
+                break
+            findings = go(walk)
+            for requirement in [name for name in findings if _is_new(name, exploration)]:
+                found = Discovery(walk, findings[requirement])
+                shortest = _shortest(found, go, exploration, until + _SHORTENING_SECONDS)
+                exploration.discoveries[requirement] = shortest
+    except KeyboardInterrupt:  # The agents are still to be disconnected.
+        exploration.is_interrupted = True
     return exploration
+
+
+def random_walks(seed: int, number: int) -> Iterator[Walk]:
+    """Yield ``number`` walks, the same ones for the same seed.
+
+    An agent does several steps in a row, because what it does next mostly depends on what it did before. Rare actions
+    come from a deck, so that each of them comes equally often.
+    """
+    random, deck = Random(seed), _Deck(Random(seed))  # noqa: S311 - not for secrets
+    for _ in range(number):
+        walk: list[Step] = []
+        for _ in range(random.randint(1, _MOST_TURNS)):
+            agent = random.randint(1, AGENTS)
+            for _ in range(random.randint(1, _MOST_STEPS)):
+                action = random.choice(_COMMON) if random.random() < 0.5 else deck.draw()
+                walk.append(Step(agent, action, random.choice(_FORMS)))
+        yield tuple(walk)
+
+
+class _Deck:
+    """All actions in a random order, again and again."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._cards: list[Action] = []
+
+    def draw(self) -> Action:
+        if not self._cards:
+            self._cards = list(Action)
+            self._random.shuffle(self._cards)
+        return self._cards.pop()
 
 
 def replay(walker: Walker, walk: Walk) -> Exploration:
@@ -113,48 +138,39 @@ def _go(walker: Walker, walk: Walk, exploration: Exploration) -> Findings:
     return findings
 
 
-def _find_one(
-    walker: Walker, exploration: Exploration, number: int, until: float, raise_if_interrupted: Callable[[], None]
-) -> bool:
-    """Add a breach to an exploration, and return whether there was one."""
-    found: list[Discovery] = []
-
-    def go(walk: Walk) -> None:
-        raise_if_interrupted()
-        if exploration.has_ended or time.monotonic() >= (until + _SHORTENING_SECONDS if found else until):
-            raise _TimeIsOver
-        findings = {finding.requirement: finding for finding in _go(walker, walk, exploration)}
-        if exploration.has_ended:  # No other walk can show what this one has shown.
-            found.clear()
-            exploration.discoveries |= {name: Discovery(walk, finding) for name, finding in findings.items()}
-            raise _TimeIsOver
-        wanted = found[0].finding.requirement if found else _first_new(findings, exploration)
-        if wanted in findings:
-            if not found or len(walk) <= len(found[-1].walk):
-                found.append(Discovery(walk, findings[wanted]))
-            raise _BreachError
-
-    with contextlib.suppress(_BreachError, _TimeIsOver, HypothesisException):
-        _as_test(go, number, exploration.seed)()
-    if found:
-        exploration.discoveries[found[-1].finding.requirement] = found[-1]
-    return bool(found) and not exploration.has_ended
+def _is_new(requirement: str, exploration: Exploration) -> bool:
+    return requirement not in exploration.discoveries and requirement not in exploration.ignored
 
 
-def _first_new(findings: dict[str, Finding], exploration: Exploration) -> str:
-    old = {*exploration.discoveries, *exploration.ignored}
-    return next((requirement for requirement in findings if requirement not in old), "")
+def _shortest(
+    found: Discovery, go: Callable[[Walk], dict[str, Finding]], exploration: Exploration, until: float
+) -> Discovery:
+    """Leave out steps, and make them plainer, as long as the walk shows the same breach."""
+    requirement, is_shorter = found.finding.requirement, True
+    while is_shorter:
+        is_shorter = False
+        for walk in _simpler(found.walk):
+            if exploration.has_ended or time.monotonic() >= until:
+                return found
+            finding = go(walk).get(requirement)
+            if finding is not None:
+                found, is_shorter = Discovery(walk, finding), True
+                break
+    return found
 
 
-def _as_test(go: Callable[[Walk], None], number: int, seed_number: int) -> Callable[[], None]:
-    """Return a test of hypothesis that generates walks, and shortens one that fails."""
-    chosen = settings(
-        max_examples=number,
-        database=None,
-        deadline=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=_ALL_CHECKS,
-        report_multiple_bugs=False,
-        print_blob=False,
-    )
-    return seed(seed_number)(chosen(given(WALKS)(go)))
+def _simpler(walk: Walk) -> Iterator[Walk]:
+    """Yield walks that are simpler in one way: without long parts, without a step, or with a plainer step."""
+    size = len(walk) // 2
+    while size:
+        yield from (walk[:start] + walk[start + size :] for start in range(0, len(walk), size))
+        size //= 2
+    for index, step in enumerate(walk):
+        yield from ((*walk[:index], plainer, *walk[index + 1 :]) for plainer in _plainer(step))
+
+
+def _plainer(step: Step) -> Iterator[Step]:
+    if step.form is not Form.PLAIN:
+        yield replace(step, form=Form.PLAIN)
+    known = _PLAIN.index(step.action) if step.action in _PLAIN else len(_PLAIN)
+    yield from (replace(step, action=action) for action in _PLAIN[:known])

@@ -10,11 +10,13 @@ from opamp_conformance.assertions import bad_request as assert_bad_request
 from opamp_conformance.assertions import plain_http as assert_plain_http
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
 from opamp_conformance.assertions import websocket as assert_websocket
+from opamp_conformance.client import sample_messages
 from opamp_conformance.walks.participant import Participant
 from opamp_conformance.walks.steps import Action
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import GZIP, HttpRequest
 from opamp_conformance.wire.websocket import HEADER, WebSocketMessage
+from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 
 Request = HttpRequest | WebSocketMessage
@@ -111,6 +113,14 @@ OVER_HTTP: Final[Mapping[Action, OddRequest]] = {
         lambda p: _check_in_with(p, {"Accept-Encoding": GZIP}),
         {"http.response-compression": assert_plain_http.compressed},
     ),
+    Action.ACCEPT_SEVERAL_CODINGS: OddRequest(
+        lambda p: _check_in_with(p, {"Accept-Encoding": "br;q=1.0, gzip;q=0.5"}),
+        {"http.response-compression": assert_plain_http.compressed},
+    ),
+    Action.SEND_UPPER_CASE: OddRequest(
+        lambda p: _report_with(p, {"Content-Type": CONTENT_TYPE.upper()}),
+        {"http.detect-plain": assert_status_reporting.understood},
+    ),
     Action.CLOSE_AFTERWARDS: OddRequest(
         lambda p: _check_in_with(p, {"Connection": "close"}),
         {"disconnect.http-keepalive-neutral": assert_status_reporting.understood},
@@ -141,7 +151,7 @@ OVER_WEBSOCKET: Final[Mapping[Action, OddRequest]] = {
         {"ws.roles": assert_status_reporting.understood},
     ),
     Action.SEND_TEXT: OddRequest(
-        lambda p: WebSocketMessage("hello", None, p.connection_id),
+        lambda p: WebSocketMessage(sample_messages.as_text(), None, p.connection_id),
         {"bad-request.respond": assert_websocket.not_processed},
     ),
     Action.SEND_HEADER_ONLY: OddRequest(

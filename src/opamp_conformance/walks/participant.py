@@ -8,6 +8,7 @@ from opamp_conformance.client.agent import (
     EVERY_CAPABILITY,
     ORDINARY_CAPABILITIES,
     REQUEST_INSTANCE_UID,
+    UNKNOWN_FLAG,
     Agent,
     other_hash,
 )
@@ -23,6 +24,7 @@ _REPORTS_OF_OFFERS: Final = int(
     | pb.AgentCapabilities_ReportsPackageStatuses
     | pb.AgentCapabilities_ReportsConnectionSettingsStatus
 )
+_NOT_ABOUT_OFFERS: Final = ("agent_description", "health", "effective_config", "available_components")
 _CUSTOM_CAPABILITY: Final = "org.example.unknown"
 
 
@@ -98,6 +100,16 @@ class Participant:
         agent.packages_hash = other_hash(agent.packages_hash)
         return agent.full_status()
 
+    def components_hash(self) -> pb.AgentToServer:
+        can_report = self.agent.can(pb.AgentCapabilities_ReportsAvailableComponents)
+        return self.agent.components_hash() if can_report else self.agent.check_in()
+
+    def compressed(self, message: pb.AgentToServer) -> pb.AgentToServer:
+        """Leave out what has not changed, but not the statuses of offers."""
+        for part in _NOT_ABOUT_OFFERS:
+            message.ClearField(part)
+        return message
+
     def repeated(self) -> pb.AgentToServer:
         self.agent.count_from(max(self.agent.sequence_num, 1))
         return self.agent.check_in()
@@ -118,13 +130,11 @@ class Participant:
     def only_uid(self) -> pb.AgentToServer:
         return pb.AgentToServer(instance_uid=self.agent.instance_uid)
 
-    def certificate_request(self) -> pb.AgentToServer:
-        """Return a request for a certificate, if the server can issue some."""
-        if not self._offered.capabilities & pb.ServerCapabilities_AcceptsConnectionSettingsRequest:
-            return self.agent.check_in()
-        from opamp_conformance.client.certificates import signing_request  # noqa: PLC0415 - it is slow to load
-
-        return self.agent.certificate_request(signing_request(self.agent.instance_uid))
+    @property
+    def can_request_certificates(self) -> bool:
+        """Whether the agent accepts settings for OpAMP, and the server accepts requests for certificates."""
+        is_able = self.agent.can(pb.AgentCapabilities_AcceptsOpAMPConnectionSettings)
+        return is_able and bool(self._offered.capabilities & pb.ServerCapabilities_AcceptsConnectionSettingsRequest)
 
     def _with_statuses(
         self,
@@ -167,6 +177,7 @@ MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
     Action.REPORT_ATTRIBUTES: lambda p: sample_messages.with_attributes_of_each_kind(p.agent),
     Action.REPORT_NESTED: lambda p: sample_messages.with_nested_health(p.agent, _NESTED_LEVELS),
     Action.REPORT_COMPONENTS: lambda p: sample_messages.with_components(p.agent, _NESTED_LEVELS),
+    Action.REPORT_COMPONENTS_HASH: Participant.components_hash,
     Action.REPORT_NEWER_FIELDS: lambda p: sample_messages.with_newer_fields(p.agent),
     Action.REPORT_NEWER_VALUE: lambda p: sample_messages.with_newer_value(p.agent),
     Action.REPORT_NEWER_BITS: lambda p: sample_messages.with_newer_capability(p.agent),
@@ -174,9 +185,8 @@ MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
     Action.REPORT_CUSTOM: Participant.with_custom_capabilities,
     Action.REPORT_NO_CUSTOM: Participant.without_custom_capabilities,
     Action.SEND_CUSTOM: Participant.custom_message,
+    Action.SET_UNKNOWN_FLAG: lambda p: p.agent.check_in(flags=UNKNOWN_FLAG),
     Action.POLL: Participant.only_uid,
-    Action.REQUEST_CERTIFICATE: Participant.certificate_request,
-    Action.REQUEST_BADLY: lambda p: p.agent.certificate_request(b"nothing"),
     Action.ASK: lambda p: p.agent.full_status(flags=REQUEST_INSTANCE_UID),
     Action.ASK_IN_CHECK_IN: lambda p: p.agent.check_in(flags=REQUEST_INSTANCE_UID),
     Action.APPLY: Participant.applied,
@@ -185,6 +195,8 @@ MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
     Action.FAIL_WITH_OTHERS: Participant.failed_with_others,
     Action.FORGET_OFFERS: Participant.forgotten,
     Action.REPORT_OTHER_HASHES: Participant.with_other_hashes,
+    Action.CHANGE_HASHES: lambda p: p.compressed(p.with_other_hashes()),
+    Action.APPLY_IN_CHECK_IN: lambda p: p.compressed(p.applied()),
     Action.REPEAT: Participant.repeated,
     Action.DISCONNECT: lambda p: p.agent.disconnect(),
     Action.DISCONNECT_DESCRIBED: lambda p: p.agent.disconnect(full_report=True),

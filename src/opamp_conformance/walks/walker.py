@@ -1,17 +1,19 @@
 """Goes a walk: it lets the agents do the steps, and returns what the server's messages break."""
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Final
 
 from opamp_conformance.assertions import connections as assert_connections
 from opamp_conformance.assertions import websocket as assert_websocket
 from opamp_conformance.checks.findings import Findings
-from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent
 from opamp_conformance.client.client import Client
 from opamp_conformance.client.run_log import RunLog
 from opamp_conformance.errors import PreconditionFailedError, Violation, ViolationError
+from opamp_conformance.walks.certificate_requests import CERTIFICATE_REQUESTS, issued
 from opamp_conformance.walks.odd_requests import OVER_HTTP, OVER_WEBSOCKET, Assertions, Request
 from opamp_conformance.walks.participant import CHANGES, MESSAGES, Participant
 from opamp_conformance.walks.steps import Action, Form, Step, Walk
@@ -26,6 +28,8 @@ _IN_A_ROW: Final = 3
 _OTHERS: Final = 2
 # With these codes, a server ends a connection although its client has done nothing wrong (RFC 6455, section 7.4.1).
 _ORDERLY_CODES: Final = (1000, 1001, 1012, 1013)
+# In this time a server usually notices the end of a connection. Walks are many, so they wait less than scenarios.
+_NOTICE_SECONDS: Final = 0.02
 
 
 class Walker:
@@ -41,6 +45,7 @@ class Walker:
         self._contracts = contracts
         self.actions: Mapping[Action, Callable[[Participant, Form], None]] = {
             Action.CLOSE: self._close,
+            Action.BREAK: self._break,
             Action.CHANGE_TRANSPORT: self._change_transport,
             Action.CLONE: self._clone,
             Action.CHECK_IN_WITH_OTHERS: self._check_in_meanwhile,
@@ -80,6 +85,8 @@ class Walker:
             CHANGES[step.action](participant)
         elif step.action in MESSAGES:
             self._send(participant, MESSAGES[step.action](participant), step.form)
+        elif step.action in CERTIFICATE_REQUESTS:
+            self._request_certificate(participant, step)
         elif step.action in self.actions:
             self.actions[step.action](participant, step.form)
         elif odd is not None:  # The other transport has no such request.
@@ -125,6 +132,27 @@ class Walker:
         request = client.request(clone.full_status(), participant.connection_id + b"clone")
         self._judge_silence(client, client.deliver(_formed(request, form)))
 
+    def _request_certificate(self, participant: Participant, step: Step) -> None:
+        """Request a certificate, if the server accepts requests."""
+        if not participant.can_request_certificates:
+            self._send(participant, participant.agent.check_in(), step.form)
+            return
+        kind = CERTIFICATE_REQUESTS[step.action]
+        assertions = kind.assertions
+        if step.action is Action.REQUEST_CERTIFICATE and self._issues_certificates_at_once:
+            assertions = {**assertions, "csr.server-responds": issued}
+        client = self._clients[participant.transport]
+        request = client.request(kind.make(participant.agent), participant.connection_id)
+        self._deliver(participant, _formed(request, step.form), assertions)
+
+    @cached_property
+    def _issues_certificates_at_once(self) -> bool:
+        """Whether a new agent gets a certificate in the answer to its request: people may have to approve it."""
+        client, agent = next(iter(self._clients.values())), Agent(self._run_id, capabilities=EVERY_CAPABILITY)
+        message = CERTIFICATE_REQUESTS[Action.REQUEST_CERTIFICATE].make(agent)
+        answer = client.deliver(client.request(message)).message
+        return answer is not None and bool(answer.connection_settings.opamp.certificate.cert)
+
     # ---- connections
 
     def _ping(self, participant: Participant, form: Form) -> None:
@@ -136,8 +164,13 @@ class Walker:
     def _close(self, participant: Participant, form: Form) -> None:
         client = self._clients[participant.transport]
         if participant.transport is Transport.WEBSOCKET and client.has_websocket(participant.connection_id):
-            code = client.close(participant.connection_id)
-            self._judge("ws.roles", lambda: assert_connections.close_frame(code), self._log.exchanges[-1])
+            closing = client.close(participant.connection_id)
+            self._judge("ws.roles", lambda: assert_connections.close_frame(closing), self._log.exchanges[-1])
+
+    def _break(self, participant: Participant, form: Form) -> None:
+        if participant.transport is Transport.WEBSOCKET:
+            self._clients[participant.transport].abort(participant.connection_id)
+            time.sleep(_NOTICE_SECONDS)
 
     def _change_transport(self, participant: Participant, form: Form) -> None:
         self._close(participant, form)

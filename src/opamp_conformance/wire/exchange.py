@@ -18,8 +18,11 @@ _TOO_BUSY: Final = (429, 503)
 _BAD_GATEWAY: Final = (502, 504)
 _ACKNOWLEDGEMENT: Final = ("instance_uid", "capabilities", "flags")
 
+_LONGEST_WAIT: Final = 366 * 24 * 3600.0
+"""Longer waits are as good as for ever, and clocks cannot count some of them."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)  # asyncio makes the representation of each result, which costs as much as the rest.
 class Exchange:
     """A request, and either the response or ``failure``, which says why none came. Times are in seconds of the run.
 
@@ -150,6 +153,12 @@ class Exchange:
         return message is not None and _is_unavailable(message) and self.retry_after is not None
 
     @property
+    def is_unavailable(self) -> bool:
+        """Whether the server is overloaded, and does not say when to retry (ServerErrorResponseType.Unavailable)."""
+        message = self.message
+        return not self.is_busy and message is not None and _is_unavailable(message)
+
+    @property
     def retry_after(self) -> float | None:
         """The seconds that the server asks to wait, None if it names none (Throttling)."""
         if isinstance(self.response, HttpResponse) and self.is_throttled:
@@ -183,11 +192,11 @@ def _is_unavailable(message: pb.ServerToAgent) -> bool:
 def _seconds_until(retry_after: str) -> float | None:
     """Read a Retry-After header: seconds, or a date (RFC 9110, section 10.2.3)."""
     if retry_after.isdecimal():
-        return float(retry_after)
+        return min(float(retry_after[:20]), _LONGEST_WAIT)
     try:
         date = parsedate_to_datetime(retry_after)
-        return max(0.0, (date - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
+        return min(max(0.0, (date - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -45,7 +45,7 @@ MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
 class HttpRequest:
     """One HTTP request. ``message`` is what the body encodes, None if it encodes no message on purpose."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     message: pb.AgentToServer | None = None
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": CONTENT_TYPE})
@@ -91,7 +91,7 @@ class HttpResponse:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)  # asyncio makes the representations of results, and a body may be large.
 
     @cached_property
     def data(self) -> bytes:

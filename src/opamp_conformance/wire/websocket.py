@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from websockets import http11
@@ -51,14 +51,15 @@ class WebSocketMessage:
 
     ``message`` is what it encodes, None if it encodes none on purpose. ``connection_id`` names its connection. The
     first message opens the connection, with ``headers`` in addition to the ordinary ones; without credentials, the
-    target's Authorization header is left out.
+    target's Authorization header is left out. ``has_pings`` says whether pings are sent between fragments.
     """
 
-    payload: bytes | tuple[bytes, ...] | str
+    payload: bytes | tuple[bytes, ...] | str = field(repr=False)
     message: pb.AgentToServer | None = None
     connection_id: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     with_credentials: bool = True
+    has_pings: bool = True
 
     @classmethod
     def of(cls, message: pb.AgentToServer) -> "WebSocketMessage":
@@ -81,7 +82,7 @@ class WebSocketMessage:
 class ReceivedMessage:
     """One WebSocket message from the server."""
 
-    payload: bytes | str
+    payload: bytes | str = field(repr=False)
 
     @property
     def body(self) -> bytes:
@@ -102,6 +103,13 @@ class ReceivedMessage:
 
     def __str__(self) -> str:
         return f"a {'binary' if self.is_binary else 'text'} WebSocket message of {len(self.body)} bytes"
+
+
+class Closing(NamedTuple):
+    """How a server ends a connection: the code of its Close frame, None if it sent none, and whether TCP ended, too."""
+
+    code: int | None = None
+    has_ended: bool = True
 
 
 class WebSocketTransport:
@@ -143,7 +151,7 @@ class WebSocketTransport:
             connection = self._connections[message.connection_id] = opened
         try:
             async with asyncio.timeout(self._timeout):
-                await connection.send(_as_sent(connection, message.payload))
+                await connection.send(_as_sent(connection, message))
         except (OSError, WebSocketException) as error:
             raise self._lost(message.connection_id, error) from error
         except TimeoutError:
@@ -190,16 +198,25 @@ class WebSocketTransport:
         except (OSError, WebSocketException) as error:
             raise self._lost(connection_id, error) from error
 
-    async def close(self, connection_id: bytes) -> int | None:
-        """Close a connection; returns the code of the server's Close frame, None if it sent none."""
+    async def close(self, connection_id: bytes) -> Closing:
+        """Close a connection; returns how the server ended it."""
         connection = self._connections.pop(connection_id, None)
         if connection is None:
-            return None
+            return Closing()
+        began = asyncio.get_running_loop().time()
         try:
             await connection.close()
         finally:
             connection.transport.abort()  # The caller may not wait until the server answers the Close frame.
-        return connection.protocol.close_rcvd.code if connection.protocol.close_rcvd else None
+        has_ended = asyncio.get_running_loop().time() - began < self._timeout
+        return Closing(connection.protocol.close_rcvd.code if connection.protocol.close_rcvd else None, has_ended)
+
+    async def abort(self, connection_id: bytes) -> None:
+        """End a connection without a Close frame, as if the agent or its network had failed."""
+        connection = self._connections.pop(connection_id, None)
+        if connection is not None:
+            connection.transport.abort()
+            await asyncio.sleep(0)  # The event loop ends it in its next turn.
 
     async def close_all(self) -> None:
         """Close every connection, with the closing handshake."""
@@ -253,17 +270,23 @@ class WebSocketTransport:
         return NoResponseError(NO_CLOSE_FRAME)
 
 
-def _as_sent(
-    connection: ClientConnection, payload: bytes | tuple[bytes, ...] | str
-) -> bytes | str | AsyncIterator[bytes]:
-    """Return what to send: between fragments, there may be control frames (RFC 6455, section 5.4)."""
-    return _with_pings(connection, payload) if isinstance(payload, tuple) else payload
+def _as_sent(connection: ClientConnection, message: WebSocketMessage) -> bytes | str | AsyncIterator[bytes]:
+    """Return what to send."""
+    payload = message.payload
+    return _fragments(connection, payload, has_pings=message.has_pings) if isinstance(payload, tuple) else payload
 
 
-async def _with_pings(connection: ClientConnection, fragments: tuple[bytes, ...]) -> AsyncIterator[bytes]:
+async def _fragments(
+    connection: ClientConnection, fragments: tuple[bytes, ...], *, has_pings: bool
+) -> AsyncIterator[bytes]:
+    """Yield fragments: between them, there may be control frames (RFC 6455, section 5.4), also from the server."""
     for fragment in fragments:
         yield fragment
-        await connection.ping()
+        if has_pings:
+            await connection.ping()
+        # Read a Close frame of the server, before writing more breaks the connection.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
 class _Connect(connect):

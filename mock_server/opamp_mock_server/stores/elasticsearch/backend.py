@@ -49,5 +49,9 @@ class ElasticsearchBackend:
         await self._store.close()
         await self._client.close()
 
+    @property
+    def lost(self) -> int:
+        return 0 if self._queue is None else self._queue.lost
+
     def gauges(self) -> Mapping[str, float]:
         return {"store_breaker_open": self._breaker.is_open}

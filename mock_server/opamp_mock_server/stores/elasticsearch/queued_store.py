@@ -10,6 +10,7 @@ from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.stores.store import ConflictError, Store, StoreRefusedError, StoreUnavailableError
 
 _MOST_QUEUED: Final = 10_000
+_MOST_BYTES: Final = 256 * 1024 * 1024
 _AT_ONCE: Final = 500
 _PAUSE_SECONDS: Final = 0.5
 _DRAIN_SECONDS: Final = 10
@@ -28,6 +29,9 @@ class QueuedStore:
         self._queued: dict[bytes, AgentRecord] = {}
         self._under_way: dict[bytes, AgentRecord] = {}
         self._worker: asyncio.Task[None] | None = None
+        self._bytes = 0
+        self.lost = 0
+        """How many acknowledged records are not in the store, and never will be."""
 
     def cached(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         queued = self._queued.get(instance_uid) or self._under_way.get(instance_uid)
@@ -38,17 +42,19 @@ class QueuedStore:
         return await self._store.get(instance_uid) if queued is None else queued
 
     async def put(self, record: AgentRecord) -> None:
-        if len(self._queued) >= _MOST_QUEUED:
+        if len(self._queued) >= _MOST_QUEUED or self._bytes > _MOST_BYTES:
             raise StoreUnavailableError("the queue is full")
+        self._take(record.instance_uid)
         self._queued[record.instance_uid] = record
+        self._bytes += len(record.reported)
         self._start()
 
     async def delete(self, instance_uid: bytes) -> None:
-        self._queued.pop(instance_uid, None)
+        self._take(instance_uid)
         await self._store.delete(instance_uid)
 
     def delete_later(self, instance_uid: bytes) -> None:
-        self._queued.pop(instance_uid, None)
+        self._take(instance_uid)
 
     async def list_after(self, after: bytes, limit: int) -> tuple[Sequence[AgentRecord], int]:
         """Return records that were written, without those in the queue."""
@@ -56,15 +62,23 @@ class QueuedStore:
 
     async def clear(self) -> None:
         self._queued.clear()
+        self._bytes = 0
         await self.drain()
         await self._store.clear()
 
     async def drain(self) -> None:
-        """Write the queued records, within a time limit."""
+        """Write the queued records, within a time limit; those that are left are lost."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
                 while self._queued or self._under_way:
                     await asyncio.wait([self._start()])
+        self.lost += len({**self._queued, **self._under_way})
+
+    def _take(self, instance_uid: bytes) -> AgentRecord | None:
+        """Take a record out of the queue."""
+        record = self._queued.pop(instance_uid, None)
+        self._bytes -= 0 if record is None else len(record.reported)
+        return record
 
     def _start(self) -> "asyncio.Task[None]":
         if self._worker is None or self._worker.done():
@@ -74,7 +88,9 @@ class QueuedStore:
     async def _work(self) -> None:
         while self._queued:
             for instance_uid in list(self._queued)[:_AT_ONCE]:
-                self._under_way[instance_uid] = self._queued.pop(instance_uid)
+                record = self._take(instance_uid)
+                if record is not None:
+                    self._under_way[instance_uid] = record
             await asyncio.gather(*(self._put(record) for record in list(self._under_way.values())))
 
     async def _put(self, record: AgentRecord) -> None:
@@ -82,6 +98,7 @@ class QueuedStore:
             await self._put_at_last(record)
         except Exception as error:
             _log.warning("a queued record cannot be written: %r", error)
+            self.lost += 1
         finally:
             self._under_way.pop(record.instance_uid, None)
 

@@ -16,6 +16,7 @@ from opamp_mock_server.stores.elasticsearch.batching import Batcher
 from opamp_mock_server.stores.elasticsearch.circuit_breaker import CircuitBreaker
 from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, delete_all, refusal, unavailable
 from opamp_mock_server.stores.fleet_documents import (
+    Description,
     FleetDocuments,
     StoredVersion,
     document_id,
@@ -28,6 +29,8 @@ from opamp_proto import INSTANCE_UID_BYTES
 _log = logging.getLogger("opamp_mock_server.store")
 
 _MOST_RECALLED: Final = 50_000
+_MOST_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
+_LARGE_BYTES: Final = 16 * 1024
 _SWEEP_SECONDS: Final = 1.0
 _DISCARD_SECONDS: Final = 30.0
 """How long a write without an answer may still take effect."""
@@ -78,10 +81,13 @@ class ElasticsearchStore:
         stored = record.stored if isinstance(record.stored, StoredVersion) else None
         description = None if stored is None else stored.description
         if description is None or description.reported != record.reported:
-            description = self._documents.description(record)
+            description = await self._description(record)
         kept = record._replace(reported=description.reported)
         enrolled_at = timestamp() if stored is None else stored.enrolled_at
         document = self._documents.document(kept, enrolled_at, description)
+        # Elasticsearch would refuse it with the status that it also has if it is busy.
+        if len(document) > _MOST_DOCUMENT_BYTES:
+            raise StoreRefusedError(f"the document would have {len(document)} bytes")
         try:
             version = await self._writes(_write(self._index, record.instance_uid, stored, document))
         except (ConflictError, StoreUnavailableError):
@@ -90,6 +96,12 @@ class ElasticsearchStore:
         assert version is not None
         stored = StoredVersion(version.seq_no, version.primary_term, enrolled_at, description)
         self._remember(record.instance_uid, kept._replace(stored=stored))
+
+    async def _description(self, record: AgentRecord) -> Description:
+        """Describe a record. To read a large configuration takes long, so other agents are answered meanwhile."""
+        if len(record.reported) <= _LARGE_BYTES:
+            return self._documents.description(record)
+        return await asyncio.to_thread(self._documents.description, record)
 
     async def delete(self, instance_uid: bytes) -> None:
         self._cached.pop(instance_uid, None)

@@ -11,12 +11,11 @@ import uuid6
 
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger.ledger import Contract
-from opamp_conformance.targets import Endpoint, FleetAgents, Tls
+from opamp_conformance.targets import ENDPOINT_PATH, Endpoint, FleetAgents, Tls
 from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 from opamp_conformance.targets.fleet_server.containers import Containers, Images, Say, is_healthy, status
 from opamp_conformance.targets.fleet_server.preparation import Prepared, prepared
 
-_PATH: Final = "/v1/opamp"
 _HEALTHY_SECONDS: Final = 30.0
 _KNOWN_SECONDS: Final = 5.0
 _INDEX: Final = ".fleet-agents"
@@ -60,11 +59,12 @@ class FleetServerTarget:
                 tls = Tls()
                 made, url = self._contain(self._where, run, stack)
             yield Endpoint(
-                f"{url}{_PATH}",
+                f"{url}{ENDPOINT_PATH}",
                 {"Authorization": f"ApiKey {made.enrollment_key}"},
                 tls,
                 version=_version(url, made, tls),
                 fleet_agents=FleetAgents(made.fleet, _INDEX, made.policy_id, _PATIENCE_SECONDS),
+                other_keys=made.other_keys,
             )
 
     def _contain(self, images: Images, run: str, stack: ExitStack) -> tuple[Prepared, str]:

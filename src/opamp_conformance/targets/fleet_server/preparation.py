@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -12,6 +12,7 @@ import elasticsearch
 from elasticsearch import Elasticsearch
 
 from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.targets import OtherKeys
 from opamp_conformance.targets.elasticsearch import ElasticsearchAccess, explain
 
 KEYS: Final = ".fleet-enrollment-api-keys"
@@ -32,13 +33,27 @@ _ROLE: Final = {
 class Prepared:
     """The objects that were made: ``fleet`` is Elasticsearch for Fleet Server, and agents use ``enrollment_key``.
 
-    ``api_key`` is the secret part of the enrollment key. All fields are secrets, except the id of the policy.
+    ``api_key`` is the secret part of the enrollment key. ``other_keys`` are keys that must not enroll an agent. All
+    fields are secrets, except the id of the policy.
     """
 
     fleet: ElasticsearchAccess
     enrollment_key: str
     api_key: str
     policy_id: str
+    other_keys: OtherKeys
+
+
+@dataclass(frozen=True)
+class _ApiKey:
+    name: str
+    id: str
+    secret: str
+
+    @property
+    def encoded(self) -> str:
+        """The key as it stands behind ``ApiKey`` in an Authorization header."""
+        return base64.b64encode(f"{self.id}:{self.secret}".encode()).decode()
 
 
 @contextmanager
@@ -71,31 +86,40 @@ def prepared(admin: ElasticsearchAccess, run: str, *, keep: bool = False) -> Ite
 def _enrollment(
     elastic: Elasticsearch, client: Elasticsearch, fleet: ElasticsearchAccess, name: str, keep: bool
 ) -> Iterator[Prepared]:
-    metadata = {"managed_by": "fleet", "managed": True, "type": "enroll", "policy_id": name}
-    key_id, is_prepared = "", False
+    keys: list[_ApiKey] = []
+    is_prepared = False
     try:
         try:
-            key = elastic.security.create_api_key(name=name, role_descriptors=_ROLE, metadata=metadata)
-            key_id = key["id"]
-            enrollment_key = base64.b64encode(f"{key_id}:{key['api_key']}".encode()).decode()
             client.index(index=POLICIES, id=name, document=_policy(name), refresh=True)
-            client.index(index=KEYS, id=name, document=_key(name, key_id, enrollment_key), refresh=True)
+            metadata = {"managed_by": "fleet", "managed": True, "type": "enroll", "policy_id": name}
+            for suffix, of_key in (("", metadata), ("-retired", metadata), ("-ordinary", {})):
+                keys.append(_made_key(elastic, f"{name}{suffix}", of_key))
+            enrollment, retired, ordinary = keys
+            client.index(index=KEYS, id=enrollment.name, document=_key(name, enrollment, is_active=True), refresh=True)
+            client.index(index=KEYS, id=retired.name, document=_key(name, retired, is_active=False), refresh=True)
+            elastic.security.invalidate_api_key(ids=[retired.id])
         except _ERRORS as error:
             raise _failed(error) from error
         is_prepared = True
-        yield Prepared(fleet, enrollment_key, key["api_key"], name)
+        others = OtherKeys(f"ApiKey {ordinary.encoded}", f"ApiKey {retired.encoded}")
+        yield Prepared(fleet, enrollment.encoded, enrollment.secret, name, others)
     finally:
         if not (keep and is_prepared):
-            _remove(elastic, client, name, key_id)
+            _remove(elastic, client, name, keys)
 
 
-def _remove(elastic: Elasticsearch, client: Elasticsearch, name: str, key_id: str) -> None:
-    for index in (KEYS, POLICIES):
+def _made_key(elastic: Elasticsearch, name: str, metadata: dict[str, Any]) -> _ApiKey:
+    key = elastic.security.create_api_key(name=name, role_descriptors=_ROLE, metadata=metadata)
+    return _ApiKey(name, key["id"], key["api_key"])
+
+
+def _remove(elastic: Elasticsearch, client: Elasticsearch, name: str, keys: Sequence[_ApiKey]) -> None:
+    for index, document in ((POLICIES, name), *((KEYS, key.name) for key in keys)):
         with suppress(*_ERRORS):
-            client.delete(index=index, id=name, refresh=True)
-    if key_id:
+            client.delete(index=index, id=document, refresh=True)
+    if keys:
         with suppress(*_ERRORS):
-            elastic.security.invalidate_api_key(ids=[key_id])
+            elastic.security.invalidate_api_key(ids=[key.id for key in keys])
 
 
 def _policy(name: str) -> dict[str, Any]:
@@ -115,14 +139,14 @@ def _policy(name: str) -> dict[str, Any]:
     }
 
 
-def _key(name: str, key_id: str, enrollment_key: str) -> dict[str, Any]:
+def _key(policy_id: str, key: _ApiKey, *, is_active: bool) -> dict[str, Any]:
     return {
-        "active": True,
-        "api_key": enrollment_key,
-        "api_key_id": key_id,
-        "name": name,
+        "active": is_active,
+        "api_key": key.encoded,
+        "api_key_id": key.id,
+        "name": key.name,
         "namespaces": ["default"],
-        "policy_id": name,
+        "policy_id": policy_id,
     }
 
 

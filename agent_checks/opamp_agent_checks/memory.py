@@ -1,0 +1,97 @@
+"""What the checks remember of an agent, and of a conversation with it."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from opamp_agent_checks.traffic import Received
+from opamp_proto import opamp_pb2 as pb
+
+_MOST_UIDS: Final = 16
+"""After so many earlier instance_uids of one agent, all of them are forgotten."""
+
+
+@dataclass
+class Conversation:
+    """One WebSocket, or all HTTP requests of an agent: what was last sent and answered.
+
+    ``parts`` are the last status parts, and ``last_message`` is the last message, as ``fingerprint`` makes them. Times
+    are None for "never".
+    """
+
+    messages: int = 0
+    sequence_num: int | None = None
+    repeated_numbers: int = 0
+    last_message: bytes = b""
+    last_content: bytes = b""
+    """The last message without its sequence number."""
+    is_repetition: bool = False
+    """Whether the last message was equal to the one before, but for its number."""
+    parts: dict[str, bytes] = field(default_factory=dict)
+    reported_hashes: set[bytes] = field(default_factory=set)
+    full_state_asked_at: float | None = None
+    """When the full state was asked for that has not come yet."""
+    messages_since_asked: int = 0
+    """How many messages have come since then, without the full state."""
+    last_asked_at: float = float("-inf")
+    """When the full state was last asked for."""
+    was_refused_as_bad: bytes = b""
+    acknowledged_at: float | None = None
+    idle_reports: int = 0
+    has_left: bool = False
+    last_answer_was_error: bool = False
+    is_order_known: bool = True
+    """False after requests that were refused unread: they may have used up sequence numbers."""
+
+
+@dataclass
+class Agent:
+    """One agent: what it was given and offered, over all its conversations."""
+
+    http: Conversation = field(default_factory=Conversation)
+    websockets: dict[int, float] = field(default_factory=dict)
+    """When its first message came on each open WebSocket."""
+    open_requests: dict[int, Received] = field(default_factory=dict)
+    """Requests over HTTP without a response, by the id of their connection."""
+    wait_until: float | None = None
+    wait_requirement: str = ""
+    waits_since: float = 0.0
+    new_uid: bytes = b""
+    new_uid_at: float = 0.0
+    given_up_uids: set[bytes] = field(default_factory=set)
+    """The instance_uids that the server has replaced."""
+    config_hashes: set[bytes] = field(default_factory=set)
+    settings_hashes: set[bytes] = field(default_factory=set)
+    offered_at: float = float("-inf")
+    custom_capabilities: set[str] | None = field(default_factory=set)
+    """What the agent has announced, each shortened; None if that is too much to remember."""
+    server_custom_capabilities: set[str] = field(default_factory=set)
+    new_connections: int = 0
+    """How often the agent may still begin anew over HTTP, because of offered settings."""
+    unaccepted: frozenset[str] = frozenset()
+    """The parts that the server does not accept, as far as it has announced capabilities."""
+    capabilities_at: float = float("-inf")
+    has_reported: bool = False
+
+    def give_up(self, uid: bytes, new_uid: bytes) -> None:
+        """Note that the server has replaced an instance_uid by another one."""
+        if len(self.given_up_uids) >= _MOST_UIDS:
+            self.given_up_uids.clear()
+        self.given_up_uids.add(uid)
+        self.given_up_uids.discard(new_uid)
+
+    def wait(self, requirement: str, since: float, seconds: float) -> None:
+        """Note that the server asks the agent to wait."""
+        self.wait_requirement, self.waits_since, self.wait_until = requirement, since, since + seconds
+
+    def offered(self, message: pb.ServerToAgent, at: float) -> None:
+        """Note what the server offers and announces."""
+        if message.HasField("remote_config") or message.HasField("connection_settings"):
+            self.offered_at = at
+        if message.HasField("remote_config"):
+            self.config_hashes.add(message.remote_config.config_hash)
+        if message.connection_settings.HasField("opamp"):
+            self.new_connections = 2  # With the new settings, and back with the old ones.
+        if message.HasField("connection_settings"):
+            self.settings_hashes.add(message.connection_settings.hash)
+        if message.HasField("custom_capabilities"):
+            self.server_custom_capabilities = set(message.custom_capabilities.capabilities)

@@ -1,0 +1,1 @@
+"""The two transports: each gives a connection that sends and receives messages."""

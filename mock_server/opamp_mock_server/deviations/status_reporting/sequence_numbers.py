@@ -1,0 +1,113 @@
+"""Deviations from Status Reporting: when the server asks an agent for its full state, and when it does not."""
+
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
+from opamp_mock_server.core.core import Core, Outcome
+from opamp_mock_server.core.status_reporting import StatusReporting
+from opamp_mock_server.deviations.registry import breaks
+from opamp_proto import opamp_pb2 as pb
+
+
+@breaks("sequence.server-report-full-state:described", also=["sequence.server-requests-omitted"])
+class GapWithDescriptionIgnored(StatusReporting):
+    """After a gap, a message with a description counts as a full report."""
+
+    def is_full_report(self, message: pb.AgentToServer) -> bool:
+        return message.HasField("agent_description") or super().is_full_report(message)
+
+
+@breaks("sequence.server-report-full-state:components", also=["sequence.server-requests-omitted"])
+class GapWithComponentsIgnored(StatusReporting):
+    """After a gap, a message with the hash of the components does not make the server ask for the full state."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        is_hash_only = message.HasField("available_components") and not message.HasField("agent_description")
+        return 0 if is_hash_only else super().missing_state(known, message)
+
+
+@breaks("sequence.server-report-full-state:unknown", also=["sequence.server-requests-omitted"])
+class UnknownStateNotRequested(StatusReporting):
+    """An unknown agent is not asked for the state that its first message leaves out."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        return 0 if known is None else super().missing_state(known, message)
+
+
+@breaks("sequence.server-report-full-state:once", also=["sequence.server-requests-omitted"])
+class OnlyFirstGapNoticed(StatusReporting):
+    """An agent is asked for its full state only once."""
+
+    _asked: frozenset[bytes] = frozenset()
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        flag = super().missing_state(known, message)
+        if message.instance_uid in self._asked:
+            return 0
+        self._asked |= {message.instance_uid} if flag else frozenset()
+        return flag
+
+
+@breaks("sequence.server-report-full-state", also=["sequence.server-requests-omitted"])
+class SequenceNumbersNotChecked(Core):
+    """The sequence numbers of known agents are not checked."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        return super().missing_state(known, message) if known is None else 0
+
+
+@breaks(
+    "sequence.server-requests-omitted", also=["interop.server-stops-unsupported", "sequence.server-report-full-state"]
+)
+class WrongFlagOnGap(Core):
+    """After a gap, the server requests the available components instead of the full state."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        missing = super().missing_state(known, message)
+        return int(pb.ServerToAgentFlags_ReportAvailableComponents) if known and missing else missing
+
+
+@breaks("sequence.server-report-full-state:backwards", also=["sequence.server-requests-omitted"])
+class RepeatedSequenceNumbersNotDetected(Core):
+    """A sequence number that repeats or goes back is not detected."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        if known is not None and message.sequence_num <= known.sequence_num:
+            return 0
+        return super().missing_state(known, message)
+
+
+@breaks("flags.report-flags-allowed")
+class FullStateAlwaysRequested(StatusReporting):
+    """Every reply asks for the full state."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        return int(pb.ServerToAgentFlags_ReportFullState)
+
+
+@breaks("flags.report-flags-allowed:without-description")
+class FullStateRequestedWithoutDescription(StatusReporting):
+    """The server asks for the full state whenever a message has no agent_description."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        is_described = message.HasField("agent_description")
+        return super().missing_state(known, message) if is_described else int(pb.ServerToAgentFlags_ReportFullState)
+
+
+@breaks("sequence.server-report-full-state:with-offer", also=["sequence.server-requests-omitted"])
+class NoFlagWithOffers(Core):
+    """A reply with an offer of a configuration does not ask for the full state."""
+
+    def add_offers(self, outcome: Outcome, desired: DesiredState) -> Outcome:
+        outcome = super().add_offers(outcome, desired)
+        if outcome.reply.HasField("remote_config"):
+            outcome.reply.flags = 0
+        return outcome
+
+
+@breaks("sequence.server-report-full-state:32-bit", also=["sequence.server-requests-omitted"])
+class SequenceNumbersOf32Bits(StatusReporting):
+    """Only the last 32 bits of a sequence number are looked at."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        if known is not None and (message.sequence_num - known.sequence_num) % 2**32 == 1:
+            return 0
+        return super().missing_state(known, message)

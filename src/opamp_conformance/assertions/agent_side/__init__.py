@@ -1,0 +1,1 @@
+"""Assertions about what agents send. Each raises ViolationError with what was expected, and what came."""

@@ -1,0 +1,64 @@
+"""The connections of an agent ("Connection Management", heartbeats, throttling)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from opamp_conformance.actions.agent_side.reported import has_news
+from opamp_conformance.assertions.common import require
+from opamp_conformance.scripted_server.records import ConnectionEnded, MessageReceived, Opened, Record
+from opamp_proto import opamp_pb2 as pb
+
+_GRACE_SECONDS = 0.05
+
+
+def last_is_disconnect(messages: Sequence[MessageReceived]) -> None:
+    last = messages[-1].message if messages else None
+    has_left = last is not None and last.HasField("agent_disconnect")
+    require(has_left, "agent_disconnect in the last message", "no message" if last is None else "a message without it")
+
+
+def has_close_frame(ended: ConnectionEnded) -> None:
+    require(ended.close_code is not None, "a Close frame of the agent", "the end of the connection without one")
+
+
+def none_sooner_than(records: Sequence[Record], since: float, seconds: float) -> None:
+    """Assert that nothing happened before a wait was over."""
+    early = [record.at - since for record in records if record.at - since < seconds - _GRACE_SECONDS]
+    require(not early, f"nothing within {seconds:g} s", f"a try after {min(early, default=0.0):.2f} s")
+
+
+def waits_grow(attempts: Sequence[Opened | MessageReceived]) -> None:
+    """Assert that the waits between attempts grow: the median of the later ones is above the first."""
+    waits = [later.at - earlier.at for earlier, later in pairwise(attempts)]
+    shown = ", ".join(f"{wait:.2f} s" for wait in waits)
+    require(median(waits[2:]) > waits[0] * 1.1, "waits that grow after each refusal", shown)
+
+
+def have_uids(messages: Sequence[MessageReceived]) -> None:
+    missing = [record for record in messages if record.message is not None and not record.message.instance_uid]
+    require(not missing, "an instance_uid in each heartbeat", "none")
+
+
+def leaves_before(records: Sequence[Record], opened: Opened) -> None:
+    """Assert that agent_disconnect and the end of the old connection come before a new one opens."""
+    before = [record for record in records if record.at <= opened.at and record.connection != opened.connection]
+    has_left = any(
+        isinstance(record, MessageReceived)
+        and record.message is not None
+        and record.message.HasField("agent_disconnect")
+        for record in before
+    )
+    has_ended = any(isinstance(record, ConnectionEnded) for record in before)
+    came = (
+        "a new connection"
+        + ("" if has_left else " without agent_disconnect")
+        + ("" if has_ended else " while the old one is open")
+    )
+    require(has_left and has_ended, "agent_disconnect, and the end of the old connection, before the new one", came)
+
+
+def no_heartbeat(messages: Sequence[pb.AgentToServer], earlier: Sequence[pb.AgentToServer]) -> None:
+    """Assert that each of some messages reports a change."""
+    beats = [one for number, one in enumerate(messages) if not has_news(one, [*earlier, *messages[:number]])]
+    require(not beats, "no heartbeat after they were turned off", f"{len(beats)} messages that report nothing new")

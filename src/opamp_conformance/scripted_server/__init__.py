@@ -1,0 +1,1 @@
+"""The server that agents are graded with: it answers as a scenario says, and records all that happens."""

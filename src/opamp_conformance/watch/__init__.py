@@ -1,0 +1,1 @@
+"""Stands between agents and a server, changes nothing, and judges both."""
