@@ -90,8 +90,8 @@ Feature: Messages on a WebSocket
       Given an agent that has reported its full status
       And the agent has checked in 1 time
       And the agent knows how many unsolicited messages the server sends
-      When the agent checks in 20 times, and waits for 5 messages that are not unsolicited
-      Then the server has sent 5 messages that are not unsolicited
+      When the agent checks in 20 times, and waits for 10 messages that are not unsolicited
+      Then the server has sent 10 messages that are not unsolicited
 
     @implied @ws.full-duplex
     Scenario: A message after a push is answered

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from opamp_conformance.cli import run_command_line
+from support.forked_command import run_forked
 
 
 def interruptible() -> None:
@@ -49,14 +50,19 @@ class Cli:
     def __call__(
         self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
-            [sys.executable, "-m", "opamp_conformance", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            env={**self.env, **(env or {})},
-        )
+        """Run a command to its end. With variables of its own, it imports everything anew."""
+        words = [str(argument) for argument in arguments]
+        if env is None:
+            result = run_forked(words, self.env, timeout)
+        else:
+            result = subprocess.run(
+                [sys.executable, "-m", "opamp_conformance", *words],
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+                env={**self.env, **env},
+            )
         assert "Traceback" not in result.stdout + result.stderr
         return result
 

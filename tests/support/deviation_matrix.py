@@ -78,9 +78,10 @@ def grade(
 
 
 def grade_deviation(deviation: str) -> Graded:
-    """Grade a deviation; once more if something could not be judged, since that says nothing about the server."""
-    graded = _grade_once(deviation)
-    return _grade_once(deviation) if graded.record.ended(Verdict.ERROR) else graded
+    """Grade a deviation; once more if it breaks what it should not, or does not show: on a busy machine, all are late."""
+    graded, breaks = _grade_once(deviation), set(DEVIATIONS[deviation].breaks)
+    is_clean = not graded.record.ended(Verdict.ERROR) and all(set(e.requirements) & breaks for e in graded.broken())
+    return graded if is_clean and breaks <= graded.noticed() else _grade_once(deviation)
 
 
 def _grade_once(deviation: str) -> Graded:
