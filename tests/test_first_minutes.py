@@ -17,6 +17,7 @@ FEW = ("--only", "capabilities.*", "--transport", "http")
 
 
 def test_a_run_waits_for_a_server_that_is_just_starting(cli: Cli) -> None:
+    cli("--version")  # The first command takes longer to start than the others.
     port = free_port()
     serve = f"import time, os; time.sleep(2); os.execv({sys.executable!r}, {[sys.executable, '-m', 'opamp_conformance', 'serve', '--port', str(port)]!r})"
     with subprocess.Popen([sys.executable, "-c", serve], stdout=subprocess.DEVNULL) as server:

@@ -41,7 +41,7 @@ def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def wait_for_text(chromium: Any, name: str, condition: Callable[[str], bool]) -> str:
     """Wait until the text of an element meets a condition; return the text."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         text: str = chromium.find_element("id", name).text
         if condition(text):

@@ -4,6 +4,7 @@ import math
 import random
 import socket
 import ssl
+import threading
 import time
 import uuid
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import trustme
 import uuid6
+from websockets.sync.server import ServerConnection, serve
 
 pytest.importorskip("gevent", reason="load tests need the extra `load`")
 
@@ -21,13 +23,14 @@ from opamp_conformance.assertions import identification as expect_identification
 from opamp_conformance.errors import ViolationError
 from opamp_conformance.ledger.ledger import Contract, load_ledger
 from opamp_conformance.load.behaviour import Behaviour
-from opamp_conformance.load.connections import Answer
+from opamp_conformance.load.connections import Answer, Destination, WebSocketConnection
 from opamp_conformance.load.counts import Counts
 from opamp_conformance.load.fleet import FleetAgent, Messages, compose
 from opamp_conformance.load.replies import ReplyInterpreter, is_fresh_uuid
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse
 from opamp_conformance.wire.transport import Transport
+from opamp_conformance.wire.websocket import HEADER
 from opamp_mock_server import DEVIATIONS, Limits, MockServer, Settings, Tls
 from opamp_proto import opamp_pb2 as pb
 from support.bad_server import BadServer, read_request, respond
@@ -61,6 +64,25 @@ def operate(server: MockServer, agent: FleetAgent, method: str, what: str, body:
 def server() -> Iterator[MockServer]:
     with MockServer(Settings(control=True)) as server:
         yield server
+
+
+# ---- connections
+
+
+def test_a_message_right_behind_an_answer_is_not_the_answer() -> None:
+    def answer_and_push(connection: ServerConnection) -> None:
+        for _ in connection:
+            frames = (bytes([0x82, len(body)]) + body for body in (HEADER + b"answer", HEADER + b"push"))
+            connection.socket.sendall(b"".join(frames))
+
+    with serve(answer_and_push, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.socket.getsockname()[1]}/v1/opamp"
+        connection = WebSocketConnection(Destination(url, {}, None, 5, Transport.WEBSOCKET))
+        answers = [connection.exchange(b"").body for _ in range(2)]
+        connection.close()
+        server.shutdown()
+    assert answers == [HEADER + b"answer"] * 2
 
 
 # ---- behaviour of agents
@@ -157,7 +179,7 @@ def test_an_offered_heartbeat_interval_is_used(server: MockServer, transport: Tr
     harness.take_turns()
     settings = {"opamp": {"heartbeat_interval_seconds": 7, "destination_endpoint": server.url}}
     operate(server, harness.agent, "PUT", "connection_settings", settings)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while harness.agent.interval is None and time.monotonic() < deadline:
         harness.take_turns()
     assert harness.agent.interval == 7
@@ -171,7 +193,7 @@ def test_an_unsolicited_message_is_processed(server: MockServer) -> None:
     harness = LoadHarness(server.url, Behaviour(), transport=Transport.WEBSOCKET)
     harness.take_turns()
     operate(server, harness.agent, "PUT", "connection_settings", {"opamp": {"heartbeat_interval_seconds": 9}})
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while harness.agent.interval is None and time.monotonic() < deadline:
         gevent.sleep(0.01)
         harness.look()

@@ -29,7 +29,9 @@ from support.matrix import RunRecord
 BOTH = tuple(Transport)
 
 
-def in_front_of(server: MockServer, answer_post: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+def in_front_of(
+    server: MockServer, answer_post: Callable[[socket.socket, bytes], None]
+) -> Callable[[socket.socket], None]:
     """Return the behaviour of a proxy that passes on WebSockets, and answers plain HTTP itself."""
     parts = urlsplit(server.url)
 
@@ -41,8 +43,7 @@ def in_front_of(server: MockServer, answer_post: Callable[[socket.socket], None]
 
     def behave(connection: socket.socket) -> None:
         if connection.recv(4, socket.MSG_PEEK) == b"POST":
-            read_request(connection)
-            answer_post(connection)
+            answer_post(connection, read_request(connection))
             return
         with socket.create_connection((parts.hostname or "", parts.port or 0)) as upstream:
             back = threading.Thread(target=pass_on, args=(upstream, connection), daemon=True)
@@ -88,13 +89,43 @@ def test_a_first_request_that_a_proxy_refuses_is_sent_again(status: str) -> None
 
 @pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "426 Upgrade Required"])
 def test_a_status_that_says_so_means_that_a_transport_is_not_served(status: str) -> None:
-    with MockServer() as mock, BadServer(in_front_of(mock, lambda peer: respond(peer, b"", status))) as server:
+    with MockServer() as mock, BadServer(in_front_of(mock, lambda peer, _: respond(peer, b"", status))) as server:
         assert explore(Endpoint(server.url), BOTH, "test", Timing(5)).served == (Transport.WEBSOCKET,)
+
+
+@pytest.mark.parametrize(
+    ("count", "code", "problem"),
+    [(1, ExitCode.CONFORMANT, ""), (2, None, "the target served no http at first, and does now")],
+)
+def test_a_transport_that_appears_during_a_run(count: int, code: ExitCode | None, problem: str) -> None:
+    """A proxy whose routes are not complete yet refuses the first requests."""
+    refused = []
+    settings = Settings(contract=ServerContract.OPAMP)
+    selection = Selection([Contract.OPAMP], only=["response.must-respond.check-ins"])
+    record = RunRecord()
+    with MockServer(settings) as mock, MockServer(settings) as other:
+        parts = urlsplit(other.url)
+
+        def answer(peer: socket.socket, request: bytes) -> None:
+            if len(refused) < count:
+                refused.append(request)
+                respond(peer, b"", "404 Not Found")
+                return
+            with socket.create_connection((parts.hostname or "", parts.port or 0)) as upstream:
+                upstream.sendall(request)
+                peer.sendall(upstream.recv(65536))
+
+        with BadServer(in_front_of(mock, answer)) as server:
+            target = UrlTarget(Endpoint(server.url))
+            with contextlib.nullcontext() if code is not None else pytest.raises(InconclusiveError, match=problem):
+                assert grade(target, selection, timing=Timing(3), workers=1, listeners=[record]) is code
+    transports = {event.transport for event in record.scenarios}
+    assert transports == (set(BOTH) if code is not None else {Transport.WEBSOCKET})
 
 
 @pytest.mark.parametrize("failure", ["500", "reset", "silence"])
 def test_a_server_that_fails_over_plain_http_is_not_conformant(failure: str) -> None:
-    def fail(peer: socket.socket) -> None:
+    def fail(peer: socket.socket, _: bytes) -> None:
         if failure == "500":
             respond(peer, b"oops", "500 Internal Server Error")
         elif failure == "silence":

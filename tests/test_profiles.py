@@ -35,12 +35,13 @@ ECHO = [
     "fleet.request-uid.echo.enrolled-agent",
     "fleet.request-uid.echo.unknown-agent",
 ]
+EVERYWHERE = 'requirements = ["fleet.request-uid.echo"]'
 
 
 def test_known_failures_do_not_fail_a_run(cli: Cli, tmp_path: Path) -> None:
     only = ("--only", "fleet.request-uid.*")
     assert run(cli, *only).returncode == 1
-    file = profile(tmp_path, known(*ECHO))
+    file = profile(tmp_path, known(*ECHO, more=EVERYWHERE))
     junit = tmp_path / "out.xml"
     result = run(cli, *only, "--profile", file, "--junit", junit)
     assert result.returncode == 0, result.stdout
@@ -50,12 +51,31 @@ def test_known_failures_do_not_fail_a_run(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_known_failure_that_passes_is_a_failure(cli: Cli, tmp_path: Path) -> None:
-    file = profile(tmp_path, known(*ECHO, "fleet.disconnect.enrolled.plain"))
+    file = profile(tmp_path, known(*ECHO, "fleet.disconnect.enrolled.plain", more=EVERYWHERE))
     result = run(cli, "--profile", file)
     assert result.returncode == 1
     assert "1 failed, 3 known" in result.stdout
     assert "remove it" in result.stdout
     assert f"--profile {file}" in result.stdout
+
+
+def test_a_known_scenario_excuses_only_its_own_messages(cli: Cli, tmp_path: Path) -> None:
+    file = profile(tmp_path, known(*ECHO))
+    result = run(cli, "--only", "fleet.request-uid.echo", "--profile", file)
+    assert result.returncode == 0, result.stdout
+    assert re.search(r"conformant: 3 known in", result.stdout), "the finding is known, too"
+    result = run(cli, "--only", "fleet.request-uid.echo", "--only", "fleet.new-uid.uuidv7", "--profile", file)
+    assert result.returncode == 1
+    assert "1 passed, 1 failed, 2 known" in result.stdout
+    everywhere = profile(tmp_path, known(*ECHO, more=EVERYWHERE))
+    assert run(cli, "--only", "fleet.*", "--profile", everywhere).returncode == 0
+
+
+def test_a_finding_is_excused_only_by_what_came(cli: Cli, tmp_path: Path) -> None:
+    for actual, code in (("*", 0), ("a strange *", 1)):
+        text = f'[[known]]\n{EVERYWHERE}\nbecause = "so"\nactual = "{actual}"\n'
+        result = run(cli, "--only", "fleet.new-uid.uuidv7", "--profile", profile(tmp_path, text))
+        assert result.returncode == code, result.stdout
 
 
 def test_a_known_finding(cli: Cli, tmp_path: Path) -> None:
@@ -100,7 +120,7 @@ def test_unsupported_requirements_are_not_applicable(cli: Cli, tmp_path: Path) -
 
 
 def test_a_profile_chooses_the_contract_and_its_version(cli: Cli, tmp_path: Path) -> None:
-    text = 'contract = "fleet"\nnewest = "2.0"\n' + known(*ECHO, more='versions = "<2.0"')
+    text = 'contract = "fleet"\nnewest = "2.0"\n' + known(*ECHO, more=f'versions = "<2.0"\n{EVERYWHERE}')
     with cli.serve("--deviation", "fleet.request-uid.echo") as url:
         arguments = ("run", "--url", url, "--profile", profile(tmp_path, text), "--only", "fleet.request-uid.*")
         assert cli(*arguments).returncode == 1
@@ -161,7 +181,7 @@ def test_the_built_in_profile_depends_on_the_version() -> None:
 
 
 def flaky(*scenarios: str) -> str:
-    return f'[[flaky]]\nscenarios = {json.dumps(scenarios)}\nbecause = "of a race"\n'
+    return f'[[flaky]]\nscenarios = {json.dumps(scenarios)}\nbecause = "of a race"\n{EVERYWHERE}\n'
 
 
 def test_a_flaky_scenario_may_fail_and_may_pass(cli: Cli, tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+import uuid6
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
@@ -85,6 +87,33 @@ def test_a_message_behind_a_reply_does_not_answer_the_next_message(delay: float)
         answers = [client.send(agent.check_in()).reply for _ in range(4)]
         client.close_websockets()
     assert [answer.capabilities for answer in answers] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "rest", [{"flags": 1}, {"capabilities": 1}, {"agent_identification": {"new_instance_uid": uuid6.uuid7().bytes}}]
+)
+def test_an_answer_may_come_in_two_messages(rest: dict[str, Any]) -> None:
+    """The server acknowledges a message at once, and sends what it has to say when it has processed it."""
+
+    def answer_in_two(connection: ServerConnection) -> None:
+        for data in connection:
+            uid = pb.AgentToServer.FromString(data[1:]).instance_uid  # type: ignore[arg-type]
+            connection.send(reply(uid, **({} if "capabilities" in rest else {"capabilities": 1})))
+            time.sleep(0.005)
+            connection.send(reply(uid, **rest))
+
+    agent = Agent("test")
+    with websocket_server(answer_in_two) as url, Client(Endpoint(url), Timing(2), Transport.WEBSOCKET) as client:
+        if "flags" in rest:
+            agent.check_in()  # It is lost.
+        message = agent.check_in() if "flags" in rest else agent.full_status()
+        message.flags = int("agent_identification" in rest)
+        exchange = client.send(message)
+        client.close_websockets()
+        broken = [finding.requirement for finding in client.log.findings]
+    expected = pb.ServerToAgent(instance_uid=agent.instance_uid, **{"capabilities": 1, **rest})
+    assert exchange.everything == expected
+    assert broken == []
 
 
 def test_a_server_that_is_lost_gets_no_more_messages() -> None:

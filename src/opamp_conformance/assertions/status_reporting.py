@@ -61,17 +61,20 @@ def bare_acknowledgement(exchange: Exchange) -> None:
 
 
 def full_state_requested(exchange: Exchange) -> None:
-    flags = processed(exchange).flags
+    processed(exchange)
+    flags = exchange.everything.flags
     require(flags & pb.ServerToAgentFlags_ReportFullState, "the flag ReportFullState", f"flags {flags:#x}")
 
 
 def no_full_state_requested(exchange: Exchange) -> None:
-    flags = processed(exchange).flags
+    processed(exchange)
+    flags = exchange.everything.flags
     require(not flags & pb.ServerToAgentFlags_ReportFullState, "no flag ReportFullState", f"flags {flags:#x}")
 
 
 def capabilities_announced(exchange: Exchange) -> None:
-    require(processed(exchange).capabilities, "capabilities", "capabilities 0")
+    processed(exchange)
+    require(exchange.everything.capabilities, "capabilities", "capabilities 0")
 
 
 def accepts_status(exchange: Exchange) -> None:

@@ -12,9 +12,9 @@ from opamp_proto import opamp_pb2 as pb
 
 def _asks_for_missing_state(at: Situation) -> Violation | None:
     """Agent Status Compression: after a gap, the server asks for what the message leaves out."""
-    if at.is_error or at.is_disconnect or at.announced or is_full(at.sent) or at.wants_full_state:
+    if at.is_error or at.is_disconnect or at.announced or is_full(at.sent):
         return None
-    if any(message.flags & pb.ServerToAgentFlags_ReportFullState for message in at.exchange.unsolicited):
+    if at.exchange.everything.flags & pb.ServerToAgentFlags_ReportFullState:
         return None
     if at.agent is None:
         # A higher number shows that messages are missing. An agent that describes itself may have nothing else to say.
@@ -47,7 +47,7 @@ def _announces_capabilities(at: Situation) -> Violation | None:
     is_due = at.agent is None or not at.agent.is_greeted
     if at.is_error or at.is_disconnect or not is_due or not at.is_first_on_connection:
         return None
-    if at.reply.capabilities or any(message.capabilities for message in at.exchange.unsolicited):
+    if at.exchange.everything.capabilities:
         return None
     return Violation("the server's capabilities in the first answer to an agent", "none")
 
@@ -147,7 +147,7 @@ def _offers_again(offer: _Offer, *, is_lost: bool) -> Rule:
             return None
         if at.sent.capabilities & offer.needed != offer.needed:
             return None
-        if any(message.HasField(offer.field) for message in (at.reply, *at.exchange.unsolicited)):
+        if at.exchange.everything.HasField(offer.field):
             return None
         expected = f"{offer.field} again, for an agent that does not have what it was offered ({offered.hex()})"
         return Violation(expected, f"none after the hash {reported.hex() or '(empty)'}")

@@ -81,6 +81,13 @@ class Conversation:
 
     # ---- the exchanges
 
+    def lacks_something(self, exchange: Exchange) -> bool:
+        """Return whether the answer of an exchange that is not yet followed breaks a rule.
+
+        Over WebSocket, another message may have what is missing.
+        """
+        return any(self._breaches(self._situation(exchange)))
+
     def follow(self, exchange: Exchange) -> Iterator[Breach]:
         """Yield what the message of an exchange breaks, and remember the exchange."""
         sent = exchange.request.message
@@ -88,13 +95,8 @@ class Conversation:
             self._unsettle_senders(exchange)
         else:
             self._find_twin(sent.instance_uid, exchange)
-        agent = self._agents.get(sent.instance_uid) if sent is not None else None
-        situation = self._situation(exchange, agent)
-        if situation is not None:
-            for requirement, rule in self._rules:
-                violation = rule(situation)
-                if violation is not None:
-                    yield requirement, violation
+        situation = self._situation(exchange)
+        yield from self._breaches(situation)
         if sent is not None and not exchange.is_push:
             self._remember(exchange, sent, situation)
         if situation is None and sent is not None and _is_unreadable(exchange):
@@ -122,11 +124,20 @@ class Conversation:
         poll.capabilities = ANY_CAPABILITIES if known is None else known.capabilities
         return poll
 
-    def _situation(self, exchange: Exchange, agent: AgentMemory | None) -> Situation | None:
+    def _breaches(self, situation: Situation | None) -> Iterator[Breach]:
+        if situation is None:
+            return
+        for requirement, rule in self._rules:
+            violation = rule(situation)
+            if violation is not None:
+                yield requirement, violation
+
+    def _situation(self, exchange: Exchange) -> Situation | None:
         """Return the situation of an answer to an ordinary message, None for any other exchange."""
         sent, reply = exchange.request.message, exchange.message
         if sent is None or reply is None or not is_ordinary(exchange):
             return None
+        agent = self._agents.get(sent.instance_uid)
         if agent is None and sent.instance_uid in self._forgotten:
             return None
         is_first = exchange.connection_id is None or exchange.connection_id not in self._greeted

@@ -3,7 +3,7 @@
 A finding is a verdict of its own on its requirement. It does not fail the scenario that saw it.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,18 +22,29 @@ MAX_SAMPLES: Final = 3
 
 @dataclass
 class Finding:
-    """A breach of one requirement, seen ``count`` times; ``samples`` are the first ones."""
+    """A breach of one requirement, seen ``count`` times; ``samples`` are the first ones.
+
+    It is excused if all its breaches are. Otherwise, ``violation`` and ``samples`` are of those that are not.
+    """
 
     requirement: str
     violation: Violation
+    is_excused: bool = False
     count: int = 0
     samples: list[Exchange] = field(default_factory=list)
+
+
+Excuses = Callable[[str, Violation], bool]
+"""Returns whether a breach of a requirement is excused at the moment."""
 
 
 class Findings:
     """The findings of a run, and the conversations that they come from."""
 
-    def __init__(self, contracts: Collection[str] = (Contract.OPAMP,)) -> None:
+    def __init__(
+        self, contracts: Collection[str] = (Contract.OPAMP,), excuses: Excuses = lambda requirement, violation: False
+    ) -> None:
+        self._excuses = excuses
         self._findings: dict[str, Finding] = {}
         self.announced = 0
         """The capabilities that the server has announced, as bits of ServerCapabilities."""
@@ -73,7 +84,10 @@ class Findings:
 
     def book(self, requirement: str, violation: Violation, exchange: Exchange) -> None:
         """Note that an exchange breaks a requirement."""
-        finding = self._findings.setdefault(requirement, Finding(requirement, violation))
+        is_excused = self._excuses(requirement, violation)
+        finding = self._findings.setdefault(requirement, Finding(requirement, violation, is_excused))
         finding.count += 1
-        if finding.count <= MAX_SAMPLES:
+        if finding.is_excused and not is_excused:
+            finding.violation, finding.is_excused, finding.samples = violation, False, []
+        if finding.is_excused is is_excused and len(finding.samples) < MAX_SAMPLES:
             finding.samples.append(exchange)

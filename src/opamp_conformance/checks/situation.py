@@ -52,7 +52,8 @@ class Situation:
 
     @property
     def announced(self) -> bytes:
-        return self.reply.agent_identification.new_instance_uid
+        """The new_instance_uid that the server announces, empty if none."""
+        return self.exchange.new_instance_uid
 
     @property
     def wants_full_state(self) -> bool:

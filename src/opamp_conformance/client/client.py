@@ -33,6 +33,8 @@ _DISCONNECTS_AT_ONCE: Final = 16
 # A server that pushes does so at once; one that does not push is asked, so a long wait gains nothing.
 _PUSH_SECONDS: Final = 1.0
 _CLOSING_SECONDS: Final = 1.0
+# A server that sends the rest of its answer in another message does so at once.
+_REST_SECONDS: Final = 0.12
 # A pause that shows that a server has sent all its answers.
 _PAUSE_SECONDS: Final = 0.05
 
@@ -319,7 +321,11 @@ class Client:
         await asyncio.sleep(self.timing.next_turn())
         earlier = await self._take_pending(request.connection_id, self.timing.quiet)
         exchange = await self._send_websocket(request)
-        return replace(exchange, unsolicited=tuple(one.message for one in earlier if one.message is not None))
+        exchange = replace(exchange, unsolicited=_messages(earlier))
+        if not self.log.lacks_something(exchange):
+            return exchange
+        later = await self._take_pending(request.connection_id, _REST_SECONDS)
+        return replace(exchange, unsolicited=_messages([*earlier, *later]))
 
     async def _send_websocket(self, request: WebSocketMessage) -> Exchange:
         self._last_sent[request.connection_id] = request
@@ -413,3 +419,7 @@ class Client:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_SECONDS):
                 await self._websocket.close(connection_id)
+
+
+def _messages(exchanges: Sequence[Exchange]) -> tuple[pb.ServerToAgent, ...]:
+    return tuple(exchange.message for exchange in exchanges if exchange.message is not None)

@@ -21,6 +21,10 @@ class RunLog:
         self.agents.record(exchange)
         self.findings.inspect(exchange)
 
+    def lacks_something(self, exchange: Exchange) -> bool:
+        """Return whether an answer that is not yet recorded breaks what it has to be."""
+        return self.findings.conversation.lacks_something(exchange)
+
     def record_unjudged(self, exchange: Exchange) -> None:
         """Record an exchange that is not part of a scenario."""
         self.agents.record(exchange)

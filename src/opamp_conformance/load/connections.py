@@ -230,7 +230,7 @@ class WebSocketConnection:
         except BaseException:
             self.close()
             raise
-        return self._answer(self._messages.pop())
+        return self._answer(self._messages.pop(before))
 
     def fileno(self) -> int:
         """Return the file descriptor to watch for unsolicited messages, -1 if there is no connection."""

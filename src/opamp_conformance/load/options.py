@@ -16,7 +16,7 @@ from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.conditions import Condition, seconds
 from opamp_conformance.load.starts import Starts, along_ramp, by_rate, in_stages
 from opamp_conformance.profiles.loading import load_profile
-from opamp_conformance.profiles.profile import Kind
+from opamp_conformance.profiles.profile import NO_PROFILE, Excuse, Kind
 from opamp_conformance.targets import Endpoint
 from opamp_conformance.targets.options import ACCESS_OPTIONS, Access, Option
 from opamp_conformance.targets.url import UrlTarget
@@ -94,7 +94,7 @@ class LoadOptions:
     transport: Transport
     contract: Contract
     timeout: float
-    known: Mapping[str, str]
+    known: Mapping[str, Excuse]
     """Why requirements are known to be broken, according to the profile."""
     mix: Path | None
     seed: str | None
@@ -190,15 +190,10 @@ def is_loopback(host: str) -> bool:
     return bool(addresses) and all(ipaddress.ip_address(address).is_loopback for address in addresses)
 
 
-def _known(profile: str | None) -> Mapping[str, str]:
+def _known(profile: str | None) -> Mapping[str, Excuse]:
     """Return the requirements that any reply may break according to a profile; raises InconclusiveError."""
-    if not profile:
-        return {}
-    from opamp_conformance.suite.catalogue import load_catalogue  # noqa: PLC0415 - it is slow to load
-
-    known, cases = load_profile(profile).at(None), load_catalogue().cases()
-    excused = known.excused(Kind.FLAKY, cases) | known.excused(Kind.KNOWN, cases)
-    return {requirement: excuse.because for requirement, excuse in excused.items()}
+    known = load_profile(profile).at(None) if profile else NO_PROFILE
+    return known.findings(Kind.FLAKY) | known.findings(Kind.KNOWN)
 
 
 def _path(given: str | None) -> Path | None:

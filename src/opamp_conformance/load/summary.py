@@ -8,6 +8,7 @@ from typing import Any, Final
 from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.load.conditions import IN_SECONDS, Condition
 from opamp_conformance.load.counts import Counts, Histogram
+from opamp_conformance.profiles.profile import Excuse
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.text import printable_lines
 
@@ -191,12 +192,16 @@ def result_of(
     counts: Counts,
     conditions: Sequence[Condition],
     lost_workers: Sequence[str] = (),
-    known: Mapping[str, str] | None = None,
+    known: Mapping[str, Excuse] | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> Result:
     """Compute the measures from the counts, and judge them by the conditions; ``known`` violations do not count."""
-    known = known or {}
-    measures = _measures(counts, agents, len(lost_workers), known)
+    excused = {
+        requirement: excuse.because
+        for requirement, excuse in (known or {}).items()
+        if requirement in counts.findings and excuse.is_shown_by(counts.findings[requirement].sample)
+    }
+    measures = _measures(counts, agents, len(lost_workers), excused)
     failed = [condition for condition in conditions if condition.holds(measures)]
     unmeasured = [condition for condition in conditions if condition.holds(measures) is None]
     return Result(
@@ -210,7 +215,7 @@ def result_of(
         failed,
         unmeasured,
         lost_workers,
-        known,
+        excused,
         facts or {},
     )
 

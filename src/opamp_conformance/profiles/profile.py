@@ -50,6 +50,10 @@ class Excuse:
         """Return whether it excuses a breach, by what came."""
         return not self.actual or fnmatchcase(actual, self.actual)
 
+    def is_shown_by(self, sample: str) -> bool:
+        """Return whether it excuses a breach, by a description that has what came somewhere."""
+        return fnmatchcase(sample, f"*{self.actual}*")
+
 
 @dataclass(frozen=True)
 class Exemption:
@@ -139,21 +143,6 @@ class Profile:
             for exemption in self.exemptions
             if exemption.kind is Kind.UNSUPPORTED and matches(exemption.requirements, requirement)
         }
-
-    def excused(self, kind: Kind, cases: Iterable[Case]) -> dict[str, Excuse]:
-        """Return the requirements that any message may break, with the reasons.
-
-        They are those that are known to be broken, and those of scenarios that are known to fail. A message shows a
-        breach in other words than a scenario, so what came instead does not matter for the latter.
-        """
-        of_scenarios = {
-            requirement.id: Excuse(exemption.excuse.because)
-            for exemption in self.exemptions
-            for case in cases
-            if exemption.kind is kind and exemption.covers(case)
-            for requirement in case.scenario.requirements
-        }
-        return of_scenarios | self.findings(kind)
 
 
 NO_PROFILE: Final = Profile("", None, Version("0"), ())

@@ -87,9 +87,8 @@ def grade_agent(
             strict=strict,
             cases=tuple((case.key, str(case.transport)) for case in cases),
             exemptions=tuple(known.exempt(cases)),
-            known_findings=known.excused(Kind.KNOWN, catalogue.cases()),
-            flaky_findings=known.excused(Kind.FLAKY, catalogue.cases()),
-            expected_findings=known.findings(Kind.KNOWN),
+            known_findings=known.findings(Kind.KNOWN),
+            flaky_findings=known.findings(Kind.FLAKY),
             agent=target.agent,
         )
     is_whole = not selection.only and not selection.skip

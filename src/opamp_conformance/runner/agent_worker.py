@@ -15,7 +15,7 @@ from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.agent_transcript import transcript_of_agent, transcript_of_messages
 from opamp_conformance.results.events import Event, FindingBooked, TranscriptEntry
 from opamp_conformance.results.verdicts import of_violation
-from opamp_conformance.runner.booking import book_as
+from opamp_conformance.runner.booking import ProfileExcuses, book_as
 from opamp_conformance.runner.channel import WorkerSummary
 from opamp_conformance.runner.judging import ScenarioEnd, ScenarioJudge
 from opamp_conformance.runner.plan import RunPlan
@@ -87,10 +87,13 @@ class AgentWorker:
     shared: ScriptedServer | None = None
     _sessions: list[AgentSession] = field(default_factory=list)
     _found: dict[str, list[AgentFinding]] = field(default_factory=dict)
+    _known: dict[str, list[AgentFinding]] = field(default_factory=dict)
+    """Those that the agent's profile excuses."""
 
     def __post_init__(self) -> None:
         self._redactor = Redactor({})
         self._judge = ScenarioJudge(self.plan, self._redactor)
+        self._excuses = ProfileExcuses(self.plan, self._redactor)
 
     @contextmanager
     def open_session(self, case: Case) -> Iterator[AgentSession]:
@@ -100,7 +103,9 @@ class AgentWorker:
         agent.
         """
         self._require_applicable(case)
+        self._excuses.begin(case, self._judge.exemption(case))
         with ExitStack() as stack:
+            stack.callback(self._excuses.end)
             server = self.shared or stack.enter_context(listening(self.agent))
             session = stack.enter_context(agent_at(server, self.agent, case.transport, self.plan.timing.limit))
             self._sessions.append(session)
@@ -125,7 +130,7 @@ class AgentWorker:
 
     def findings(self) -> list[FindingBooked]:
         """Give each requirement that messages broke, independently of the scenarios, its own verdict."""
-        return [self._booked(requirement, found) for requirement, found in self._found.items()]
+        return [self._booked(requirement) for requirement in self._known | self._found]
 
     def end(self) -> WorkerSummary:
         """Sum up what is not about a single scenario."""
@@ -147,17 +152,24 @@ class AgentWorker:
         """Take what was found, except for what the server has provoked."""
         for finding in judge.findings:
             if not finding.provoked_by:
-                self._found.setdefault(finding.requirement, []).append(finding)
+                is_excused = self._excuses.excuses(finding.requirement, Violation(finding.expected, finding.actual))
+                drawer = self._known if is_excused else self._found
+                drawer.setdefault(finding.requirement, []).append(finding)
         judge.forget()
 
-    def _booked(self, requirement: str, found: Sequence[AgentFinding]) -> FindingBooked:
-        worst = min(found, key=lambda finding: tuple(Severity).index(finding.severity))
+    def _booked(self, requirement: str) -> FindingBooked:
+        found, known = self._found.get(requirement, []), self._known.get(requirement, [])
+        worst = min(found or known, key=lambda finding: tuple(Severity).index(finding.severity))
+        verdict, because = of_violation(worst.severity is Severity.FAILURE, strict=self.plan.strict), ""
+        if not found:
+            verdict, because = self._excuses.reason(requirement)
         return book_as(
-            of_violation(worst.severity is Severity.FAILURE, strict=self.plan.strict),
+            verdict,
             requirement,
             Violation(worst.expected, worst.actual),
-            sum(finding.count for finding in found),
+            sum(finding.count for finding in (*found, *known)),
             transcript_of_messages(worst.samples, self._redactor),
             self.plan,
             self._redactor,
+            because=because,
         )

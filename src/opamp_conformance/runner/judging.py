@@ -72,14 +72,16 @@ class ScenarioJudge:
             verdict, expected, actual = Verdict.ERROR, "", problem
         exemption = self.exemption(case)
         if exemption is not None and verdict in _FAILURES:
-            if exemption.excuse.covers(actual):
+            # That the server ends is another failure than that of the scenario, unless the profile says so.
+            if exemption.excuse.covers(actual) and (loss is None or exemption.excuse.actual):
                 verdict = _EXCUSES.get(exemption.kind, verdict)
             else:
                 actual += f" (the profile expects another failure: {exemption.excuse.because})"
         elif exemption is not None and verdict is Verdict.PASSED and exemption.has_to_fail:
             verdict, expected, actual = Verdict.FAILED, f"a known failure: {exemption.excuse.because}", _STALE
-        blocked_by = error.requirement if isinstance(error, PreconditionFailedError) else ""
-        if verdict is Verdict.BLOCKED and blocked_by:
+        # What a Given finds to be wrong is what the scenario itself is about.
+        blocked_by = error.requirement if isinstance(error, PreconditionFailedError) else requirements[0].id
+        if verdict is Verdict.BLOCKED:
             actual = f"blocked by {blocked_by}: {actual}"
         is_clean = verdict is Verdict.PASSED
         shows_transcript = not is_clean and verdict is not Verdict.NOT_APPLICABLE

@@ -19,13 +19,14 @@ from opamp_conformance.wire.transport import Transport
 class RunPlan:
     """The information that a process needs to take part in a run; a worker gets it as JSON.
 
-    ``arguments`` are the options of ``run`` that choose the target again, ``default_contracts`` those it is graded by
-    without other options, ``contracts`` those of this run, by the ``spec_version`` of the specification. ``cases`` are
-    keys and transports, None for all. ``exemptions`` are what the target's profile says of cases, ``known_findings``
-    and ``flaky_findings`` the requirements that every message may break, with reasons; those in ``expected_findings``
-    have to be broken. The server must not announce the ``unsupported_capabilities``, each with a requirement and the
-    reason. ``assumed`` are the bits of ServerCapabilities that the target is graded by without announcing them.
-    ``agent`` is the agent to grade, None in a run about a server.
+    ``absent`` are the asked transports that the target does not serve. ``arguments`` are the options of ``run`` that
+    choose the target again, ``default_contracts`` those it is graded by without other options, ``contracts`` those of
+    this run, by the ``spec_version`` of the specification. ``cases`` are keys and transports, None for all.
+    ``exemptions`` are what the target's profile says of cases, ``known_findings`` and ``flaky_findings`` the
+    requirements that any message may break, with reasons; those that are known have to be broken. The server must not
+    announce the ``unsupported_capabilities``, each with a requirement and the reason. ``assumed`` are the bits of
+    ServerCapabilities that the target is graded by without announcing them. ``agent`` is the agent to grade, None in a
+    run about a server.
     """
 
     endpoint: Endpoint
@@ -34,6 +35,7 @@ class RunPlan:
     served: tuple[Transport, ...]
     contracts: tuple[str, ...]
     spec_version: SpecVersion = DEFAULT_VERSION
+    absent: tuple[Transport, ...] = ()
     default_contracts: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     strict: bool = False
@@ -42,7 +44,6 @@ class RunPlan:
     exemptions: tuple[CaseExemption, ...] = ()
     known_findings: Mapping[str, Excuse] = field(default_factory=dict)
     flaky_findings: Mapping[str, Excuse] = field(default_factory=dict)
-    expected_findings: Mapping[str, Excuse] = field(default_factory=dict)
     unsupported_capabilities: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     agent: AgentCommand | None = None
 
@@ -58,7 +59,8 @@ class RunPlan:
         endpoint["others"] = tuple(endpoint["others"])
         if endpoint["fleet_agents"] is not None:
             endpoint["fleet_agents"] = _fleet_agents(endpoint["fleet_agents"])
-        served = tuple(Transport(transport) for transport in fields.pop("served"))
+        for name in ("served", "absent"):
+            fields[name] = tuple(Transport(transport) for transport in fields[name])
         cases = tuple((key, transport) for key, transport in fields.pop("cases"))
         exemptions = tuple(
             CaseExemption(**{**exemption, "kind": Kind(exemption["kind"]), "excuse": Excuse(**exemption["excuse"])})
@@ -68,12 +70,11 @@ class RunPlan:
         agent = fields.pop("agent")
         fields["agent"] = None if agent is None else AgentCommand(**agent)
         fields["spec_version"] = SpecVersion(fields["spec_version"])
-        for name in ("known_findings", "flaky_findings", "expected_findings"):
+        for name in ("known_findings", "flaky_findings"):
             fields[name] = {requirement: Excuse(**excuse) for requirement, excuse in fields[name].items()}
         return cls(
             Endpoint(**endpoint, tls=tls, other_keys=other_keys),
             timing=timing,
-            served=served,
             cases=cases,
             exemptions=exemptions,
             **fields,

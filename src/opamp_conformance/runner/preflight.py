@@ -23,6 +23,8 @@ from opamp_proto import opamp_pb2 as pb
 # A proxy that is just starting may refuse the first requests.
 _ATTEMPTS: Final = 3
 _PAUSE_SECONDS: Final = 0.3
+# One such answer may be that of a proxy whose routes are not complete.
+_ATTEMPTS_IF_ABSENT: Final = 2
 # A failure that takes longer is not temporary, and would take as long again.
 _QUICK_SECONDS: Final = 1.0
 # These statuses of HTTP mean that a path, a method or a protocol is not supported.
@@ -165,8 +167,8 @@ def _first_exchange(endpoint: Endpoint, transport: Transport, run_id: str, timin
             client.close_websockets()
             client.disconnect_agents()
         is_served = _is_working(exchange) and not _is_unavailable(exchange)
-        is_final = is_served or _is_absent(exchange) or exchange.seconds > _QUICK_SECONDS
-        if is_final or attempt == _ATTEMPTS:
+        is_final = is_served or exchange.seconds > _QUICK_SECONDS
+        if is_final or attempt == (_ATTEMPTS_IF_ABSENT if _is_absent(exchange) else _ATTEMPTS):
             break
         time.sleep(_PAUSE_SECONDS)
     return _First(exchange, is_followed, is_open)

@@ -86,6 +86,7 @@ def grade(
             run_id=run_id,
             timing=replace(timing, interval=timing.interval * workers),
             served=found.served,
+            absent=tuple(transport for transport in selection.transports if transport not in found.served),
             contracts=tuple(selection.contracts),
             spec_version=spec_version,
             default_contracts=tuple(target.contracts),
@@ -100,9 +101,8 @@ def grade(
             assumed=sum(pb.ServerCapabilities.Value(f"ServerCapabilities_{name}") for name in assumed),
             cases=tuple((case.key, str(case.transport)) for case in cases),
             exemptions=tuple(known.exempt(cases)),
-            known_findings=known.excused(Kind.KNOWN, load_catalogue().cases()),
-            flaky_findings=known.excused(Kind.FLAKY, load_catalogue().cases()),
-            expected_findings=known.findings(Kind.KNOWN),
+            known_findings=known.findings(Kind.KNOWN),
+            flaky_findings=known.findings(Kind.FLAKY),
             unsupported_capabilities=known.unsupported_capabilities(),
         )
         is_whole = not selection.only and not selection.skip and not walks.replay

@@ -170,7 +170,7 @@ class RunSession:
         }
         return supported | {
             requirement: self._failed_finding(requirement, f"a known failure: {excuse.because}", _STALE)
-            for requirement, excuse in self._plan.expected_findings.items()
+            for requirement, excuse in self._plan.known_findings.items()
             if requirement not in self._findings and requirement not in self._known and self._is_due(requirement)
         }
 
@@ -285,17 +285,8 @@ class RunSession:
         self._announced |= summary.announced
         self._problem = self._problem or summary.problem
         for finding in summary.findings:
-            known = self._findings.get(finding.requirement)
-            if known is None:
-                self._findings[finding.requirement] = finding
-            else:
-                self._findings[finding.requirement] = replace(
-                    known,
-                    count=known.count + finding.count,
-                    transcript=(*known.transcript, *finding.transcript)[:MAX_SAMPLES],
-                    walk=known.walk or finding.walk,
-                    reproduce=known.reproduce or finding.reproduce,
-                )
+            earlier = self._findings.get(finding.requirement)
+            self._findings[finding.requirement] = finding if earlier is None else _merged(earlier, finding)
 
     def _failed_finding(self, requirement: str, expected: str, actual: str) -> FindingBooked:
         entry = self._ledger[requirement]
@@ -309,3 +300,17 @@ class RunSession:
             except (OSError, ValueError) as error:
                 self._listeners.remove(listener)
                 self._unwritten.append(str(error) or type(error).__name__)
+
+
+def _merged(first: FindingBooked, second: FindingBooked) -> FindingBooked:
+    """Make one finding of those of two processes; it is excused if both are."""
+    if first.known_because and not second.known_because:
+        first, second = second, first
+    samples = first.transcript if second.known_because else (*first.transcript, *second.transcript)
+    return replace(
+        first,
+        count=first.count + second.count,
+        transcript=samples[:MAX_SAMPLES],
+        walk=first.walk or second.walk,
+        reproduce=first.reproduce or second.reproduce,
+    )

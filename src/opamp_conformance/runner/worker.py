@@ -18,7 +18,7 @@ from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.events import Event, FindingBooked, TargetLost
 from opamp_conformance.results.transcript import transcript_of
 from opamp_conformance.results.verdicts import Verdict
-from opamp_conformance.runner.booking import book
+from opamp_conformance.runner.booking import ProfileExcuses, book
 from opamp_conformance.runner.channel import WorkerSummary
 from opamp_conformance.runner.judging import ANSWER, ScenarioEnd, ScenarioJudge
 from opamp_conformance.runner.plan import RunPlan
@@ -34,7 +34,9 @@ _LOOK_EVERY_SECONDS: Final = 0.25
 @contextmanager
 def open_worker(plan: RunPlan) -> Iterator["Worker"]:
     """Connect to the target; raises InconclusiveError for unusable certificates."""
-    log = RunLog(findings=Findings(plan.contracts))
+    redactor = Redactor(plan.endpoint.secrets)
+    excuses = ProfileExcuses(plan, redactor)
+    log = RunLog(findings=Findings(plan.contracts, excuses.excuses))
     with ExitStack() as stack:
         clients = {
             transport: stack.enter_context(Client(plan.endpoint, plan.timing, transport, log, plan.run_id))
@@ -42,7 +44,7 @@ def open_worker(plan: RunPlan) -> Iterator["Worker"]:
         }
         other = stack.enter_context(_other_instance(plan, log)) if plan.endpoint.others else None
         documents = stack.enter_context(closing(FleetDocuments(plan.endpoint.fleet_agents)))
-        yield Worker(plan, clients, log, documents, other)
+        yield Worker(plan, clients, log, documents, redactor, excuses, other)
 
 
 @dataclass
@@ -53,6 +55,8 @@ class Worker:
     clients: dict[Transport, Client]
     log: RunLog
     documents: FleetDocuments
+    redactor: Redactor
+    excuses: ProfileExcuses
     other: Client | None = None
 
     def __post_init__(self) -> None:
@@ -62,13 +66,13 @@ class Worker:
             )
             for transport, client in self.clients.items()
         }
-        self._redactor = Redactor(self.plan.endpoint.secrets)
-        self._judge = ScenarioJudge(self.plan, self._redactor)
+        self._judge = ScenarioJudge(self.plan, self.redactor)
         self._losses: dict[Transport, TargetLost] = {}
         self._is_in_scenario = False
         self.store_problem = ""
         """Why the documents of the target cannot be read any more, empty if they can."""
         self._silent_at_end: list[Transport] = []
+        self._served_at_end: list[Transport] = []
 
     def require_applicable(self, case: Case) -> None:
         """Raise an error if a case cannot begin.
@@ -86,6 +90,7 @@ class Worker:
         exemption = self._judge.exemption(case)
         if exemption is not None and exemption.kind is Kind.UNSUPPORTED:
             raise NotApplicableError(exemption.excuse.because)
+        self.excuses.begin(case, exemption)
         if case.transport in self._losses:
             raise PreconditionFailedError(ANSWER, f"not run: {self._losses[case.transport].because}")
 
@@ -105,7 +110,7 @@ class Worker:
             time.sleep(_LOOK_EVERY_SECONDS)
             has_returned = client.look()
         client.close_websockets()
-        message = transcript_of([lost], self._redactor)[0].request_message
+        message = transcript_of([lost], self.redactor)[0].request_message
         loss = TargetLost(case.key, case.transport, message, round(time.monotonic() - began, 3), has_returned)
         if not has_returned:
             self._losses[case.transport] = loss
@@ -119,11 +124,12 @@ class Worker:
         """Judge a scenario that has ended, and began at a position; return its events."""
         exchanges = self.log.exchanges[since:]
         loss = self._find_loss(case, exchanges)
+        self.excuses.end()
         self._is_in_scenario = False
         event = self._judge.judge(
             case,
             end,
-            lambda: transcript_of(exchanges, self._redactor),
+            lambda: transcript_of(exchanges, self.redactor),
             loss=loss,
             find_problem=lambda: self._store_problem_of(case),
         )
@@ -140,7 +146,10 @@ class Worker:
     def end(self) -> WorkerSummary:
         """Clean up, and sum up what is not about a single scenario."""
         cleanup = self._clean_up()
-        return WorkerSummary(tuple(self.findings()), cleanup, self.log.findings.announced, self.store_problem)
+        problem = self.store_problem
+        if self._served_at_end:
+            problem = f"the target served no {' and no '.join(self._served_at_end)} at first, and does now: run again"
+        return WorkerSummary(tuple(self.findings()), cleanup, self.log.findings.announced, problem)
 
     def created(self) -> str:
         """Return what the run has created on the target, in a sentence."""
@@ -149,7 +158,7 @@ class Worker:
 
     def findings(self) -> list[FindingBooked]:
         """Give each requirement that messages broke, independently of the scenarios, its own verdict."""
-        booked = [book(finding, self.plan, self._redactor) for finding in self.log.findings]
+        booked = [book(finding, self.plan, self.redactor, self.excuses) for finding in self.log.findings]
         if self._silent_at_end:
             over = " and ".join(self._silent_at_end)
             expected, actual = "an answer to a new agent after the last scenario", f"none over {over}"
@@ -160,11 +169,13 @@ class Worker:
         return booked
 
     def _clean_up(self) -> CleanupReport:
-        """Close the connections to the target, look whether it still answers, and disconnect the run's agents."""
+        """Close the connections to the target, look what it still serves, and disconnect the run's agents."""
         for transport, client in self.clients.items():
             client.close_websockets()
             if client.was_answered and transport not in self._losses and not self._is_in_scenario and not client.look():
                 self._silent_at_end.append(transport)
+            if transport in self.plan.absent and client.look():
+                self._served_at_end.append(transport)
             client.close_websockets()
         return self.clients[self.plan.served[0]].disconnect_agents()
 

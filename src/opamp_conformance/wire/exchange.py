@@ -27,8 +27,8 @@ class Exchange:
     """A request, and either the response or ``failure``, which says why none came. Times are in seconds of the run.
 
     An unsolicited message is recorded with the last request of its agent, and ``is_push`` set. ``unsolicited`` are the
-    messages that arrived since the exchange before. ``close_code`` is that of a Close frame that came instead of an
-    answer.
+    messages that arrived since the exchange before, and soon after an answer that lacked something. ``close_code`` is
+    that of a Close frame that came instead of an answer.
     """
 
     request: HttpRequest | WebSocketMessage
@@ -109,10 +109,14 @@ class Exchange:
 
     @property
     def everything(self) -> pb.ServerToAgent:
-        """The fields of the reply, and of the unsolicited messages before it; raises PreconditionFailedError."""
+        """The fields of the reply, and of the unsolicited messages around it; raises PreconditionFailedError."""
+        if not self.unsolicited:
+            return self.reply
         merged = pb.ServerToAgent()
         for message in (*self.unsolicited, self.reply):
             merged.MergeFrom(message)
+        for message in self.unsolicited:
+            merged.flags |= message.flags
         return merged
 
     @property
@@ -171,8 +175,8 @@ class Exchange:
 
     @property
     def new_instance_uid(self) -> bytes:
-        """The new_instance_uid that the reply announces, empty if none; raises PreconditionFailedError."""
-        return self.reply.agent_identification.new_instance_uid
+        """The new_instance_uid that the server announces, empty if none; raises PreconditionFailedError."""
+        return self.everything.agent_identification.new_instance_uid
 
     @property
     def instance_uid(self) -> bytes:
