@@ -90,6 +90,12 @@ Feature: Missing messages
     When the agent checks in after 5 lost messages
     Then the server asks for the full state
 
+  @transport.http @MUST @sequence.server-report-full-state.unknown-compressed @sequence.server-requests-omitted
+  Scenario: The first message that the server gets of an agent is compressed
+    Given an unknown agent
+    When the agent checks in compressed with gzip after 5 lost messages
+    Then the server asks for the full state
+
   @MUST @sequence.server-report-full-state.backwards @sequence.server-requests-omitted
   Scenario: Sequence numbers go backwards
     Given the agent has checked in 3 times

@@ -4,6 +4,8 @@ from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
+from opamp_mock_server.transports.http_messages import RequestHeaders, Response
+from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -101,6 +103,19 @@ class NoFlagWithOffers(Core):
         if outcome.reply.HasField("remote_config"):
             outcome.reply.flags = 0
         return outcome
+
+
+@breaks("sequence.server-report-full-state:gzip", also=["sequence.server-requests-omitted"])
+class NoFlagAfterGzip(HttpEndpoint):
+    """The reply to a compressed message does not ask for the full state."""
+
+    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
+        if headers.content_encoding is None:
+            return await super().respond(headers, body)
+        response = await super().respond(headers._replace(accept_encoding=None), body)
+        reply = pb.ServerToAgent.FromString(response.body)
+        reply.flags = 0
+        return response._replace(body=reply.SerializeToString())
 
 
 @breaks("sequence.server-report-full-state:32-bit", also=["sequence.server-requests-omitted"])
