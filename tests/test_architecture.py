@@ -12,7 +12,7 @@ from opamp_conformance.suite.catalogue import load_catalogue
 from opamp_mock_server import DEVIATIONS
 from support.peers import ROOT
 
-# From top to bottom, a line a layer. docs/architecture.md says what each of them does.
+# From top to bottom, one layer per line. docs/architecture.md says what each of them does.
 KIT = (
     "__main__",
     "cli",

@@ -93,7 +93,7 @@ def test_a_secret_of_the_command_line_is_not_in_the_output(cli: Cli, tmp_path: P
     assert result.returncode == 1
     for text in (result.stdout, result.stderr, *(file.read_text() for file in files)):
         assert SECRET not in text
-    assert "--header 'Authorization: <redacted>'" in result.stdout
+    assert "--header-env Authorization=AUTHORIZATION" in result.stdout
 
 
 def test_warnings_fail_a_run_only_with_strict(cli: Cli) -> None:

@@ -13,7 +13,11 @@ import pytest
 import trustme
 import yaml
 
-from opamp_mock_server import MockServer, Settings, Tls
+from opamp_conformance.ledger.ledger import Subject, load_ledger
+from opamp_conformance.ledger.versions import NEWEST
+from opamp_conformance.suite.catalogue import load_catalogue
+from opamp_conformance.wire.transport import Transport
+from opamp_mock_server import DEVIATIONS, MockServer, Settings, Tls
 from support.command_line import Cli
 from support.doc_commands import blocks, normal, play, shown
 from support.peers import ROOT, need, run
@@ -106,6 +110,35 @@ def test_the_example_of_an_agent_test_is_run() -> None:
 def test_links_to_files_are_valid(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_requirements_and_scenarios_exist(page: Path) -> None:
+    """What the pages show as code or in output, such as `auth.401` or `auth.401.wrong-credentials`."""
+    known = {
+        *load_ledger(NEWEST),
+        *load_ledger(),
+        *DEVIATIONS,
+        *(f"transport.{transport}" for transport in Transport),
+        *(case.key for subject in Subject for case in load_catalogue(subject).cases()),
+        *(key for subject in Subject for key in load_catalogue(subject)),
+    }
+    known |= {id_.rpartition(".")[0] for id_ in known}  # The beginning of several.
+    parts = {id_.partition(".")[0] for id_ in load_ledger()}
+    shown = re.findall(r"(?<![\w./-])([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+(?::[a-z0-9-]+)?)(?![\w*/(-])", page.read_text())
+    ids = {
+        name
+        for name in shown
+        if name.partition(".")[0] in parts and not name.endswith((".md", ".pem", ".proto", ".py", ".toml"))
+    }
+    assert ids - known == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_lines_of_prose_have_at_most_120_characters(page: Path) -> None:
+    text = re.sub(r"^( *)```.*?^\1```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in text.splitlines() if not line.startswith(("|", "[", "<")) and "](http" not in line]
+    assert [line for line in lines if len(line) > 120] == []
 
 
 def test_the_site_and_the_manual_page_are_built(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def test_a_run_does_not_wait_for_ever(cli: Cli) -> None:
     ("arguments", "hint"),
     [
         (["http://127.0.0.1:1"], "--url http://127.0.0.1:1"),
+        (["127.0.0.1:1"], "--url http://127.0.0.1:1"),
+        (["--url", "http://127.0.0.1:1"], "--wait 60s"),
         (["--target", "mok"], "did you mean 'mock'?"),
         (["--url", "ws://127.0.0.1:1/v1/opamp"], "'http://127.0.0.1:1/v1/opamp'"),
         (["--url", "wss://127.0.0.1:1"], "'https://127.0.0.1:1'"),
@@ -121,7 +123,7 @@ def test_the_summary_groups_by_requirement_and_reason() -> None:
         *(scenario(Verdict.FAILED, f"none after {number} s", f"a.{number}") for number in range(1, 4)),
         scenario(Verdict.FAILED, "garbage", "a.4"),
         *(scenario(Verdict.BLOCKED, "x", f"b.{number}", blocked_by="an.other") for number in range(2)),
-        FindingBooked("a.finding", "SHOULD", "", Verdict.WARNED, 7, "x", "y", ()),
+        FindingBooked("a.finding", "SHOULD", "", Verdict.WARNED, 7, "x", "y", (), reproduce="again"),
     ]
     assert list(summary_of(events).lines()) == [
         "failed  MUST       a.requirement",
@@ -134,4 +136,14 @@ def test_the_summary_groups_by_requirement_and_reason() -> None:
         "    again: opamp-conformance run --only b.0",
         "warned  SHOULD     a.finding",
         "    expected x; got y (7 messages)",
+        "    again: again",
     ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+)
+def test_colours_follow_the_conventions(cli: Cli, variables: dict[str, str], is_coloured: bool) -> None:
+    output = cli("list", "auth.401", env={"NO_COLOR": "", "FORCE_COLOR": "", **variables}).stdout
+    assert ("\x1b[1m" in output) is is_coloured

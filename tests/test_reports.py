@@ -252,7 +252,20 @@ def test_annotations_and_summary_on_github(cli: Cli, tmp_path: Path) -> None:
     text = summary.read_text()
     assert text.startswith("before\n## OpAMP v0.18.0: not conformant\n")
     assert "| enrollment |" in text
-    assert "| failed | MUST | fleet.request-uid.echo." in text
+    assert re.search(r"\| failed \| MUST \| fleet\.request-uid\.echo \| .* \| `opamp-conformance run .*` \|", text)
+
+
+def test_the_summary_on_github_has_a_row_for_each_reason(graded: Path, tmp_path: Path) -> None:
+    events = list(read_events(graded / "bad.jsonl"))
+    failed = next(event for event in events if isinstance(event, ScenarioFinished) and event.verdict is Verdict.FAILED)
+    others = [event for event in events if not isinstance(event, ScenarioFinished | FindingBooked)]
+    summary = tmp_path / "summary.md"
+    github = GitHub(lambda line: None, summary)
+    twice = [replace(failed, actual=text) for text in ("none after 7 s", "garbage")]
+    for event in [others[0], *(twice[number % 2] for number in range(2387)), *others[1:]]:
+        github.handle(event)
+    rows = [line for line in summary.read_text().splitlines() if line.startswith("| failed |")]
+    assert [row.split("|")[5].strip() for row in rows] == ["1194 scenarios", "1193 scenarios"]
 
 
 def test_annotations_are_limited_and_cannot_be_forged(graded: Path) -> None:

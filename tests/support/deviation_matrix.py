@@ -19,7 +19,7 @@ from support.matrix import Graded, Matrix, RunRecord, is_nightly
 
 CONTROLS = 1
 """How many scenarios run that a deviation should not break. At night, all run."""
-# Long enough for a busy machine; only messages without an answer wait for so long.
+# Long enough for a busy machine; only messages without an answer take so long.
 TIMEOUT = 6.0
 _RUNS_PER_PROCESSOR = 1.5
 """Runs wait a third of their time. More of them at once would make each other late."""

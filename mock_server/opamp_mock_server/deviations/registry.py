@@ -45,7 +45,7 @@ def breaks(deviation: str, *, also: Sequence[str] = ()) -> Callable[[C], C]:
     """Declare a subclass of a part of the server as a deviation. Raises DeviationError.
 
     A deviation must not have ``__init__`` or slots: a running server changes the class of its parts, so the attributes
-    of a part have to stay the same. ``Assembled.switch`` does that.
+    of a part have to stay the same. ``ServerParts.switch`` does that.
     """
 
     def declare(change: C) -> C:

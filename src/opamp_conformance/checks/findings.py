@@ -24,12 +24,14 @@ MAX_SAMPLES: Final = 3
 class Finding:
     """A breach of one requirement, seen ``count`` times; ``samples`` are the first ones.
 
-    It is excused if all its breaches are. Otherwise, ``violation`` and ``samples`` are of those that are not.
+    It is excused if all its breaches are. Otherwise, ``violation``, ``samples`` and ``where`` are of the others.
     """
 
     requirement: str
     violation: Violation
     is_excused: bool = False
+    where: str = ""
+    """The command that runs the scenario of the first one, empty if it came between scenarios."""
     count: int = 0
     samples: list[Exchange] = field(default_factory=list)
 
@@ -49,6 +51,8 @@ class Findings:
         self.announced = 0
         """The capabilities that the server has announced, as bits of ServerCapabilities."""
         self.conversation = Conversation(contracts)
+        self.where = ""
+        """The command that runs the current scenario, empty between scenarios."""
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._findings.values())
@@ -85,9 +89,9 @@ class Findings:
     def book(self, requirement: str, violation: Violation, exchange: Exchange) -> None:
         """Note that an exchange breaks a requirement."""
         is_excused = self._excuses(requirement, violation)
-        finding = self._findings.setdefault(requirement, Finding(requirement, violation, is_excused))
+        finding = self._findings.setdefault(requirement, Finding(requirement, violation, is_excused, self.where))
         finding.count += 1
         if finding.is_excused and not is_excused:
-            finding.violation, finding.is_excused, finding.samples = violation, False, []
+            finding.violation, finding.is_excused, finding.where, finding.samples = violation, False, self.where, []
         if finding.is_excused is is_excused and len(finding.samples) < MAX_SAMPLES:
             finding.samples.append(exchange)

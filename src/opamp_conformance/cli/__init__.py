@@ -1,5 +1,6 @@
 """The command line: ``opamp-conformance`` and its commands."""
 
+import os
 from typing import Final
 
 import click
@@ -56,7 +57,7 @@ def cli() -> None:
 def run_command_line() -> int:
     """Run a command and return its exit code. Raises OSError if its output cannot be written."""
     try:
-        return int(cli.main(prog_name="opamp-conformance", standalone_mode=False) or 0)
+        return int(cli.main(prog_name="opamp-conformance", standalone_mode=False, color=_color()) or 0)
     except click.ClickException as error:
         error.show()
     except InconclusiveError as error:
@@ -67,3 +68,10 @@ def run_command_line() -> int:
         if not ended.code:
             return ExitCode.CONFORMANT
     return ExitCode.COULD_NOT_TELL
+
+
+def _color() -> bool | None:
+    """Return whether to print in colour; None if that depends on the terminal (no-color.org, force-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None

@@ -1,6 +1,7 @@
 """The options of ``run`` that say what it grades: a server, or an agent."""
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ import click
 from opamp_conformance.cli.fleet_server import FleetServerOptions, fleet_server_options, fleet_server_target
 from opamp_conformance.cli.help import click_option, combine_options
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.redaction import REDACTED
 from opamp_conformance.targets import Endpoint, OtherKeys, Target, Tls
 from opamp_conformance.targets.agent import AgentCommand, AgentTarget
 from opamp_conformance.targets.options import ACCESS_OPTIONS, Access
@@ -67,7 +67,7 @@ graded_options = combine_options(
     ),
     click.option("--driver", metavar="COMMAND", help="Grade an agent that a driver runs: see docs/agent-driver.md."),
     click.option(
-        "--listen", metavar="HOST:PORT", help="Grade an agent that somebody else starts and lets connect here."
+        "--listen", metavar="HOST:PORT", help="Grade an agent that you start yourself, and that connects here."
     ),
     click.option("--control", metavar="URL", help="The server's control plane: see docs/control-plane.md."),
     *map(click_option, ACCESS_OPTIONS),
@@ -208,9 +208,14 @@ class GradedOptions:
 def _access_again(given: dict[str, Any]) -> list[str]:
     """Return the access options that choose the same again, without secrets."""
     names = [option.partition(":")[0].strip() for option in given["header"]]
-    again = [f"--header {shlex.quote(f'{name}: {REDACTED}')}" for name in names]
+    again = [f"--header-env {shlex.quote(f'{name}={_variable(name)}')}" for name in names]
     again += [f"--header-env {shlex.quote(option)}" for option in given["header_env"]]
     return again + [f"--{name} {shlex.quote(str(given[name]))}" for name in ("ca", "cert", "key") if given[name]]
+
+
+def _variable(header: str) -> str:
+    """Return the name of a variable for the value of a header, which is a secret."""
+    return re.sub("[^A-Z0-9]", "_", header.upper())
 
 
 def _keys_again(given: Mapping[str, str | None]) -> list[str]:

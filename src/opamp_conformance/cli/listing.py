@@ -61,6 +61,7 @@ def _matching(ledger: Ledger, catalogue: Catalogue, patterns: tuple[str, ...]) -
     if not patterns:
         return ledger
     meant: set[str] = set()
+    chapters = {scenario.chapter for scenario in catalogue.values()}
     for pattern in patterns:
         chapter = [scenario for scenario in catalogue.values() if scenario.chapter == pattern]
         of_chapter = {requirement.id for scenario in chapter for requirement in scenario.requirements}
@@ -68,7 +69,7 @@ def _matching(ledger: Ledger, catalogue: Catalogue, patterns: tuple[str, ...]) -
             name for name, requirement in ledger.items() if has_words(pattern, _texts(requirement, catalogue))
         ]
         if not found:
-            raise InconclusiveError(f"{pattern!r} matches no requirement{did_you_mean(pattern, ledger)}")
+            raise InconclusiveError(f"{pattern!r} matches no requirement{did_you_mean(pattern, [*ledger, *chapters])}")
         meant.update(found)
     return Ledger({name: requirement for name, requirement in ledger.items() if name in meant})
 

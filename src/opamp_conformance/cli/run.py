@@ -1,6 +1,7 @@
 """``opamp-conformance run``."""
 
 import math
+import re
 import shlex
 import sys
 import time
@@ -133,10 +134,10 @@ _SECTIONS: Final = {
     "--explore",
     metavar="SECONDS",
     type=Seconds(),
-    help="Go random walks for so long, such as 60s. Default: a few walks, on this machine only.",
+    help="How long random walks last, such as 60s. Default: a few walks, on this machine only.",
 )
 @click.option("--seed", type=click.IntRange(1), default=SEED, help="Of the walks: the same seed, the same walks.")
-@click.option("--replay", type=FILE, help="Go one walk only: its steps, a line each, as a finding shows them.")
+@click.option("--replay", type=FILE, help="Go one walk only: its steps, one per line, as a finding shows them.")
 @output_options
 @click.option("--write-profile", type=FILE, help="Write a profile with everything that is broken; fill in the reasons.")
 @click.option("-v", "--verbose", is_flag=True, help="On a terminal, also show each scenario that passed.")
@@ -188,8 +189,11 @@ def run_command(
     opamp-conformance run --agent 'my-agent --url {url} --state {state}'
     """
     if context.args:
-        url_like = next((word for word in context.args if "://" in word), None)
-        hint = f"add --url: --url {shlex.quote(url_like)}" if url_like else "see --help for the options"
+        url_like = next(
+            (word for word in context.args if "://" in word or re.fullmatch(r"[\w.-]+:\d+(/.*)?", word)), ""
+        )
+        url = url_like if "://" in url_like else f"http://{url_like}"
+        hint = f"add --url: --url {shlex.quote(url)}" if url_like else "see --help for the options"
         raise InconclusiveError(f"{context.args[0]!r} is not an option: {hint}")
     if math.isnan(timeout or 0.0) or math.isnan(deadline):
         raise InconclusiveError("--timeout and --deadline are numbers of seconds")

@@ -60,7 +60,8 @@ class ClosingSummary:
         if event.verdict not in _ORDER:
             return
         if isinstance(event, FindingBooked):
-            self._reason(event.verdict, event.level, event.requirement, event.because, "").messages += event.count
+            again = "" if event.walk else event.reproduce  # The report of the finding has the steps of the walk.
+            self._reason(event.verdict, event.level, event.requirement, event.because, again).messages += event.count
         else:
             requirement = event.blocked_by or event.requirements[0]
             self._reason(event.verdict, event.level, requirement, event.because, event.reproduce).scenarios += 1

@@ -1,9 +1,10 @@
-"""The run on GitHub Actions: failures as annotations, and a table in the job summary."""
+"""The run on GitHub Actions: failures as annotations, and a table of the reasons in the job summary."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from opamp_conformance.reports.closing_summary import Group, Reason, summary_of
 from opamp_conformance.reports.run_record import RunRecord
 from opamp_conformance.results.events import Event, FindingBooked, RunFinished, ScenarioFinished, TargetLost
 from opamp_conformance.results.verdicts import Verdict
@@ -16,6 +17,8 @@ _KINDS: Final = {
 }
 _MOST: Final = 10
 """GitHub shows no more annotations of one kind per step."""
+_MOST_ROWS: Final = 200
+"""GitHub drops a summary of more than 1 MiB."""
 
 
 class GitHub:
@@ -64,14 +67,25 @@ def _markdown(record: RunRecord) -> str:
     lines += [f"| chapter | {' | '.join(shown)} |", f"|---|{'---|' * len(shown)}"]
     for chapter, counts in record.counts("chapter").items():
         lines.append(f"| {chapter} | {' | '.join(str(counts[verdict] or '') for verdict in shown)} |")
-    judged: list[ScenarioFinished | FindingBooked] = [*record.scenarios, *record.findings]
-    problems = [event for event in judged if event.verdict in _KINDS]
-    if problems:
-        lines += ["", "| verdict | level | what | expected | actual |", "|---|---|---|---|---|"]
-    for event in problems:
-        cells = (event.verdict, event.level, _name(event), event.expected, event.actual)
-        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    rows = [
+        _row(group, reason)
+        for group in summary_of([*record.scenarios, *record.findings]).groups()
+        for reason in group.worst()
+    ]
+    if rows:
+        lines += ["", "| verdict | level | requirement | why | how often | again |", "|---|---|---|---|---|---|"]
+    lines += rows[:_MOST_ROWS]
+    if len(rows) > _MOST_ROWS:
+        lines += ["", f"and {len(rows) - _MOST_ROWS} other reasons"]
     return "\n".join([*lines, "", ""])
+
+
+def _row(group: Group, reason: Reason) -> str:
+    level = "blocked by" if group.verdict is Verdict.BLOCKED else group.level
+    again = f"`{_cell(reason.reproduce)}`" if reason.reproduce else ""
+    return (
+        f"| {' | '.join(map(_cell, (group.verdict, level, group.requirement, reason.text, reason.count)))} | {again} |"
+    )
 
 
 def _cell(text: str) -> str:

@@ -25,7 +25,7 @@ class Repetition:
                 pass
 
     def differences(self, runs: int) -> Iterator[str]:
-        """Describe in a line each scenario with several verdicts, and each finding of only some of the runs."""
+        """Return one line for each scenario with several verdicts, and for each finding of only some of the runs."""
         for name, verdicts in self._verdicts.items():
             if len(verdicts) > 1:
                 yield f"{name}: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())

@@ -127,7 +127,7 @@ def _events(path: Path, lines: Sequence[str]) -> Iterator[Event]:
                 f"{path} has events of schema {fields.get('schema')}, and this suite reads {SCHEMA}"
             )
         try:
-            # The file may come from somebody else, and its texts go to terminals and CI servers.
+            # The file may come from another machine, and its texts go to terminals and CI servers.
             yield with_texts(event_of(fields), printable_lines)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InconclusiveError(f"{path}, line {number}: not an event of schema {SCHEMA}") from error

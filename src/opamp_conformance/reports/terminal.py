@@ -112,7 +112,7 @@ class Terminal:
             click.echo(_indented([event.known_because]))
             return
         lines = [f"expected  {event.expected}", f"actual    {event.actual}", f"see       {event.link}"]
-        click.echo(_indented([*lines, *_walk(event), *_conversation(event.transcript)]))
+        click.echo(_indented([*lines, *_again(event), *_conversation(event.transcript)]))
 
     def _finish(self, event: RunFinished) -> None:
         self._clear_progress()
@@ -164,12 +164,14 @@ def _explained(event: ScenarioFinished) -> Iterable[str]:
     yield f"again     {event.reproduce}"
 
 
-def _walk(event: FindingBooked) -> Iterable[str]:
-    """Yield the steps of a walk as lines that --replay reads."""
+def _again(event: FindingBooked) -> Iterable[str]:
+    """Yield what shows a finding again; the steps of a walk are lines that --replay reads."""
     if event.walk:
         yield "the shortest conversation that shows it:"
         yield from (f"    {step}" for step in event.walk)
         yield f"again     {event.reproduce}, with these lines in FILE"
+    elif event.reproduce:
+        yield f"again     {event.reproduce}"
 
 
 def _conversation(transcript: tuple[TranscriptEntry, ...]) -> Iterable[str]:

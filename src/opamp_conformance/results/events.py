@@ -124,7 +124,8 @@ class FindingBooked:
 
     ``since`` is the tag of its version if that is newer than the version of the run.
 
-    ``walk`` are the steps of the shortest random walk that shows it, if one does, and ``reproduce`` goes it again.
+    ``reproduce`` is the command that runs the scenario of the first message, or that replays the ``walk``: the steps of
+    the shortest random walk that shows it, if it was found by one.
     """
 
     requirement: str

@@ -60,7 +60,7 @@ def grade_agent(
 ) -> ExitCode:
     """Grade an agent by the selected scenarios; raises InconclusiveError if that cannot begin.
 
-    The parameters are those of ``grade``. Each scenario starts the agent anew, unless somebody else starts it.
+    The parameters are those of ``grade``. Each scenario starts the agent anew, unless the agent was started by hand.
     """
     catalogue = load_catalogue(Subject.AGENT)
     if target.agent.port:

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from opamp_agent_checks import AgentFinding, AgentJudge, Severity
@@ -89,6 +89,8 @@ class AgentWorker:
     _found: dict[str, list[AgentFinding]] = field(default_factory=dict)
     _known: dict[str, list[AgentFinding]] = field(default_factory=dict)
     """Those that the agent's profile excuses."""
+    _where: dict[str, str] = field(default_factory=dict)
+    """The command that runs the scenario of the first finding, by requirement."""
 
     def __post_init__(self) -> None:
         self._redactor = Redactor({})
@@ -113,7 +115,7 @@ class AgentWorker:
                 yield session
             finally:
                 self._sessions.pop()
-                stack.callback(self._collect, server.judge)
+                stack.callback(self._collect, server.judge, self._judge.reproduce(case))
 
     def position(self) -> int:
         """A scenario begins with a new session, so its records begin at the start."""
@@ -148,12 +150,14 @@ class AgentWorker:
         if exemption is not None and exemption.kind is Kind.UNSUPPORTED:
             raise NotApplicableError(exemption.excuse.because)
 
-    def _collect(self, judge: AgentJudge) -> None:
+    def _collect(self, judge: AgentJudge, where: str) -> None:
         """Take what was found, except for what the server has provoked."""
         for finding in judge.findings:
             if not finding.provoked_by:
                 is_excused = self._excuses.excuses(finding.requirement, Violation(finding.expected, finding.actual))
                 drawer = self._known if is_excused else self._found
+                if not is_excused and finding.requirement not in self._found:
+                    self._where[finding.requirement] = where
                 drawer.setdefault(finding.requirement, []).append(finding)
         judge.forget()
 
@@ -163,7 +167,7 @@ class AgentWorker:
         verdict, because = of_violation(worst.severity is Severity.FAILURE, strict=self.plan.strict), ""
         if not found:
             verdict, because = self._excuses.reason(requirement)
-        return book_as(
+        event = book_as(
             verdict,
             requirement,
             Violation(worst.expected, worst.actual),
@@ -173,3 +177,4 @@ class AgentWorker:
             self._redactor,
             because=because,
         )
+        return replace(event, reproduce=self._where.get(requirement, ""))

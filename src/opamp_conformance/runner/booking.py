@@ -1,5 +1,6 @@
 """The verdict on a finding: the level of its requirement, and what the target's profile excuses."""
 
+from dataclasses import replace
 from typing import Final
 
 from opamp_conformance.checks.findings import Finding
@@ -79,9 +80,10 @@ def book(finding: Finding, plan: RunPlan, redactor: Redactor, excuses: ProfileEx
     if finding.is_excused and excuses is not None:
         verdict, because = excuses.reason(finding.requirement)
     transcript = transcript_of(finding.samples, redactor)
-    return book_as(
+    event = book_as(
         verdict, finding.requirement, finding.violation, finding.count, transcript, plan, redactor, because=because
     )
+    return replace(event, reproduce=finding.where)
 
 
 def book_as(

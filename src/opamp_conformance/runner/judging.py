@@ -12,7 +12,7 @@ from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.events import ScenarioFinished, TargetLost, TranscriptEntry
 from opamp_conformance.results.verdicts import Verdict, judge
 from opamp_conformance.runner.plan import RunPlan
-from opamp_conformance.suite.catalogue import Case, Scenario
+from opamp_conformance.suite.catalogue import Case
 from opamp_conformance.text import printable, shortened
 
 ANSWER: Final = "response.must-respond"
@@ -104,15 +104,16 @@ class ScenarioJudge:
             expected=expected,
             actual=actual,
             transcript=transcript() if shows_transcript else (),
-            reproduce="" if is_clean else self._reproduce(scenario, case),
+            reproduce="" if is_clean else self.reproduce(case),
             known_because=exemption.excuse.because if exemption is not None and verdict in _EXCUSES.values() else "",
             blocked_by=blocked_by if verdict is Verdict.BLOCKED and not is_newer else "",
             since=requirements[0].since.tag if is_newer else "",
             outcome=verdict if is_newer else "",
         )
 
-    def _reproduce(self, scenario: Scenario, case: Case) -> str:
-        arguments = list(self.plan.arguments)
+    def reproduce(self, case: Case) -> str:
+        """Return the command that runs a case again."""
+        scenario, arguments = case.scenario, list(self.plan.arguments)
         if scenario.contract not in self.plan.default_contracts:
             arguments += ["--contract", scenario.contract]
         if len(scenario.transports) > 1:

@@ -52,21 +52,28 @@ class Preflight:
 
 
 def explore(
-    endpoint: Endpoint, asked: Sequence[Transport], run_id: str, timing: Timing, *, enrolls: bool = False
+    endpoint: Endpoint,
+    asked: Sequence[Transport],
+    run_id: str,
+    timing: Timing,
+    *,
+    enrolls: bool = False,
+    hint: str = "",
 ) -> Preflight:
     """Let two agents report over each transport, and note in ``timing`` how the server answers.
 
-    Raises InconclusiveError if no reply is a ServerToAgent, or if a server that ``enrolls`` agents (fleet contract) is
-    not available for the enrollment of the first ones: its key may not be an enrollment key. One transport that works
-    is enough, or a WebSocket that opens. A transport counts as not served only if the server reports that; the
-    scenarios judge a failure of the server.
+    Raises InconclusiveError if no reply is a ServerToAgent, with a ``hint`` if nothing answers. It also raises that if
+    a server that ``enrolls`` agents (fleet contract) is not available for the enrollment of the first ones: its key may
+    not be an enrollment key. One transport that works is enough, or a WebSocket that opens. A transport counts as not
+    served only if the server reports that; the scenarios judge a failure of the server.
     """
     log = RunLog()
     firsts = {transport: _first_exchange(endpoint, transport, run_id, timing, log) for transport in asked}
     working = [transport for transport, first in firsts.items() if _is_working(first.exchange)]
     if not working and not any(first.is_open for first in firsts.values()):
         exchange = firsts[asked[0]].exchange
-        raise _no_server(endpoint, exchange, "" if asked[0] is Transport.HTTP else " over WebSocket")
+        error = _no_server(endpoint, exchange, "" if asked[0] is Transport.HTTP else " over WebSocket")
+        raise InconclusiveError(f"{error}{hint}") if exchange.response is None else error
     if enrolls and working and all(_is_unavailable(firsts[transport].exchange) for transport in working):
         raise _no_enrollment(endpoint, firsts[working[0]].exchange)
     served = tuple(transport for transport, first in firsts.items() if not _is_absent(first.exchange))
@@ -107,6 +114,11 @@ def await_server(
             say(f"waiting for {endpoint.url}, for {seconds:g} s at most: {why}")
             was_told = True
         time.sleep(_POLL_SECONDS)
+
+
+def is_served(endpoint: Endpoint, transport: Transport, run_id: str, timing: Timing) -> bool:
+    """Return whether an agent gets a ServerToAgent over a transport."""
+    return _is_working(_first_exchange(endpoint, transport, run_id, timing, RunLog()).exchange)
 
 
 class _First(NamedTuple):
@@ -166,8 +178,8 @@ def _first_exchange(endpoint: Endpoint, transport: Transport, run_id: str, timin
             is_open = exchange.response is None and client.has_websocket(agent.instance_uid)
             client.close_websockets()
             client.disconnect_agents()
-        is_served = _is_working(exchange) and not _is_unavailable(exchange)
-        is_final = is_served or exchange.seconds > _QUICK_SECONDS
+        is_accepted = _is_working(exchange) and not _is_unavailable(exchange)
+        is_final = is_accepted or exchange.seconds > _QUICK_SECONDS
         if is_final or attempt == (_ATTEMPTS_IF_ABSENT if _is_absent(exchange) else _ATTEMPTS):
             break
         time.sleep(_PAUSE_SECONDS)

@@ -74,7 +74,8 @@ def grade(
         if wait:
             await_server(endpoint, selection.transports[0], timing, wait, say)
         enrolls = Contract.FLEET in selection.contracts
-        found = explore(endpoint, selection.transports, run_id, timing, enrolls=enrolls)
+        hint = "" if wait else "; --wait 60s waits for a server that is just starting"
+        found = explore(endpoint, selection.transports, run_id, timing, enrolls=enrolls, hint=hint)
         cases = [] if walks.replay else selection.choose(load_catalogue().cases(), found.served, spec_version)
         if workers is None:  # Workers would only wait for each other's turns.
             most = _WORKERS_FOR_A_SLOW_SERVER if found.is_slow and not timing.interval else 1

@@ -22,6 +22,7 @@ from opamp_conformance.runner.booking import ProfileExcuses, book
 from opamp_conformance.runner.channel import WorkerSummary
 from opamp_conformance.runner.judging import ANSWER, ScenarioEnd, ScenarioJudge
 from opamp_conformance.runner.plan import RunPlan
+from opamp_conformance.runner.preflight import is_served
 from opamp_conformance.suite.catalogue import Case
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.transport import Transport
@@ -91,6 +92,7 @@ class Worker:
         if exemption is not None and exemption.kind is Kind.UNSUPPORTED:
             raise NotApplicableError(exemption.excuse.because)
         self.excuses.begin(case, exemption)
+        self.log.findings.where = self._judge.reproduce(case)
         if case.transport in self._losses:
             raise PreconditionFailedError(ANSWER, f"not run: {self._losses[case.transport].because}")
 
@@ -125,6 +127,7 @@ class Worker:
         exchanges = self.log.exchanges[since:]
         loss = self._find_loss(case, exchanges)
         self.excuses.end()
+        self.log.findings.where = ""
         self._is_in_scenario = False
         event = self._judge.judge(
             case,
@@ -174,9 +177,10 @@ class Worker:
             client.close_websockets()
             if client.was_answered and transport not in self._losses and not self._is_in_scenario and not client.look():
                 self._silent_at_end.append(transport)
-            if transport in self.plan.absent and client.look():
-                self._served_at_end.append(transport)
             client.close_websockets()
+        for transport in self.plan.absent:
+            if is_served(self.plan.endpoint, transport, self.plan.run_id, self.plan.timing):
+                self._served_at_end.append(transport)
         return self.clients[self.plan.served[0]].disconnect_agents()
 
 

@@ -1,4 +1,4 @@
-"""An agent that can be graded: by a command that starts it, by a driver, or one that somebody else starts."""
+"""An agent that can be graded: by a command that starts it, by a driver, or one that was started by hand."""
 
 import shlex
 from collections.abc import Iterator, Sequence
