@@ -262,5 +262,7 @@ def test_a_version_can_be_part_of_the_name() -> None:
     expected = load_profile("fleet-server").at("9.4.5").exemptions
     assert pinned.at(None).exemptions == pinned.at("9.5.3").exemptions == expected
     assert pinned.name == "fleet-server@9.4.5"
+    assert load_profile("fleet-server@9.4").at(None).exemptions == expected
+    assert load_profile("fleet-server").at("9.4").exemptions == expected
     with pytest.raises(InconclusiveError, match="is not a version"):
         load_profile("fleet-server@new")

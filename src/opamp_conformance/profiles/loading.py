@@ -31,7 +31,8 @@ def load_profile(name: str) -> Profile:
     """
     plain, _, version = name.rpartition("@")
     if plain:
-        return replace(load_profile(plain), name=name, newest=release(version), is_pinned=True)
+        profile = load_profile(plain)
+        return replace(profile, name=name, newest=profile.release(version), is_pinned=True)
     path = _BUILT_IN / f"{name}.toml" if name in names() else Path(name)
     if not path.exists() or path.is_dir():
         known = ", ".join(names())

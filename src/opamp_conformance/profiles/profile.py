@@ -28,6 +28,9 @@ _ABOUT_CAPABILITIES: Final = {
 """A requirement about what each capability of a server promises."""
 
 
+_NEWEST_PATCH: Final = 9999
+
+
 class Kind(StrEnum):
     """The meaning of an entry of a profile for a case."""
 
@@ -110,9 +113,19 @@ class Profile:
 
     def at(self, version: str | None) -> "Profile":
         """Return the contents for one version of the server, by default the newest; raises InconclusiveError."""
-        at = self.newest if version is None or self.is_pinned else release(version)
+        at = self.newest if version is None or self.is_pinned else self.release(version)
         valid = (exemption for exemption in self.exemptions if exemption.versions.contains(at, prereleases=True))
         return replace(self, exemptions=tuple(valid))
+
+    def release(self, text: str) -> Version:
+        """Read the release in a version; raises InconclusiveError.
+
+        9.4 is the newest release of 9.4 if the profile tells those apart, as Fleet Server's does.
+        """
+        found = release(text)
+        named = [Version(one.version.removesuffix(".*")) for entry in self.exemptions for one in entry.versions]
+        is_ambiguous = any(version.release[:2] == found.release and len(version.release) > 2 for version in named)
+        return Version(f"{found}.{_NEWEST_PATCH}") if is_ambiguous else found
 
     def exempt(self, cases: Iterable[Case]) -> Iterator[CaseExemption]:
         """Return the entries about cases. A case that is unsupported cannot fail, so that comes first."""
