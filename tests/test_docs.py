@@ -124,6 +124,7 @@ def test_requirements_and_scenarios_exist(page: Path) -> None:
         *(key for subject in Subject for key in load_catalogue(subject)),
     }
     known |= {id_.rpartition(".")[0] for id_ in known}  # The beginning of several.
+    known |= {id_.removeprefix("fleet.document.") for id_ in known}
     parts = {id_.partition(".")[0] for id_ in load_ledger()}
     shown = re.findall(r"(?<![\w./-])([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+(?::[a-z0-9-]+)?)(?![\w*/(-])", page.read_text())
     ids = {
@@ -132,6 +133,14 @@ def test_requirements_and_scenarios_exist(page: Path) -> None:
         if name.partition(".")[0] in parts and not name.endswith((".md", ".pem", ".proto", ".py", ".toml"))
     }
     assert ids - known == set()
+
+
+def test_the_fleet_contract_has_each_scenario_about_documents() -> None:
+    text = (DOCS / "fleet-contract.md").read_text(encoding="utf-8")
+    table = text[text.index("| part of the document") : text.index("## Enrollment keys")]
+    prefix = "fleet.document."
+    keys = {scenario.key for scenario in load_catalogue().values() if scenario.chapter == "fleet_documents"}
+    assert {prefix + name for name in re.findall(r"`([^`]+)`", table)} == keys
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
