@@ -8,10 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from opamp_mock_server import DEVIATIONS
+from support.matrix import is_nightly
 from support.message_lines import AUTHORIZATION, listening, mock_server
 from support.peers import PEERS, collector, running
 
-pytestmark = pytest.mark.go
+pytestmark = [
+    pytest.mark.go,
+    pytest.mark.skipif(not is_nightly(), reason="to build a Collector takes some minutes: set OPAMP_NIGHTLY=1"),
+]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Programs of other projects, built once from their registries and kept in ``.cache``.
 
-``python -m support.peers`` builds all of them.
+``python -m support.peers`` builds those that ordinary runs of the tests need.
 """
 
 import contextlib
@@ -134,6 +134,6 @@ def collector() -> Path:
 
 
 if __name__ == "__main__":
-    for program in (collector, go_programs, node_programs, java_libraries):
+    for program in (go_programs, node_programs, java_libraries):
         with contextlib.suppress(pytest.skip.Exception):
             program()
