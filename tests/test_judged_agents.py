@@ -134,7 +134,7 @@ def test_serve_judges_agents_for_a_while(cli: Cli, tmp_path: Path, breaks: bool 
     port = free_port()
     serve = ("serve", "--port", str(port), "--contract", "opamp", "--for", "4s", "--fail-on", "MUST")
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(cli, *serve, "--junit", tmp_path / "junit.xml", timeout=60)
+        running = pool.submit(cli, *serve, "--junit", tmp_path / "junit.xml", timeout=180)
         message = Agent("test").full_status()
         message.capabilities |= (1 << 40) if breaks else 0
         deadline = time.monotonic() + 30

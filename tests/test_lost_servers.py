@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from google.protobuf.message import DecodeError
 from websockets.sync.server import ServerConnection, serve
 
-from opamp_conformance.client.timing import Timing
+from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.results.events import ScenarioFinished
 from opamp_conformance.results.verdicts import ExitCode, Verdict
@@ -22,7 +23,7 @@ from opamp_conformance.wire.transport import Transport
 from opamp_proto import opamp_pb2 as pb
 from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.command_line import Cli
-from support.matrix import RunRecord
+from support.matrix import RunRecord, is_nightly
 
 ANSWER = "response.must-respond"
 CHECK_INS = "response.must-respond.check-ins"
@@ -210,3 +211,48 @@ def test_an_http_request_without_any_response_is_a_finding() -> None:
     assert [event.verdict for event in record.scenarios] == [Verdict.WARNED]
     finding = next(finding for finding in record.findings if finding.requirement == "http.respond-each")
     assert (finding.verdict, finding.count) == (Verdict.FAILED, 1)
+
+
+# ---- whole runs against difficult servers
+
+
+def messages_of(connection: ServerConnection) -> Iterator[tuple[pb.AgentToServer, bytes]]:
+    """Yield each message with its acknowledgement."""
+    for data in connection:
+        with contextlib.suppress(DecodeError):
+            message = pb.AgentToServer.FromString(data[1:])  # type: ignore[arg-type]
+            reply = pb.ServerToAgent(instance_uid=message.instance_uid, capabilities=1)
+            yield message, b"\0" + reply.SerializeToString()
+
+
+def silent_to_check_ins(connection: ServerConnection) -> None:
+    for message, answer in messages_of(connection):
+        if message.HasField("agent_description"):
+            connection.send(answer)
+
+
+def pushes_all_the_time(connection: ServerConnection) -> None:
+    for message, answer in messages_of(connection):
+        if message.HasField("agent_description"):
+            for _ in range(300):
+                connection.send(answer)
+                time.sleep(0.1)
+
+
+def dies_after_a_goodbye(connection: ServerConnection) -> None:
+    for message, answer in messages_of(connection):
+        connection.send(answer)
+        if message.HasField("agent_disconnect"):
+            return
+
+
+@pytest.mark.skipif(not is_nightly(), reason="takes minutes: set OPAMP_NIGHTLY=1")
+@pytest.mark.parametrize("behaviour", [silent_to_check_ins, pushes_all_the_time, dies_after_a_goodbye])
+def test_a_whole_run_of_a_difficult_server_ends_in_a_minute(behaviour: Callable[[ServerConnection], None]) -> None:
+    """By a deadline: a run that does not end in time could not tell."""
+    record = RunRecord()
+    with websocket_server(behaviour) as url:
+        timing = Timing(DEFAULT_LIMIT_SECONDS, deadline=time.time() + 60)
+        code = grade(UrlTarget(Endpoint(url)), Selection([Contract.OPAMP]), timing=timing, listeners=[record])
+    assert code is ExitCode.NOT_CONFORMANT
+    assert not record.ended(Verdict.ERROR)

@@ -152,7 +152,7 @@ def test_a_walk_is_replayed(cli: Cli, tmp_path: Path) -> None:
 def test_walks_find_what_scenarios_do_not_look_for(cli: Cli, tmp_path: Path) -> None:
     events = tmp_path / "events.jsonl"
     with BadServer(deaf_to_gaps) as server:
-        options = ["--transport", "http", "--only", "http.detect-plain", "--explore", "4s", "--jsonl", events]
+        options = ["--transport", "http", "--only", "http.detect-plain", "--explore", "12s", "--jsonl", events]
         result = cli("run", "--url", server.url, *options)
     assert result.returncode == ExitCode.NOT_CONFORMANT
     findings = [json.loads(line) for line in events.read_text().splitlines()]
@@ -189,7 +189,7 @@ def test_interrupted_walks_disconnect_their_agents(cli: Cli, tmp_path: Path) -> 
     wait_until(lambda: events.exists() and "ScenarioFinished" in events.read_text())
     time.sleep(1)  # The walks have begun.
     process.send_signal(signal.SIGINT)
-    _, problem = process.communicate(timeout=60)
+    _, problem = process.communicate(timeout=180)
     assert process.returncode == ExitCode.COULD_NOT_TELL
     assert "interrupted" in problem
     finished = json.loads(events.read_text().splitlines()[-1])
