@@ -1,13 +1,15 @@
 """``watch``: it passes everything on, and judges both sides of a conversation."""
 
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -21,8 +23,8 @@ from opamp_conformance.wire.http import HttpRequest
 from opamp_conformance.wire.transport import Transport
 from opamp_mock_server import DEVIATIONS, Contract, MockServer, Settings
 from opamp_mock_server import Tls as ServerTls
-from opamp_proto import uuid_text
-from support.command_line import Cli, one_line
+from opamp_proto import CONTENT_TYPE, uuid_text
+from support.command_line import Cli, one_line, wait_until
 from support.fault_injection import free_port
 
 
@@ -51,9 +53,9 @@ class Watching:
 
 
 @contextmanager
-def watching(upstream: str, *options: str) -> Iterator[Watching]:
+def watching(upstream: str, *options: str, **others: Any) -> Iterator[Watching]:
     command = [sys.executable, "-m", "opamp_conformance", "watch", "--upstream", upstream, "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **others) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("watching at "), line
@@ -160,3 +162,42 @@ def test_the_end_of_the_watch_ends_open_connections_without_a_traceback() -> Non
         watch.end()
     assert watch.output.startswith("1 agent came")
     assert watch.returncode == 0
+
+
+def answered_at_once(watch: Watching, many: int) -> int:
+    """Open many connections, send a report on each, and return how many are answered."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(watch.address, timeout=5)) for _ in range(many)]
+        head = f"POST /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: "
+        answered = 0
+        for client in clients:
+            data = Agent("watched").full_status().SerializeToString()
+            with suppress(OSError):  # A refused connection may be reset.
+                client.sendall(f"{head}{len(data)}\r\n\r\n".encode() + data)
+                answered += client.recv(100).startswith(b"HTTP/1.1 200")
+        return answered
+
+
+def test_the_limit_of_open_files_is_raised() -> None:
+    def few_at_first() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1000))
+
+    contract = Settings(contract=Contract.OPAMP)
+    with MockServer(contract) as server, watching(server.url, preexec_fn=few_at_first) as watch:
+        assert answered_at_once(watch, 60) == 60
+        watch.end()
+    assert "the server sent 60 messages;" in watch.output
+
+
+def test_connections_above_the_limit_of_open_files_are_refused_with_one_message() -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    with MockServer(Settings(contract=Contract.OPAMP)) as server, watching(server.url, preexec_fn=few) as watch:
+        answered = answered_at_once(watch, 60)
+        wait_until(lambda: answered_at_once(watch, 5) == 5)  # The first clients have to be gone.
+        watch.end()
+    assert 10 <= answered < 30
+    assert "Traceback" not in watch.output
+    [refused] = [line for line in watch.output.splitlines() if "refused" in line]
+    assert f"no more than {answered} connections" in refused

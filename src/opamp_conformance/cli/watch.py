@@ -16,6 +16,7 @@ from opamp_conformance.cli.agent_findings import exit_code_of, line_of, tell, te
 from opamp_conformance.cli.files import FILE, require_files
 from opamp_conformance.cli.help import CommandWithSections
 from opamp_conformance.cli.judging_options import judging_options
+from opamp_conformance.cli.open_files import allow_files
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.ledger.ledger import Contract, load_ledger
 from opamp_conformance.ledger.versions import NEWEST
@@ -31,6 +32,10 @@ from opamp_conformance.watch.relay import Relay, Tap, Upstream
 from opamp_conformance.watch.watcher import Watcher
 
 _PORTS: Final = {"http": 80, "https": 443}
+_MOST_FILES: Final = 1024 * 1024
+_OTHER_FILES: Final = 32
+"""The maximum number of files that are open beside the connections."""
+_FILES_OF_CONNECTION: Final = 2
 _SECTIONS: Final = {
     "The server": ("--upstream", "--ca"),
     "The agents": ("--host", "--port", "--cert", "--key"),
@@ -94,7 +99,7 @@ def watch_command(
         watcher = Watcher(contracts, _say, urlsplit(upstream).path.rstrip("/") or ENDPOINT_PATH)
         _tell_as_it_happens(watcher, verbose)
         recorder = None if record is None else Recorder(record, watcher.path, watcher.now, _say)
-        relay = Relay(server, _taps(watcher, recorder), _say)
+        relay = Relay(server, _taps(watcher, recorder), _say, _most_connections())
         try:
             asyncio.run(_watch(relay, host, port, tls, seconds))
         except OSError as error:
@@ -166,16 +171,20 @@ def _listening(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
 
 async def _watch(relay: Relay, host: str, port: int, tls: ssl.SSLContext | None, seconds: float | None) -> None:
     """Pass traffic on until a signal comes, or for some seconds."""
-    listening = await relay.listen(host, port, tls)
-    own = listening.sockets[0].getsockname()
-    click.echo(f"watching at {'https' if tls else 'http'}://{own[0]}:{own[1]}")
-    ended, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await ended.wait()
-    listening.close()
+    async with relay.listen(host, port, tls) as (own_host, own_port):
+        click.echo(f"watching at {'https' if tls else 'http'}://{own_host}:{own_port}")
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ended.set)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await ended.wait()
+
+
+def _most_connections() -> int | None:
+    """Raise the limit of open files; return how many connections it allows, None for any number."""
+    files = allow_files(_MOST_FILES)
+    return None if files is None else (files - _OTHER_FILES) // _FILES_OF_CONNECTION
 
 
 def _tell_of_server(watcher: Watcher) -> set[Severity]:
