@@ -1,5 +1,6 @@
 """``watch``: it passes everything on, and judges both sides of a conversation."""
 
+import json
 import resource
 import signal
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import trustme
@@ -97,6 +99,41 @@ def test_each_side_is_blamed_for_what_it_breaks() -> None:
     assert "disconnect.ws-client-message-first" in agents
     assert "capabilities.server.undefined-bits-zero" in server_part
     assert watch.returncode == 1
+
+
+def test_reports_have_the_findings_of_both_sides_without_secrets(cli: Cli, tmp_path: Path) -> None:
+    secret, password = "c2VjcmV0LWtleQ", "hunter2-in-a-file"
+    files = {name: tmp_path / name for name in ("html", "junit", "jsonl")}
+    options = [text for name, file in files.items() for text in (f"--{name}", str(file))]
+    deviation = DEVIATIONS["capabilities.server.undefined-bits-zero"]
+    settings = Settings(contract=Contract.OPAMP, deviations=(deviation,), enrollment_keys=(secret,))
+    with MockServer(settings) as server, watching(server.url, *options) as watch:
+        agent = Agent("watched")
+        with Client(Endpoint(watch.url, {"Authorization": f"ApiKey {secret}"}), Timing(5), Transport.HTTP) as client:
+            message = agent.full_status()
+            message.capabilities |= 1 << 40
+            message.effective_config.config_map.config_map["a.yaml"].body = password.encode()
+            assert client.deliver(client.request(message)).message is not None
+        watch.end()
+    events = [json.loads(line) for line in files["jsonl"].read_text().splitlines()]
+    found = {(one["requirement"], one["side"]): one for one in events if one["event"] == "FindingBooked"}
+    of_agent = found["capabilities.agent.undefined-bits-zero", "agents"]
+    of_server = found["capabilities.server.undefined-bits-zero", "server"]
+    for one in (of_agent, of_server):
+        assert one["agents"] == [agent.instance_uid.hex()]
+        assert one["verdict"] == "failed"
+        assert "a.yaml" in one["transcript"][0]["request_message"]
+    cases = {case.get("name"): case for case in ElementTree.parse(files["junit"]).iter("testcase")}
+    assert cases["capabilities.agent.undefined-bits-zero"].get("classname") == "opamp.every message of the agents"
+    assert cases["capabilities.server.undefined-bits-zero"].get("classname") == "opamp.every message of the server"
+    assert "a.yaml" in cases["capabilities.agent.undefined-bits-zero"].findtext("failure", "")
+    assert agent.instance_uid.hex() in files["html"].read_text()
+    for text in [file.read_text() for file in files.values()]:
+        for hidden in (secret, password):
+            assert hidden not in text
+            assert hidden.encode().hex() not in text
+    again = cli("report", files["jsonl"])
+    assert f"broken by the agents; agents: {agent.instance_uid.hex()}" in again.stdout
 
 
 def test_tls_on_both_sides(tmp_path: Path) -> None:
