@@ -57,6 +57,53 @@ def reply_of(websocket: ClientConnection, message: pb.AgentToServer) -> pb.Serve
     return pb.ServerToAgent.FromString(payload[1:])
 
 
+# ---- what provokes agents
+
+
+@pytest.mark.parametrize(
+    ("resource", "body", "provoked_by"),
+    [
+        ("answers", {"status": 429}, "a scripted answer"),
+        ("answers", {"data": "/w=="}, "a scripted answer"),
+        ("answers", {"message": {"flags": "1"}}, "a scripted answer"),
+        ("fault", {"kind": "overloaded"}, "the fault overloaded"),
+        ("messages", {"flags": "1"}, "a scripted message"),
+    ],
+)
+def test_findings_after_what_a_test_asked_for_are_provoked(
+    server: MockServer, agent: Agent, resource: str, body: object, provoked_by: str
+) -> None:
+    other = Agent("other")
+    send(server.url, other.full_status())
+    ask(server, "POST", path_of(agent, resource), body)
+    response_to(server, agent.check_in())
+    for one in (agent, other):
+        message = one.check_in()
+        message.capabilities |= 1 << 40
+        send(server.url, message)
+    found = {
+        one["instance_uid"]: one["provoked_by"]
+        for one in ask(server, "GET", "/findings")["findings"]
+        if one["requirement"] == "capabilities.agent.undefined-bits-zero"
+    }
+    assert found == {agent.instance_uid.hex(): provoked_by, other.instance_uid.hex(): ""}
+
+
+def test_silence_and_messages_over_websocket_provoke_too(server: MockServer, agent: Agent) -> None:
+    with opened(server) as websocket:
+        reply_of(websocket, agent.check_in())
+        ask(server, "POST", path_of(agent, "messages"), {"flags": "1"})
+        websocket.recv(timeout=5)
+        ask(server, "POST", path_of(agent, "answers"), {})
+        websocket.send(b"\0" + agent.check_in().SerializeToString())
+        message = agent.check_in()
+        message.capabilities |= 1 << 40
+        reply_of(websocket, message)
+    found = ask(server, "GET", "/findings")["findings"]
+    [finding] = [one for one in found if one["requirement"] == "capabilities.agent.undefined-bits-zero"]
+    assert finding["provoked_by"] == "a scripted message, a scripted answer"
+
+
 # ---- answers
 
 

@@ -116,6 +116,8 @@ def connect_parts(
             settings.capabilities, settings.custom_capabilities, url, knows_roles=settings.spec_version != "0.18"
         )
         service = Service(core_in_use, backend, connections, settings.delays, concurrency, metrics, pending)
+        if judge is not None:
+            service.note_provocation = judge.provoked
         endpoints = (
             http(service, authenticator, settings.max_body_bytes, rates, traffic),
             websocket(service, authenticator, rates, traffic, settings.allowed_origins),

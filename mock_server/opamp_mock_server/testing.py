@@ -99,7 +99,7 @@ class OpampServer:
 
     @property
     def findings(self) -> Sequence[AgentFinding]:
-        """What agents broke so far, without what a deviation has provoked; strings of them are readable."""
+        """What agents broke so far, without what the server has provoked; strings of them are readable."""
         judge = self._server.judge
         return [] if judge is None else [one for one in judge.findings if not one.provoked_by]
 
