@@ -57,6 +57,24 @@ def reply_of(websocket: ClientConnection, message: pb.AgentToServer) -> pb.Serve
     return pb.ServerToAgent.FromString(payload[1:])
 
 
+# ---- the JSON form of messages
+
+
+def test_instance_uids_in_messages_are_hexadecimal_digits_as_in_paths(server: MockServer, agent: Agent) -> None:
+    for number, form in enumerate((bytes.hex, lambda uid: base64.b64encode(uid).decode())):
+        uid = bytes([number]) * 16
+        body = {"instance_uid": form(agent.instance_uid), "agent_identification": {"new_instance_uid": form(uid)}}
+        ask(server, "POST", path_of(agent, "answers"), {"message": body})
+        assert send(server.url, agent.check_in()).agent_identification.new_instance_uid == uid
+        [logged] = ask(server, "GET", "/messages?last=1")["messages"]
+        assert logged["received"]["instance_uid"] == agent.instance_uid.hex()
+        assert logged["sent"]["instance_uid"] == agent.instance_uid.hex()
+        assert logged["sent"]["agent_identification"] == {"new_instance_uid": uid.hex()}
+    assert ask(server, "GET", path_of(agent, "")[:-1])["status"]["instance_uid"] == agent.instance_uid.hex()
+    ask(server, "POST", path_of(agent, "messages"), {"instanceUid": "00" * 16})
+    assert send(server.url, agent.check_in()).instance_uid == b"\0" * 16
+
+
 # ---- what provokes agents
 
 

@@ -12,6 +12,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from opamp_agent_checks import AgentFinding
+from opamp_mock_server.control.message_json import from_fields, to_fields
 from opamp_mock_server.core.agent_state import AgentRecord, Package
 from opamp_mock_server.errors import MockServerError
 from opamp_mock_server.service.message_log import LoggedMessage
@@ -76,7 +77,7 @@ def instance_uid(name: str) -> bytes:
 def message_of(body: bytes, message: M) -> M:
     """Parse the JSON form of a message."""
     try:
-        return json_format.ParseDict(object_of(body), message)
+        return from_fields(object_of(body), message)
     except (json_format.ParseError, RecursionError) as error:
         raise InvalidRequestError(f"not the JSON form of {message.DESCRIPTOR.name}: {error}") from error
 
@@ -156,7 +157,7 @@ def agent(record: AgentRecord) -> Mapping[str, object]:
         "sequence_num": record.sequence_num,
         "connected": record.connected,
         "capabilities": record.capabilities,
-        "status": _json(pb.AgentToServer.FromString(record.reported)),
+        "status": to_fields(pb.AgentToServer.FromString(record.reported)),
     }
 
 
@@ -173,8 +174,8 @@ def exchange(logged: LoggedMessage) -> Mapping[str, object]:
         "number": logged.number,
         "at": logged.at,
         "instance_uid": logged.instance_uid.hex(),
-        "received": None if logged.received is None else _json(pb.AgentToServer.FromString(logged.received)),
-        "sent": _json(pb.ServerToAgent.FromString(logged.sent)),
+        "received": None if logged.received is None else to_fields(pb.AgentToServer.FromString(logged.received)),
+        "sent": to_fields(pb.ServerToAgent.FromString(logged.sent)),
     }
 
 
@@ -201,9 +202,5 @@ def finding(found: AgentFinding) -> Mapping[str, object]:
         "actual": found.actual,
         "count": found.count,
         "provoked_by": found.provoked_by,
-        "messages": [None if sample.message is None else _json(sample.message) for sample in found.samples],
+        "messages": [None if sample.message is None else to_fields(sample.message) for sample in found.samples],
     }
-
-
-def _json(message: Message) -> dict[str, Any]:
-    return json_format.MessageToDict(message, preserving_proto_field_name=True)
