@@ -2,20 +2,24 @@
 
 import base64
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from opamp_conformance.client.agent import Agent
-from opamp_mock_server import MockServer, Settings
+from opamp_mock_server import MockServer, Settings, Tls
 from opamp_mock_server.testing import OpampServer, ScriptedAnswer
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
+from support.command_line import wait_until
 from support.http_requests import ask, send, status_of
 
 FULL_STATE = pb.ServerToAgentFlags_ReportFullState
@@ -325,3 +329,28 @@ def test_downloads_are_recorded(server: MockServer, agent: Agent) -> None:
     events = ask(server, "GET", "/transport?kind=download")["events"]
     assert [event["status"] for event in events] == [200, 404]
     assert events[0]["detail"].endswith("/tool")
+
+
+@pytest.mark.parametrize("fault", ["no TLS", "an unknown authority", "a version"])
+def test_tls_handshakes_that_fail_are_in_the_record(tmp_path: Path, fault: str) -> None:
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    issued.cert_chain_pems[0].write_to_path(str(cert))
+    issued.private_key_pem.write_to_path(str(key))
+    settings = Settings(tls=Tls(cert, key, lowest=ssl.TLSVersion.TLSv1_3), judges_agents=True)
+    with MockServer(settings) as mock:
+        address = urlsplit(mock.url)
+        context = ssl.create_default_context()
+        if fault == "a version":
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=5) as client:
+            if fault == "no TLS":
+                client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                client.recv(100)
+            else:
+                with pytest.raises(ssl.SSLError):
+                    context.wrap_socket(client, server_hostname="127.0.0.1")
+        wait_until(lambda: bool(mock.transport), 5)
+        [event] = mock.transport
+    assert event.kind == "refused"
+    assert event.detail.startswith("a TLS handshake: ")

@@ -97,7 +97,7 @@ def connect_parts(
     instances, connections, authenticator = instances_part(), Connections(), _authenticator(settings)
     concurrency, rates = ConcurrencyLimit(limits, metrics.shed), RateLimits(limits, authenticator, metrics.shed)
     judge = AgentJudge() if settings.judges_agents or settings.control else None
-    traffic = Traffic(judge, TransportLog() if settings.control else None)
+    traffic = Traffic(judge, None if judge is None else TransportLog())
     message_log, pending = MessageLog(), PendingBytes(limits.pending_bytes, metrics.shed)
     metrics.watch(lambda: _gauges_of(concurrency))
 

@@ -197,10 +197,7 @@ class ServerControl:
         self._machine.restore_deviations()
         await self._service.clear()
         self._message_log.forget()
-        if self._traffic.log is not None:
-            self._traffic.log.forget()
-        if self._traffic.judge is not None:
-            self._traffic.judge.forget()
+        self._traffic.forget()
         return DONE
 
 
