@@ -5,6 +5,7 @@ import re
 import pytest
 
 from opamp_agent_checks import REQUIREMENTS, HttpRequestFacts, Received, Severity
+from opamp_agent_checks.requirements import link_of
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.ledger.ledger import Subject, load_ledger
 from opamp_proto import CONTENT_TYPE, uuid_text
@@ -372,6 +373,11 @@ def test_findings_are_requirements_of_agents() -> None:
     ledger = load_ledger()
     for requirement, *_ in DEVIANT.values():
         assert ledger[requirement].subject in (Subject.AGENT, Subject.BOTH), requirement
+
+
+def test_the_links_of_findings_are_those_of_the_ledger() -> None:
+    ledger = load_ledger()
+    assert {name: link_of(name) for name in REQUIREMENTS} == {name: ledger[name].link for name in REQUIREMENTS}
 
 
 def test_the_documentation_lists_what_is_judged() -> None:

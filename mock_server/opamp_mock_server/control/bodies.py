@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from opamp_agent_checks import AgentFinding
 from opamp_mock_server.control.message_json import from_fields, to_fields
-from opamp_mock_server.core.agent_state import AgentRecord, Package
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState, Package
 from opamp_mock_server.errors import MockServerError
 from opamp_mock_server.service.message_log import LoggedMessage
 from opamp_mock_server.service.scripted_answers import MOST_ANSWERS, ScriptedAnswer
@@ -179,6 +179,24 @@ def exchange(logged: LoggedMessage) -> Mapping[str, object]:
     }
 
 
+def exchange_with_bytes(logged: LoggedMessage) -> Mapping[str, object]:
+    """Return what the control plane shows of a message and its reply, and both in base64."""
+    received = None if logged.received is None else base64.b64encode(logged.received).decode()
+    return {**exchange(logged), "received_data": received, "sent_data": base64.b64encode(logged.sent).decode()}
+
+
+def desired_state(desired: DesiredState) -> Mapping[str, object]:
+    """Return what the control plane shows of what an operator wants of an agent."""
+    offers = {"remote_config": desired.remote_config, "connection_settings": desired.connection_settings}
+    return {
+        **{name: None if offer is None else to_fields(offer) for name, offer in offers.items()},
+        "packages": {name: package.version for name, package in desired.packages.items()},
+        "custom_messages": [to_fields(message) for message in desired.custom_messages],
+        "restart": desired.restart,
+        "fault": None if desired.fault is None else desired.fault.value,
+    }
+
+
 def transport_event(event: TransportEvent) -> Mapping[str, object]:
     """Return what the control plane shows of an event of the transport."""
     return {
@@ -196,6 +214,7 @@ def finding(found: AgentFinding) -> Mapping[str, object]:
     """Return what the control plane shows of a finding about an agent."""
     return {
         "requirement": found.requirement,
+        "link": found.link,
         "severity": found.severity,
         "instance_uid": found.instance_uid.hex(),
         "expected": found.expected,

@@ -16,10 +16,10 @@ _UIDS: Final = ("instance_uid", "instanceUid", "new_instance_uid", "newInstanceU
 _PARTS_WITH_UIDS: Final = ("agent_identification", "agentIdentification")
 
 
-def to_fields(message: pb.AgentToServer | pb.ServerToAgent) -> dict[str, Any]:
+def to_fields(message: Message) -> dict[str, Any]:
     """Return the JSON form of a message."""
     fields: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    if "instance_uid" in fields:
+    if isinstance(message, pb.AgentToServer | pb.ServerToAgent) and message.instance_uid:
         fields["instance_uid"] = message.instance_uid.hex()
     if isinstance(message, pb.ServerToAgent) and message.agent_identification.new_instance_uid:
         fields["agent_identification"]["new_instance_uid"] = message.agent_identification.new_instance_uid.hex()
