@@ -5,11 +5,12 @@ import re
 import pytest
 
 from opamp_agent_checks import REQUIREMENTS, HttpRequestFacts, Received, Severity
+from opamp_agent_checks.requirements import link_of
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.ledger.ledger import Subject, load_ledger
 from opamp_proto import CONTENT_TYPE, uuid_text
 from opamp_proto import opamp_pb2 as pb
-from support.agent_script import CONFIG, Script, begin, unavailable
+from support.agent_script import CONFIG, WEBSOCKET, Script, begin, unavailable
 from support.deviant_agents import DEVIANT, never_moves
 from support.peers import ROOT
 
@@ -181,6 +182,38 @@ def test_a_restarted_server_does_not_make_a_first_message() -> None:
     assert script.found == {}
 
 
+@pytest.mark.parametrize(
+    ("leaves", "closes", "full", "number"),
+    [
+        pytest.param(True, True, False, 4, id="it goes on"),
+        pytest.param(False, False, False, 2, id="the answer was lost, so it sends the number again"),
+        pytest.param(False, False, False, 9, id="messages were lost with the connection"),
+        pytest.param(False, False, True, 0, id="it was started again"),
+        pytest.param(True, True, True, 50, id="it has left, and begins with any number"),
+    ],
+)
+def test_what_the_first_number_on_a_new_connection_may_be(leaves: bool, closes: bool, full: bool, number: int) -> None:
+    script = begin()
+    script.say(script.agent.check_in())
+    if leaves:
+        script.say(script.agent.disconnect())
+    script.close(by_agent=closes, has_close_frame=closes)
+    message = script.agent.full_status() if full else script.agent.check_in()
+    message.sequence_num = number
+    script.say(message, connection=2)
+    assert script.found == {}
+
+
+def test_another_agent_with_the_same_instance_uid_has_its_own_numbers() -> None:
+    script = begin()
+    for _ in range(3):
+        script.say(script.agent.check_in())
+    clone = Agent("clone", script.agent.instance_uid)
+    script.say(clone.full_status(), connection=2, after=0.1)
+    script.say(clone.check_in(), connection=2, after=0.1)
+    assert script.found == {}
+
+
 def test_requests_that_were_refused_unread_leave_no_gap() -> None:
     script = begin(http=True)
     facts = HttpRequestFacts("POST", CONTENT_TYPE, uuid_text(script.agent.instance_uid))
@@ -274,6 +307,29 @@ def test_provoked_findings_say_so() -> None:
     assert "provoked by a.deviation" in str(finding)
 
 
+def test_findings_stay_provoked_after_the_deviation_until_the_agent_is_started_again() -> None:
+    script, other = begin(), Agent("other")
+    script.say(other.full_status(), connection=2)
+    script.judge.provoked_by = "a.deviation, another"
+    script.say(script.agent.check_in())
+    script.judge.provoked_by = ""
+    script.judge.provoked(script.agent.instance_uid, "a scripted answer")
+    for agent, connection in ((script.agent, WEBSOCKET), (other, 2)):
+        message = agent.check_in()
+        message.capabilities |= 1 << 40
+        script.say(message, connection=connection)
+    assert {finding.instance_uid: finding.provoked_by for finding in script.judge.findings} == {
+        script.agent.instance_uid: "a.deviation, another, a scripted answer",
+        other.instance_uid: "",
+    }
+    script.close()
+    again = Agent("test", script.agent.instance_uid).full_status()
+    again.capabilities |= 1 << 40
+    script.say(again, connection=3)
+    assert script.judge.findings[-1].provoked_by == ""
+    assert script.judge.findings[-1].instance_uid == script.agent.instance_uid
+
+
 def test_an_agent_that_polls_stays_itself_under_a_new_uid() -> None:
     script = Script(http=True)
     new = pb.ServerToAgent(instance_uid=script.agent.instance_uid)
@@ -317,6 +373,11 @@ def test_findings_are_requirements_of_agents() -> None:
     ledger = load_ledger()
     for requirement, *_ in DEVIANT.values():
         assert ledger[requirement].subject in (Subject.AGENT, Subject.BOTH), requirement
+
+
+def test_the_links_of_findings_are_those_of_the_ledger() -> None:
+    ledger = load_ledger()
+    assert {name: link_of(name) for name in REQUIREMENTS} == {name: ledger[name].link for name in REQUIREMENTS}
 
 
 def test_the_documentation_lists_what_is_judged() -> None:

@@ -13,6 +13,7 @@ import pytest
 from opentelemetry._opamp.agent import OpAMPAgent
 from opentelemetry._opamp.callbacks import OpAMPCallbacks
 from opentelemetry._opamp.client import OpAMPClient
+from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from opamp_conformance.client.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UID, Agent
@@ -307,3 +308,24 @@ def test_an_agent_that_cannot_take_an_offer_is_told(opamp_server: OpampServer) -
                 own_logs=pb.TelemetryConnectionSettings(destination_endpoint="http://127.0.0.1:1"),
             )
         )
+
+
+def test_the_transport_and_the_end_of_one_connection(opamp_server: OpampServer) -> None:
+    agent, other = Agent("fixture"), Agent("other")
+    with pytest.raises(ValueError, match="has no WebSocket"):
+        opamp_server.close_connection(agent.instance_uid)
+    with speaking(opamp_server) as send, connect(opamp_server.websocket_url) as websocket:
+        send(other.full_status())
+        websocket.send(b"\0" + agent.full_status().SerializeToString())
+        websocket.recv(timeout=5)
+        opamp_server.close_connection(agent.instance_uid)
+        with pytest.raises(ConnectionClosedOK):
+            websocket.recv(timeout=5)
+        send(other.check_in())
+    kinds = [event.kind for event in opamp_server.transport]
+    assert kinds.count("opened") == kinds.count("closed") == 1
+    assert kinds.count("request") == kinds.count("response") == 2
+    first = next(event for event in opamp_server.transport if event.kind == "received")
+    assert first.data[1:] == opamp_server.messages[1].SerializeToString()
+    opamp_server.forget()
+    assert "received" not in [event.kind for event in opamp_server.transport]

@@ -1,5 +1,6 @@
 """The control plane of the mock server: its resources, its OpenAPI description, and the requests that it refuses."""
 
+import base64
 import socket
 import subprocess
 import sys
@@ -372,7 +373,7 @@ def test_responses_match_the_openapi_description(server: MockServer, tmp_path: P
     ]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stdout[-5000:]
-    assert "Tested: 19" in result.stdout
+    assert "Tested: 20" in result.stdout
 
 
 # ---- requests of pages of other origins
@@ -419,3 +420,35 @@ def test_an_offer_that_an_agent_cannot_take_waits_for_its_capability(server: Moc
     assert ask(server, "PUT", path, {}) == {"waits_for": ["AcceptsRemoteConfig"]}
     assert ask(server, "POST", f"/agents/{uid}/commands", {}) == {"waits_for": ["AcceptsRestartCommand"]}
     assert ask(server, "PUT", f"/agents/{'0' * 32}/remote_config", {}) is None
+
+
+def test_the_desired_state_of_an_agent_is_shown(server: MockServer) -> None:
+    agent = f"/agents/{'0a' * 16}"
+    nothing = ask(server, "GET", f"{agent}/desired")
+    assert not any(nothing.values())
+    files = {"config_map": {"a.yaml": {"body": "YTog"}}}
+    settings = {"opamp": {"destination_endpoint": "http://127.0.0.1:1"}}
+    package = {"type": "PackageType_TopLevel", "version": "2", "content": "YTog"}
+    ask(server, "PUT", f"{agent}/remote_config", files)
+    ask(server, "PUT", f"{agent}/connection_settings", settings)
+    ask(server, "PUT", f"{agent}/packages", {"p": package})
+    ask(server, "POST", f"{agent}/commands", {"type": "CommandType_Restart"})
+    ask(server, "POST", f"{agent}/fault", {"kind": "failing"})
+    assert ask(server, "GET", f"{agent}/desired") == {
+        "remote_config": files,
+        "connection_settings": settings,
+        "packages": {"p": "2"},
+        "custom_messages": [],
+        "restart": True,
+        "fault": "failing",
+    }
+
+
+def test_messages_are_listed_as_bytes_on_demand(server: MockServer) -> None:
+    message = Agent("control").full_status()
+    reply = send(server.url, message)
+    assert "sent_data" not in ask(server, "GET", "/messages")["messages"][0]
+    [listed] = ask(server, "GET", "/messages?bytes=true")["messages"]
+    assert base64.b64decode(listed["received_data"]) == message.SerializeToString()
+    assert pb.ServerToAgent.FromString(base64.b64decode(listed["sent_data"])) == reply
+    assert status_of(server, "GET", "/messages?bytes=1") == 400

@@ -199,3 +199,33 @@ def test_a_server_may_offer_everything_again_after_a_disconnect(talk: Talk) -> N
     assert talk.answer(talk.agent.check_in(), remote_config=offer) != set()
     talk.answer(talk.agent.disconnect())
     assert talk.answer(talk.agent.check_in(), remote_config=offer) == set()
+
+
+def test_agents_that_were_silent_the_longest_are_forgotten_and_not_held_against_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("opamp_conformance.checks.known_agents.MOST_AGENTS", 3)
+    talk = Talk([*Contract])
+    old, *others = [Agent("test") for _ in range(4)]
+    talk.answer(old.full_status())
+    for other in others:
+        talk.answer(other.full_status(), flags=FULL)
+    assert len(talk.model.agents) == 3
+    assert talk.answer(old.check_in()) == set()  # It may be that the server has the full state.
+    others[-1].lose(1)
+    assert talk.answer(others[-1].check_in()) == {GAP}
+
+
+def test_the_end_of_a_connection_concerns_its_own_agents_only() -> None:
+    talk = Talk()
+    one, two = Agent("test"), Agent("test")
+    talk.websocket(one.full_status(), b"one")
+    talk.websocket(two.full_status(), b"two")
+    talk.model.connection_closed(b"one")
+    one.lose(1)
+    two.lose(1)
+    assert talk.websocket(one.check_in(), b"one") == {GAP}
+    assert talk.websocket(two.check_in(), b"two", flags=FULL) == set()
+    assert talk.model.agents.on(b"two") == {two.instance_uid}
+    talk.websocket(two.full_status(), b"one")
+    assert talk.model.agents.on(b"two") == set()

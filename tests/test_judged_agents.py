@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from opamp_agent_checks import HttpRequestFacts, Received
 from opamp_conformance.client.agent import Agent
+from opamp_conformance.redaction import Redactor
+from opamp_conformance.results.agent_transcript import transcript_of_messages
 from opamp_mock_server import DEVIATIONS, Delays, Limits, MockServer, Settings
 from opamp_mock_server.testing import OpampServer
 from opamp_proto import CONTENT_TYPE, uuid_text
@@ -134,9 +137,11 @@ def test_serve_judges_agents_for_a_while(cli: Cli, tmp_path: Path, breaks: bool 
     port = free_port()
     serve = ("serve", "--port", str(port), "--contract", "opamp", "--for", "4s", "--fail-on", "MUST")
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(cli, *serve, "--junit", tmp_path / "junit.xml", timeout=180)
+        files = ("--junit", tmp_path / "junit.xml", "--jsonl", tmp_path / "jsonl", "--html", tmp_path / "html")
+        running = pool.submit(cli, *serve, *files, timeout=180)
         message = Agent("test").full_status()
-        message.capabilities |= (1 << 40) if breaks else 0
+        message.effective_config.config_map.config_map["a.yaml"].body = b"hunter2-in-a-file"
+        message.capabilities |= int(pb.AgentCapabilities_ReportsEffectiveConfig) | ((1 << 40) if breaks else 0)
         deadline = time.monotonic() + 30
         while breaks is not None and time.monotonic() < deadline:
             try:
@@ -149,3 +154,31 @@ def test_serve_judges_agents_for_a_while(cli: Cli, tmp_path: Path, breaks: bool 
     assert ("failure  capabilities.agent.undefined-bits-zero, in 1 message of" in result.stdout) == bool(breaks)
     assert ("no agent came" in result.stdout) == (breaks is None)
     assert ("<failure" in (tmp_path / "junit.xml").read_text()) == bool(breaks)
+    for name in ("junit.xml", "jsonl", "html"):
+        text = (tmp_path / name).read_text()
+        assert (message.instance_uid.hex() in text) == bool(breaks)
+        assert ("a.yaml" in text) == bool(breaks)
+        assert b"hunter2-in-a-file".hex() not in text
+
+
+def test_messages_of_findings_are_shown_without_files_and_what_is_unreadable_only_by_its_beginning() -> None:
+    message = Agent("test").full_status()
+    message.effective_config.config_map.config_map["a.yaml"].body = b"hunter2"
+    unreadable = b"x" * 64 + b"hunter2"
+    over_http = HttpRequestFacts("POST", CONTENT_TYPE, None)
+    read, http, cut = transcript_of_messages(
+        [
+            Received(1.0, 1, b"\0" + message.SerializeToString(), message),
+            Received(1.5, 1, message.SerializeToString(), message, over_http),
+            Received(3.0, 1, unreadable, None),
+        ],
+        Redactor({}),
+    )
+    assert read.request_message == http.request_message
+    assert "a.yaml" in read.request_message
+    assert read.request_bytes == "00" + http.request_bytes
+    assert http.request_headers == {"Content-Type": CONTENT_TYPE}
+    assert http.sent_at == 0.5
+    assert cut.request_bytes == (b"x" * 64).hex()
+    for entry in (read, http, cut):
+        assert b"hunter2".hex() not in entry.request_bytes + entry.request_message

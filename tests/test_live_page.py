@@ -1,5 +1,6 @@
 """The live page of the mock server, in a real browser."""
 
+import base64
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from opamp_conformance.client.agent import Agent
+from opamp_conformance.ledger.ledger import load_ledger
 from opamp_mock_server import MockServer, Settings
 from opamp_proto import opamp_pb2 as pb
 from support.browser import accessibility_problems, browsing, complaints
@@ -60,6 +62,8 @@ def test_the_live_page_shows_deviations_agents_and_messages(chromium: Any) -> No
         send(server.url, b"\xff")
         wait_for_text(chromium, "messages", lambda text: text.count("\n") >= 1 and "BadRequest: " in text)
         wait_for_text(chromium, "findings", lambda text: "http.request-body failure" in text)
+        link = chromium.find_element("css selector", "#findings a").get_attribute("href")
+        assert link == load_ledger()["http.request-body"].link
         uid = agent.instance_uid.hex()
         assert uid in wait_for_text(chromium, "agents", lambda text: uid in text and "healthy" in text)
         assert uid in chromium.find_element("id", "messages").text
@@ -94,6 +98,16 @@ def test_the_live_page_opens_an_agent_and_acts_on_it(chromium: Any) -> None:
         for part in ("service.name=", "receiver/otlp: unhealthy: no port", "otel.yaml"):
             assert part in facts
         wait_for_text(chromium, "conversation", lambda text: "effective_config" in text)
+        wait_for_text(chromium, "desired", lambda text: text == "nothing")
+        body = {"config_map": {"otel.yaml": {"body": base64.b64encode(b"exporters: {}").decode()}}}
+        ask(server, "PUT", f"/agents/{uid}/remote_config", body)
+        wait_for_text(chromium, "desired", lambda text: "exporters: {}" in text)
+        chromium.execute_script(
+            "for (const one of document.querySelectorAll('#conversation details')) one.open = true;"
+        )
+        wait_for_text(chromium, "conversation", lambda text: report.SerializeToString().hex() in text)
+        time.sleep(1.5)  # The page is updated meanwhile.
+        assert report.SerializeToString().hex() in chromium.find_element("id", "conversation").text
         assert accessibility_problems(chromium) == []
         click(chromium, "Next answer: overloaded")
         wait_for_text(chromium, "outcome", lambda text: text == "done")

@@ -2,20 +2,24 @@
 
 import base64
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from opamp_conformance.client.agent import Agent
-from opamp_mock_server import MockServer, Settings
+from opamp_mock_server import MockServer, Settings, Tls
 from opamp_mock_server.testing import OpampServer, ScriptedAnswer
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
+from support.command_line import wait_until
 from support.http_requests import ask, send, status_of
 
 FULL_STATE = pb.ServerToAgentFlags_ReportFullState
@@ -55,6 +59,71 @@ def reply_of(websocket: ClientConnection, message: pb.AgentToServer) -> pb.Serve
     payload = websocket.recv(timeout=5)
     assert isinstance(payload, bytes)
     return pb.ServerToAgent.FromString(payload[1:])
+
+
+# ---- the JSON form of messages
+
+
+def test_instance_uids_in_messages_are_hexadecimal_digits_as_in_paths(server: MockServer, agent: Agent) -> None:
+    for number, form in enumerate((bytes.hex, lambda uid: base64.b64encode(uid).decode())):
+        uid = bytes([number]) * 16
+        body = {"instance_uid": form(agent.instance_uid), "agent_identification": {"new_instance_uid": form(uid)}}
+        ask(server, "POST", path_of(agent, "answers"), {"message": body})
+        assert send(server.url, agent.check_in()).agent_identification.new_instance_uid == uid
+        [logged] = ask(server, "GET", "/messages?last=1")["messages"]
+        assert logged["received"]["instance_uid"] == agent.instance_uid.hex()
+        assert logged["sent"]["instance_uid"] == agent.instance_uid.hex()
+        assert logged["sent"]["agent_identification"] == {"new_instance_uid": uid.hex()}
+    assert ask(server, "GET", path_of(agent, "")[:-1])["status"]["instance_uid"] == agent.instance_uid.hex()
+    ask(server, "POST", path_of(agent, "messages"), {"instanceUid": "00" * 16})
+    assert send(server.url, agent.check_in()).instance_uid == b"\0" * 16
+
+
+# ---- what provokes agents
+
+
+@pytest.mark.parametrize(
+    ("resource", "body", "provoked_by"),
+    [
+        ("answers", {"status": 429}, "a scripted answer"),
+        ("answers", {"data": "/w=="}, "a scripted answer"),
+        ("answers", {"message": {"flags": "1"}}, "a scripted answer"),
+        ("fault", {"kind": "overloaded"}, "the fault overloaded"),
+        ("messages", {"flags": "1"}, "a scripted message"),
+    ],
+)
+def test_findings_after_what_a_test_asked_for_are_provoked(
+    server: MockServer, agent: Agent, resource: str, body: object, provoked_by: str
+) -> None:
+    other = Agent("other")
+    send(server.url, other.full_status())
+    ask(server, "POST", path_of(agent, resource), body)
+    response_to(server, agent.check_in())
+    for one in (agent, other):
+        message = one.check_in()
+        message.capabilities |= 1 << 40
+        send(server.url, message)
+    found = {
+        one["instance_uid"]: one["provoked_by"]
+        for one in ask(server, "GET", "/findings")["findings"]
+        if one["requirement"] == "capabilities.agent.undefined-bits-zero"
+    }
+    assert found == {agent.instance_uid.hex(): provoked_by, other.instance_uid.hex(): ""}
+
+
+def test_silence_and_messages_over_websocket_provoke_too(server: MockServer, agent: Agent) -> None:
+    with opened(server) as websocket:
+        reply_of(websocket, agent.check_in())
+        ask(server, "POST", path_of(agent, "messages"), {"flags": "1"})
+        websocket.recv(timeout=5)
+        ask(server, "POST", path_of(agent, "answers"), {})
+        websocket.send(b"\0" + agent.check_in().SerializeToString())
+        message = agent.check_in()
+        message.capabilities |= 1 << 40
+        reply_of(websocket, message)
+    found = ask(server, "GET", "/findings")["findings"]
+    [finding] = [one for one in found if one["requirement"] == "capabilities.agent.undefined-bits-zero"]
+    assert finding["provoked_by"] == "a scripted message, a scripted answer"
 
 
 # ---- answers
@@ -260,3 +329,28 @@ def test_downloads_are_recorded(server: MockServer, agent: Agent) -> None:
     events = ask(server, "GET", "/transport?kind=download")["events"]
     assert [event["status"] for event in events] == [200, 404]
     assert events[0]["detail"].endswith("/tool")
+
+
+@pytest.mark.parametrize("fault", ["no TLS", "an unknown authority", "a version"])
+def test_tls_handshakes_that_fail_are_in_the_record(tmp_path: Path, fault: str) -> None:
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    issued.cert_chain_pems[0].write_to_path(str(cert))
+    issued.private_key_pem.write_to_path(str(key))
+    settings = Settings(tls=Tls(cert, key, lowest=ssl.TLSVersion.TLSv1_3), judges_agents=True)
+    with MockServer(settings) as mock:
+        address = urlsplit(mock.url)
+        context = ssl.create_default_context()
+        if fault == "a version":
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=5) as client:
+            if fault == "no TLS":
+                client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                client.recv(100)
+            else:
+                with pytest.raises(ssl.SSLError):
+                    context.wrap_socket(client, server_hostname="127.0.0.1")
+        wait_until(lambda: bool(mock.transport), 5)
+        [event] = mock.transport
+    assert event.kind == "refused"
+    assert event.detail.startswith("a TLS handshake: ")

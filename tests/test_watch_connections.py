@@ -200,7 +200,7 @@ def test_fragments_make_one_message(watched: Watched) -> None:
 
 
 async def _until_ended() -> None:
-    while len(asyncio.all_tasks()) > 1:
+    while len(asyncio.all_tasks()) > 2:  # Beside this one, the relay's that accepts.
         await asyncio.sleep(0.01)
 
 
@@ -226,8 +226,8 @@ def test_a_server_that_refuses_while_the_client_still_sends() -> None:
         watcher = Watcher((Contract.OPAMP,), said.append, ENDPOINT_PATH)
         async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
             upstream = Upstream("127.0.0.1", server.sockets[0].getsockname()[1])
-            async with await Relay(upstream, watcher.connection, said.append).listen("127.0.0.1", 0, None) as relay:
-                responses = [await asyncio.to_thread(_upload, relay.sockets[0].getsockname()) for _ in range(10)]
+            async with Relay(upstream, watcher.connection, said.append).listen("127.0.0.1", 0, None) as address:
+                responses = [await asyncio.to_thread(_upload, address) for _ in range(10)]
                 await _until_ended()
         return responses
 
@@ -239,9 +239,9 @@ def test_a_name_that_cannot_be_looked_up_gets_one_message() -> None:
         said: list[str] = []
         watcher = Watcher((Contract.OPAMP,), said.append, ENDPOINT_PATH)
         relay = Relay(Upstream("a" * 70 + ".example", 80), watcher.connection, said.append)
-        async with await relay.listen("127.0.0.1", 0, None) as server:
+        async with relay.listen("127.0.0.1", 0, None) as address:
             for _ in range(2):
-                reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+                reader, writer = await asyncio.open_connection(*address)
                 assert await asyncio.wait_for(reader.read(), 5) == b""
                 writer.close()
             await _until_ended()
@@ -249,3 +249,42 @@ def test_a_name_that_cannot_be_looked_up_gets_one_message() -> None:
 
     [line] = asyncio.run(say())
     assert line.startswith("cannot connect to aaaa")
+
+
+@pytest.mark.parametrize("side", ["agent", "server"])
+def test_bytes_still_pass_after_a_check_has_failed(side: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    watcher = Watcher((Contract.OPAMP,), said.append, ENDPOINT_PATH)
+
+    def fail(event: object) -> None:
+        raise ZeroDivisionError("a check divides")
+
+    if side == "agent":
+        monkeypatch.setattr(watcher.judge, "received", fail)
+    else:
+        monkeypatch.setattr(watcher.findings, "inspect", fail)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.rpartition(b"Content-Length: ")[2]))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+    async def passed_on() -> bytes:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            upstream = Upstream("127.0.0.1", server.sockets[0].getsockname()[1])
+            async with Relay(upstream, watcher.connection, said.append).listen("127.0.0.1", 0, None) as address:
+                reader, writer = await asyncio.open_connection(*address)
+                data = Agent("watched").full_status().SerializeToString()
+                for _ in range(2):
+                    writer.write(f"POST /v1/opamp HTTP/1.1\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
+                came = await asyncio.wait_for(reader.read(), 5)
+                writer.close()
+                await _until_ended()
+        return came
+
+    assert asyncio.run(passed_on()).count(b"\r\n\r\nok") == 2
+    assert said == [
+        "a connection is passed on, and not judged any more: a defect of the suite: ZeroDivisionError: a check divides"
+    ]

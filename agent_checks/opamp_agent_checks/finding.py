@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from opamp_agent_checks.requirements import link_of
 from opamp_agent_checks.traffic import Received
 
 MAX_SAMPLES: Final = 3
@@ -32,6 +33,11 @@ class AgentFinding:
     provoked_by: str = ""
     count: int = 0
     samples: list[Received] = field(default_factory=list)
+
+    @property
+    def link(self) -> str:
+        """The URL of the requirement in the specification."""
+        return link_of(self.requirement)
 
     def __str__(self) -> str:
         provoked = f" (provoked by {self.provoked_by})" if self.provoked_by else ""

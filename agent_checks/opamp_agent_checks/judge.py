@@ -22,6 +22,7 @@ from opamp_agent_checks.rules import (
     breaches_of_wait,
     fingerprint,
     is_idle,
+    is_started_again,
     may_come_during_wait,
     short_name,
     without_number,
@@ -57,7 +58,7 @@ class AgentJudge:
         self.on_finding: Callable[[AgentFinding], None] = lambda finding: None
         """It is called for the first breach of a requirement by an agent, and for the first one that is worse."""
         self.provoked_by = ""
-        """What the server does wrong on purpose now; findings say so."""
+        """What the server does wrong on purpose now, to all agents; findings say so, also later ones."""
         self._agents: OrderedDict[bytes, Agent] = OrderedDict()
         self._websockets: dict[int, Conversation] = {}
         self._uid_of: dict[int, bytes] = {}
@@ -106,6 +107,9 @@ class AgentJudge:
         if message is None:
             return
         agent, talk = self._known(event, uid)
+        if is_started_again(message, agent):
+            agent.provocations.clear()
+        agent.provoke(self.provoked_by)
         for early in self._early.pop(event.connection, ()):
             assert early.message is not None
             # The agent may have composed its first message before it read this.
@@ -124,6 +128,7 @@ class AgentJudge:
             self._early.setdefault(event.connection, deque(maxlen=_MOST_EARLY)).append(event)
         if uid is None or agent is None or talk is None:
             return
+        agent.provoke(self.provoked_by)
         if ends:
             agent.open_requests.pop(event.connection, None)
         if event.status is not None and event.status >= 400:
@@ -132,6 +137,15 @@ class AgentJudge:
                 agent.wait("throttle.http-retry-after-time", event.at, event.retry_after)
         if event.message is not None:
             self._note_reply(event, event.message, uid, agent, talk)
+
+    def provoked(self, instance_uid: bytes, by: str) -> None:
+        """Note that the server does something wrong on purpose to one agent, which has sent a message before.
+
+        All findings about the agent say so from then on, until it is started again.
+        """
+        agent = self._agents.get(_bounded(instance_uid))
+        if agent is not None:
+            agent.provoke(by)
 
     def refused(self, event: Received, retry_after: float | None) -> None:
         """Judge a request over HTTP that was refused before its body was read; ``data`` of the event is empty."""
@@ -155,6 +169,8 @@ class AgentJudge:
         agent = self._agents.get(uid)
         if agent is not None:
             agent.websockets.pop(event.connection, None)
+            agent.has_closed = event.by_agent and event.has_close_frame
+            agent.provoke(self.provoked_by)
         if talk is None or not event.by_agent:
             return
         if event.has_close_frame and not talk.has_left and not talk.last_answer_was_error:
@@ -205,7 +221,7 @@ class AgentJudge:
             is_short = len(capabilities) <= _MOST_CAPABILITIES
             agent.custom_capabilities = {short_name(one) for one in capabilities} if is_short else None
         talk.messages += 1
-        agent.has_reported = True
+        agent.has_reported, agent.sequence_num = True, message.sequence_num
         talk.repeated_numbers = talk.repeated_numbers + 1 if message.sequence_num == talk.sequence_num else 0
         talk.sequence_num, talk.is_order_known = message.sequence_num, True
         content = without_number(message)
@@ -219,7 +235,9 @@ class AgentJudge:
         if not may_come_during_wait(event, message, agent):
             agent.wait_until = None
         talk.was_refused_as_bad = b""
-        talk.has_left = talk.has_left or message.HasField("agent_disconnect")
+        agent.last_message, agent.has_left = talk.last_message, message.HasField("agent_disconnect")
+        agent.has_closed = False
+        talk.has_left = talk.has_left or agent.has_left
         if event.http is not None:
             agent.open_requests = {number: one for number, one in agent.open_requests.items() if one.is_awaited()}
             agent.open_requests[event.connection] = replace(event, data=b"", message=None)
@@ -257,14 +275,16 @@ class AgentJudge:
         talk.acknowledged_at = event.at if event.is_answer and not beyond else None
 
     def _book(self, event: Received | None, uid: bytes, breaches: Iterable[Breach]) -> None:
+        agent = self._agents.get(uid)
         for breach in breaches:
-            key = (breach.requirement, uid, self.provoked_by)
+            provoked_by = self.provoked_by if agent is None else agent.provoked_by
+            key = (breach.requirement, uid, provoked_by)
             finding = self._findings.get(key)
             if finding is None:
                 if len(self._findings) >= _MOST_FINDINGS:
                     return
                 expected, actual = _short(breach.expected), _short(breach.actual)
-                finding = AgentFinding(breach.requirement, breach.severity, uid, expected, actual, self.provoked_by)
+                finding = AgentFinding(breach.requirement, breach.severity, uid, expected, actual, provoked_by)
                 self._findings[key] = finding
                 self.on_finding(finding)
             elif _ORDER.index(breach.severity) < _ORDER.index(finding.severity):

@@ -8,6 +8,7 @@ from opamp_proto import opamp_pb2 as pb
 
 _MOST_UIDS: Final = 16
 """After so many earlier instance_uids of one agent, all of them are forgotten."""
+_MOST_PROVOCATIONS: Final = 16
 
 
 @dataclass
@@ -71,6 +72,27 @@ class Agent:
     """The parts that the server does not accept, as far as it has announced capabilities."""
     capabilities_at: float = float("-inf")
     has_reported: bool = False
+    sequence_num: int | None = None
+    """The number of its last message, on any connection."""
+    last_message: bytes = b""
+    """That message, as ``fingerprint`` makes it."""
+    has_left: bool = False
+    """Whether that message was an agent_disconnect."""
+    has_closed: bool = False
+    """Whether the agent has ended its last connection by a Close frame, so that nothing is lost with it."""
+    provocations: list[str] = field(default_factory=list)
+    """What the server did wrong on purpose, each once."""
+
+    @property
+    def provoked_by(self) -> str:
+        """What may have provoked a breach, empty if nothing has."""
+        return ", ".join(self.provocations)
+
+    def provoke(self, by: str) -> None:
+        """Note what the server does wrong on purpose, in a list with commas; empty for nothing."""
+        for one in by.split(", ") if by else ():
+            if one not in self.provocations and len(self.provocations) < _MOST_PROVOCATIONS:
+                self.provocations.append(one)
 
     def give_up(self, uid: bytes, new_uid: bytes) -> None:
         """Note that the server has replaced an instance_uid by another one."""

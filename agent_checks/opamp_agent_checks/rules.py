@@ -24,6 +24,8 @@ _LOOP_LENGTH: Final = 5
 """Fewer reports in a row may be a coincidence."""
 _NEVER_MOVES: Final = 3
 """A number that was repeated so often is not repeated by a race."""
+_MOST_LOST: Final = 10
+"""So many messages may be lost with a connection that breaks."""
 _END_SECONDS: Final = 0.5
 """A busy server may hear of the end of a connection so long after the first message on the next one."""
 _PARALLEL_SECONDS: Final = 2.0
@@ -51,13 +53,38 @@ def breaches_of_order(received: Received, agent: Agent, talk: Conversation) -> I
 
 def _sequence(received: Received, message: pb.AgentToServer, agent: Agent, talk: Conversation) -> Iterator[Breach]:
     last = talk.sequence_num
-    if last is None or not talk.is_order_known or _is_resent(message, talk) or _is_new_run(received, message):
+    if last is None:
+        yield from _sequence_over_connections(message, agent)
+        return
+    if not talk.is_order_known or _is_resent(message, talk) or _is_new_run(received, message):
         return
     expected = f"sequence_num {last + 1}, one more than before"
     if message.sequence_num < last or (message.sequence_num == last and talk.repeated_numbers >= _NEVER_MOVES):
         yield failure("sequence.increment", expected, str(message.sequence_num))
     elif message.sequence_num != last + 1:
         yield warning("sequence.increment", expected, str(message.sequence_num))
+
+
+def _sequence_over_connections(message: pb.AgentToServer, agent: Agent) -> Iterator[Breach]:
+    """Check the first number on a connection. The text is about every message, and not about connections."""
+    last, number = agent.sequence_num, message.sequence_num
+    if last is None or number == last + 1 or fingerprint(message) == agent.last_message:
+        return
+    may_start = number <= 1 or agent.has_left
+    if may_start and message.HasField("agent_description"):
+        return
+    is_certain = agent.has_closed and len(agent.websockets) <= 1
+    if last <= number <= last + 1 + _MOST_LOST and not is_certain:
+        return
+    if number > last or len(agent.websockets) <= 1:  # Another agent with the same instance_uid has its own numbers.
+        expected = f"sequence_num {last + 1}, one more than on the connection before"
+        yield warning("sequence.increment", expected, str(number))
+
+
+def is_started_again(message: pb.AgentToServer, agent: Agent) -> bool:
+    """Return whether an agent has certainly been started again: a full report with a low number after a higher one."""
+    is_lower = agent.sequence_num is not None and message.sequence_num < agent.sequence_num
+    return is_lower and message.sequence_num <= 1 and message.HasField("agent_description")
 
 
 def _is_resent(message: pb.AgentToServer, talk: Conversation) -> bool:

@@ -97,7 +97,7 @@ def connect_parts(
     instances, connections, authenticator = instances_part(), Connections(), _authenticator(settings)
     concurrency, rates = ConcurrencyLimit(limits, metrics.shed), RateLimits(limits, authenticator, metrics.shed)
     judge = AgentJudge() if settings.judges_agents or settings.control else None
-    traffic = Traffic(judge, TransportLog() if settings.control else None)
+    traffic = Traffic(judge, None if judge is None else TransportLog())
     message_log, pending = MessageLog(), PendingBytes(limits.pending_bytes, metrics.shed)
     metrics.watch(lambda: _gauges_of(concurrency))
 
@@ -116,6 +116,8 @@ def connect_parts(
             settings.capabilities, settings.custom_capabilities, url, knows_roles=settings.spec_version != "0.18"
         )
         service = Service(core_in_use, backend, connections, settings.delays, concurrency, metrics, pending)
+        if judge is not None:
+            service.note_provocation = judge.provoked
         endpoints = (
             http(service, authenticator, settings.max_body_bytes, rates, traffic),
             websocket(service, authenticator, rates, traffic, settings.allowed_origins),

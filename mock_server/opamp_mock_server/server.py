@@ -20,8 +20,10 @@ from opamp_mock_server.errors import MockServerError
 from opamp_mock_server.limits.authentication import KeyFileError
 from opamp_mock_server.metrics import Metrics
 from opamp_mock_server.service.service import Observer, Service
+from opamp_mock_server.service.transport_log import TransportEvent
 from opamp_mock_server.settings import Endpoint, Settings, Tls
 from opamp_mock_server.stores.store import StoreSetupError
+from opamp_mock_server.transports.handshakes import noting_failures
 from opamp_mock_server.transports.http_connection import HttpProtocol
 from opamp_mock_server.transports.http_messages import CONTROL_PATH, ENDPOINT_PATH
 from opamp_mock_server.transports.response_batch import ResponseBatch
@@ -95,6 +97,24 @@ class MockServer:
     def judge(self) -> AgentJudge | None:
         """What agents broke; None if the settings do not ask for that."""
         return self._assembled.traffic.judge
+
+    @property
+    def transport(self) -> Sequence[TransportEvent]:
+        """The last events of the transport; empty if the settings ask neither for that nor for a judge of agents."""
+
+        async def listed() -> Sequence[TransportEvent]:
+            log = self._assembled.traffic.log
+            return () if log is None else log.after(0)
+
+        return self.call(listed())
+
+    def forget_traffic(self) -> None:
+        """Delete what agents broke, and the events of the transport."""
+
+        async def forget() -> None:
+            self._assembled.traffic.forget()
+
+        self.call(forget())
 
     def end_after(self, seconds: float) -> None:
         """Let run() end by itself after some seconds."""
@@ -237,6 +257,7 @@ def _config(settings: Settings, connect_parts: ServerParts, metrics: Metrics) ->
         raise ListenError(f"cannot use the certificate, its key or the clients' authority: {error}") from error
     if config.ssl is not None and settings.tls is not None:
         config.ssl.minimum_version = settings.tls.lowest
+        config.ssl.sslobject_class = noting_failures(connect_parts.traffic.handshake_failed)
     return config
 
 

@@ -22,6 +22,7 @@ from opamp_mock_server.errors import MockServerError
 from opamp_mock_server.server import MockServer
 from opamp_mock_server.service.needed_capabilities import lacking
 from opamp_mock_server.service.scripted_answers import ScriptedAnswer
+from opamp_mock_server.service.transport_log import TransportEvent
 from opamp_mock_server.settings import Settings
 from opamp_mock_server.stores.memory import MemoryStore
 from opamp_proto import opamp_pb2 as pb
@@ -99,9 +100,14 @@ class OpampServer:
 
     @property
     def findings(self) -> Sequence[AgentFinding]:
-        """What agents broke so far, without what a deviation has provoked; strings of them are readable."""
+        """What agents broke so far, without what the server has provoked; strings of them are readable."""
         judge = self._server.judge
         return [] if judge is None else [one for one in judge.findings if not one.provoked_by]
+
+    @property
+    def transport(self) -> Sequence[TransportEvent]:
+        """What was opened, received, sent, refused and closed, in order: the last 2,000 events."""
+        return self._server.transport
 
     @property
     def agents(self) -> Mapping[bytes, KnownAgent]:
@@ -214,18 +220,22 @@ class OpampServer:
         finally:
             self.deviate()
 
+    def close_connection(self, agent: bytes) -> None:
+        """Close the WebSocket of an agent with a Close frame; raises ValueError if it has none."""
+        if not self._server.call(self._server.service.close_connection(agent)):
+            raise ValueError(f"the agent {agent.hex()} has no WebSocket")
+
     def drop_connections(self) -> None:
         """Abort all connections, without a Close frame."""
         self._server.drop_connections()
 
     def forget(self) -> None:
-        """Delete all agents, all desired states and all messages."""
+        """Delete all agents, all desired states, all messages, findings and events of the transport."""
         self._server.call(self._server.service.clear())
         with self._has_come:
             self._exchanged.clear()
             self._looked_at = 0
-        if self._server.judge is not None:
-            self._server.judge.forget()
+        self._server.forget_traffic()
 
     def _want(self, agent: bytes | None, change: Callable[[DesiredState], DesiredState]) -> None:
         for instance_uid in self._named(agent):

@@ -121,6 +121,23 @@ def backwards() -> Script:
     return script
 
 
+def on_the_next_connection(number: int, *, closes: bool = True) -> Callable[[], Script]:
+    """Make an agent whose first number on its second WebSocket is wrong, after 1 to 4 on the first one."""
+
+    def play() -> Script:
+        script = begin()
+        for _ in range(2):
+            script.say(script.agent.check_in())
+        script.say(script.agent.disconnect())
+        script.close(by_agent=closes, has_close_frame=closes)
+        message = script.agent.check_in()
+        message.sequence_num = number
+        script.say(message, connection=2)
+        return script
+
+    return play
+
+
 def never_moves() -> Script:
     script = Script()
     for number in range(5):
@@ -440,6 +457,10 @@ deviant("csr.certificate-request-required", WARNING, changed(settings_request_wi
 deviant("sequence.increment:gap", WARNING, changed(gap))
 deviant("sequence.increment:repeated", WARNING, changed(repeated))
 deviant("sequence.increment:backwards", FAILURE, backwards)
+deviant("sequence.increment:jump-after-close", WARNING, on_the_next_connection(99))
+deviant("sequence.increment:jump-after-loss", WARNING, on_the_next_connection(99, closes=False))
+deviant("sequence.increment:back-after-close", WARNING, on_the_next_connection(2))
+deviant("sequence.increment:repeated-after-close", WARNING, on_the_next_connection(4))
 deviant("custom.capability-matches", WARNING, changed(custom_message))
 deviant("http.request-body", FAILURE, unreadable_body)
 deviant("http.post", FAILURE, http_request(method="PUT"))

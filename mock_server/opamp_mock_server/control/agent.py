@@ -9,6 +9,7 @@ from opamp_mock_server.control.bodies import (
     InvalidRequestError,
     agent,
     chosen,
+    desired_state,
     instance_uid,
     message_of,
     object_of,
@@ -45,6 +46,10 @@ class AgentControl:
         if record is None:
             raise RequestRefusedError(404, "this agent is not known")
         return shown(agent(record))
+
+    async def show_desired(self, instance_uid: bytes, body: bytes) -> Response:
+        """Show what an operator wants of an agent."""
+        return shown(desired_state(await self._service.desired_states.get(instance_uid) or NOTHING_DESIRED))
 
     async def forget(self, instance_uid: bytes, body: bytes) -> Response:
         await self._service.desired_states.delete(instance_uid)
@@ -114,6 +119,7 @@ class AgentControl:
 HANDLERS: Final[dict[tuple[str, str], Handler]] = {
     ("GET", ""): AgentControl.show,
     ("DELETE", ""): AgentControl.forget,
+    ("GET", "desired"): AgentControl.show_desired,
     ("PUT", "remote_config"): AgentControl.offer_remote_config,
     ("PUT", "connection_settings"): AgentControl.offer_connection_settings,
     ("PUT", "packages"): AgentControl.offer_packages,

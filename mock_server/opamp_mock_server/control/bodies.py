@@ -12,7 +12,8 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from opamp_agent_checks import AgentFinding
-from opamp_mock_server.core.agent_state import AgentRecord, Package
+from opamp_mock_server.control.message_json import from_fields, to_fields
+from opamp_mock_server.core.agent_state import AgentRecord, DesiredState, Package
 from opamp_mock_server.errors import MockServerError
 from opamp_mock_server.service.message_log import LoggedMessage
 from opamp_mock_server.service.scripted_answers import MOST_ANSWERS, ScriptedAnswer
@@ -76,7 +77,7 @@ def instance_uid(name: str) -> bytes:
 def message_of(body: bytes, message: M) -> M:
     """Parse the JSON form of a message."""
     try:
-        return json_format.ParseDict(object_of(body), message)
+        return from_fields(object_of(body), message)
     except (json_format.ParseError, RecursionError) as error:
         raise InvalidRequestError(f"not the JSON form of {message.DESCRIPTOR.name}: {error}") from error
 
@@ -156,7 +157,7 @@ def agent(record: AgentRecord) -> Mapping[str, object]:
         "sequence_num": record.sequence_num,
         "connected": record.connected,
         "capabilities": record.capabilities,
-        "status": _json(pb.AgentToServer.FromString(record.reported)),
+        "status": to_fields(pb.AgentToServer.FromString(record.reported)),
     }
 
 
@@ -173,8 +174,26 @@ def exchange(logged: LoggedMessage) -> Mapping[str, object]:
         "number": logged.number,
         "at": logged.at,
         "instance_uid": logged.instance_uid.hex(),
-        "received": None if logged.received is None else _json(pb.AgentToServer.FromString(logged.received)),
-        "sent": _json(pb.ServerToAgent.FromString(logged.sent)),
+        "received": None if logged.received is None else to_fields(pb.AgentToServer.FromString(logged.received)),
+        "sent": to_fields(pb.ServerToAgent.FromString(logged.sent)),
+    }
+
+
+def exchange_with_bytes(logged: LoggedMessage) -> Mapping[str, object]:
+    """Return what the control plane shows of a message and its reply, and both in base64."""
+    received = None if logged.received is None else base64.b64encode(logged.received).decode()
+    return {**exchange(logged), "received_data": received, "sent_data": base64.b64encode(logged.sent).decode()}
+
+
+def desired_state(desired: DesiredState) -> Mapping[str, object]:
+    """Return what the control plane shows of what an operator wants of an agent."""
+    offers = {"remote_config": desired.remote_config, "connection_settings": desired.connection_settings}
+    return {
+        **{name: None if offer is None else to_fields(offer) for name, offer in offers.items()},
+        "packages": {name: package.version for name, package in desired.packages.items()},
+        "custom_messages": [to_fields(message) for message in desired.custom_messages],
+        "restart": desired.restart,
+        "fault": None if desired.fault is None else desired.fault.value,
     }
 
 
@@ -195,15 +214,12 @@ def finding(found: AgentFinding) -> Mapping[str, object]:
     """Return what the control plane shows of a finding about an agent."""
     return {
         "requirement": found.requirement,
+        "link": found.link,
         "severity": found.severity,
         "instance_uid": found.instance_uid.hex(),
         "expected": found.expected,
         "actual": found.actual,
         "count": found.count,
         "provoked_by": found.provoked_by,
-        "messages": [None if sample.message is None else _json(sample.message) for sample in found.samples],
+        "messages": [None if sample.message is None else to_fields(sample.message) for sample in found.samples],
     }
-
-
-def _json(message: Message) -> dict[str, Any]:
-    return json_format.MessageToDict(message, preserving_proto_field_name=True)

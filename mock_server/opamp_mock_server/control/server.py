@@ -17,6 +17,7 @@ from opamp_mock_server.control.bodies import (
     agent,
     chosen,
     exchange,
+    exchange_with_bytes,
     finding,
     instance_uid,
     listed,
@@ -114,7 +115,8 @@ class ServerControl:
 
     async def list_messages(self, query: Query, body: bytes) -> Response:
         """List the matching messages after a number; if there is none, wait for one."""
-        return await self._listed(query, "messages", self._message_log, _matcher(query), exchange)
+        show = exchange_with_bytes if _flag(query, "bytes") else exchange
+        return await self._listed(query, "messages", self._message_log, _matcher(query), show)
 
     async def list_transport(self, query: Query, body: bytes) -> Response:
         """List the matching events of the transport after a number; if there is none, wait for one."""
@@ -197,10 +199,7 @@ class ServerControl:
         self._machine.restore_deviations()
         await self._service.clear()
         self._message_log.forget()
-        if self._traffic.log is not None:
-            self._traffic.log.forget()
-        if self._traffic.judge is not None:
-            self._traffic.judge.forget()
+        self._traffic.forget()
         return DONE
 
 
@@ -244,6 +243,13 @@ def _fields(query: Query, name: str, kind: type[Message]) -> Sequence[str]:
 def _has(kind: type[Message], data: bytes | None, fields: Sequence[str]) -> bool:
     """Return whether a serialized message has all fields."""
     return not fields or {field.name for field, _ in kind.FromString(data or b"").ListFields()}.issuperset(fields)
+
+
+def _flag(query: Query, name: str) -> bool:
+    text = query[name][-1] if name in query else "false"
+    if text not in ("true", "false"):
+        raise InvalidRequestError(f"{name} has to be true or false")
+    return text == "true"
 
 
 def _limit(query: Query) -> int:

@@ -34,6 +34,7 @@ class Delays:
     check_in: float = 0
 
 
+_SCRIPTED_MESSAGE: Final = "a scripted message"
 _SECONDS: Final = 1.8
 """The time limit for a store that is not in memory, so that an agent gets its reply within two seconds."""
 
@@ -68,6 +69,8 @@ class Service:
         self._metrics = metrics
         self._pending = pending
         self.observers: list[Observer] = []
+        self.note_provocation: Callable[[bytes, str], None] = lambda instance_uid, by: None
+        """Gets the instance_uid of an agent to which a test lets the server do something else than it would."""
         self.scripted = ScriptedAnswers()
 
     async def answer(
@@ -114,6 +117,7 @@ class Service:
         addition = self.scripted.addition(message.instance_uid) if self.scripted else None
         if addition is not None:
             reply.MergeFrom(addition)
+            self.note_provocation(message.instance_uid, _SCRIPTED_MESSAGE)
         return self._observed(message, reply)
 
     def _as_scripted(self, message: pb.AgentToServer, scripted: ScriptedAnswer) -> bytes:
@@ -121,6 +125,7 @@ class Service:
 
         Observers see an empty reply where the answer is no message.
         """
+        self.note_provocation(message.instance_uid, "a scripted answer")
         reply = pb.ServerToAgent() if scripted.message is None else scripted.message
         shown = self._observed(message, addressed(reply, message.instance_uid))
         if scripted.data is not None:
@@ -189,6 +194,7 @@ class Service:
         if connection is None:
             self.scripted.add_fields(instance_uid, message)
             return
+        self.note_provocation(instance_uid, _SCRIPTED_MESSAGE)
         async with connection.lock:
             await connection.send(self._observed(None, addressed(message, instance_uid)))
 
@@ -232,6 +238,9 @@ class Service:
         decision = await Transaction(
             self.core, self._backend, self.connections, self._concurrency, message, policy_id, connection
         ).run()
+        desired, remaining = decision.desired, decision.outcome.desired
+        if desired is not None and desired.fault is not None and (remaining is None or remaining.fault is None):
+            self.note_provocation(message.instance_uid, f"the fault {desired.fault.value}")
         return decision.outcome.reply, decision.is_enrollment
 
     @property

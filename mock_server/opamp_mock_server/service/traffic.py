@@ -24,6 +24,13 @@ class Traffic:
         self.log = log
         self._ids = itertools.count(1)
 
+    def forget(self) -> None:
+        """Delete what was noted."""
+        if self.log is not None:
+            self.log.forget()
+        if self.judge is not None:
+            self.judge.forget()
+
     def new_id(self) -> int:
         """Return an id for a WebSocket, or for a request over HTTP."""
         return next(self._ids)
@@ -48,6 +55,10 @@ class Traffic:
     def unreadable(self, status: int) -> None:
         """Note a connection that ended because it had no request that can be read, or too late."""
         self._note("refused", self.new_id(), status=status, detail="no request that can be read")
+
+    def handshake_failed(self, reason: str) -> None:
+        """Note a connection whose TLS handshake has failed."""
+        self._note("refused", self.new_id(), detail=f"a TLS handshake: {reason}")
 
     def elsewhere(self, method: str, path: str) -> None:
         """Note a request to a path where nothing is."""

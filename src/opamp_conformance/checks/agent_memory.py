@@ -6,7 +6,6 @@ Where they do not show it, the memory says so, and no check depends on it.
 from dataclasses import dataclass, field
 from typing import Final
 
-from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
 
 _PARTS: Final = (
@@ -87,7 +86,7 @@ class AgentMemory:
         if message.HasField("package_statuses"):
             self.packages_hash = message.package_statuses.server_provided_all_packages_hash
 
-    def accept(self, exchange: Exchange, message: pb.AgentToServer, reply: pb.ServerToAgent) -> None:
+    def accept(self, message: pb.AgentToServer, reply: pb.ServerToAgent) -> None:
         """Note that the server has processed a message."""
         asks = bool(reply.flags & pb.ServerToAgentFlags_ReportFullState)
         self.has_full_state = is_full(message) or (self.has_full_state and not asks)
@@ -98,7 +97,6 @@ class AgentMemory:
             self.sequence_num = None
             self.config_hash = self.settings_hash = self.packages_hash = b""
             self.offered.Clear()
-        self.connection_id = exchange.connection_id
         if reply.HasField("custom_capabilities"):
             self.server_capabilities = reply.custom_capabilities.SerializeToString()
         if not self.has_left:

@@ -9,6 +9,7 @@ from typing import Final
 from opamp_conformance.checks.agent_memory import ANY_CAPABILITIES, AgentMemory
 from opamp_conformance.checks.answer_rules import ANSWER_RULES
 from opamp_conformance.checks.fleet_rules import FLEET_RULES
+from opamp_conformance.checks.known_agents import MOST_AGENTS, KnownAgents
 from opamp_conformance.checks.offer_memory import Breach, OfferMemory, remember_offers
 from opamp_conformance.checks.situation import Rule, Situation, is_ordinary
 from opamp_conformance.errors import Violation
@@ -19,7 +20,6 @@ from opamp_conformance.wire.websocket import HEADER, ReceivedMessage
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
-_CLOSED: Final = b"closed"
 _NOT_SERVED: Final = (404, 405, 426, 501)
 """These statuses of HTTP mean that a path, a method or a protocol is not supported."""
 _UID_TAG: Final = bytes([pb.AgentToServer.INSTANCE_UID_FIELD_NUMBER << 3 | 2, INSTANCE_UID_BYTES])
@@ -30,12 +30,11 @@ FORGOTTEN: Final = "disconnect.server-forgets-instance"
 
 
 class Conversation:
-    """The conversations of all agents of one process with one server."""
+    """The conversations of all agents of one process with one server: a bounded number of them."""
 
     def __init__(self, contracts: Collection[str] = (Contract.OPAMP,)) -> None:
         self._rules: tuple[tuple[str, Rule], ...] = ANSWER_RULES + (FLEET_RULES if Contract.FLEET in contracts else ())
-        self._agents: dict[bytes, AgentMemory] = {}
-        self._forgotten: set[bytes] = set()
+        self.agents = KnownAgents()
         self._twins: set[bytes] = set()
         self._open: set[bytes] = set()
         self._greeted: set[bytes] = set()
@@ -49,33 +48,31 @@ class Conversation:
 
         The server may still know them, so nothing is certain about their next messages.
         """
-        self._forgotten.update(self._agents)
-        self._agents.clear()
+        self.agents.forget_all()
         self._twins.clear()
         self._open.clear()
         self._greeted.clear()
 
     def forget(self, instance_uid: bytes) -> None:
         """Note that the server may know an agent from messages that the model has not seen."""
-        self._forgotten.add(instance_uid)
-        self._agents.pop(instance_uid, None)
+        self.agents.forget(instance_uid)
 
     def connection_closed(self, connection_id: bytes) -> None:
         """Note that a WebSocket has ended."""
         self._open.discard(connection_id)
         self._greeted.discard(connection_id)
-        for agent in self._agents.values():
-            if agent.connection_id == connection_id:
-                agent.connection_id = _CLOSED
+        self.agents.closed(connection_id)
 
     def offers_change(self, instance_uid: bytes) -> None:
         """Note that an operator changes what the server offers to an agent."""
-        agent = self._agents.get(instance_uid)
+        agent = self.agents.get(instance_uid)
         if agent is not None:
             agent.offered.Clear()
 
     def overlapping(self, instance_uid: bytes) -> None:
         """Note that an agent sends several messages at once, so that nobody knows in which order they arrive."""
+        if len(self._twins) >= MOST_AGENTS:
+            self._twins.clear()  # The next message of a twin shows it again.
         self._twins.add(instance_uid)
         self._unsettle(instance_uid)
 
@@ -114,12 +111,12 @@ class Conversation:
         if sent is None:
             return None
         if exchange.is_push and reply is not None and reply.instance_uid != sent.instance_uid:
-            other = self._agents.get(reply.instance_uid)
+            other = self.agents.get(reply.instance_uid)
             if other is not None and other.connection_id == exchange.connection_id:
                 sent = other.last_sent
         if sent.capabilities:
             return sent
-        known, poll = self._agents.get(sent.instance_uid), pb.AgentToServer()
+        known, poll = self.agents.get(sent.instance_uid), pb.AgentToServer()
         poll.CopyFrom(sent)  # A poll has no capabilities, and takes none away.
         poll.capabilities = ANY_CAPABILITIES if known is None else known.capabilities
         return poll
@@ -137,8 +134,8 @@ class Conversation:
         sent, reply = exchange.request.message, exchange.message
         if sent is None or reply is None or not is_ordinary(exchange):
             return None
-        agent = self._agents.get(sent.instance_uid)
-        if agent is None and sent.instance_uid in self._forgotten:
+        agent = self.agents.get(sent.instance_uid)
+        if agent is None and self.agents.is_uncertain(sent.instance_uid):
             return None
         is_first = exchange.connection_id is None or exchange.connection_id not in self._greeted
         announced_to = self._announced.get(reply.agent_identification.new_instance_uid, b"")
@@ -146,9 +143,10 @@ class Conversation:
 
     def _remember(self, exchange: Exchange, sent: pb.AgentToServer, situation: Situation | None) -> None:
         uid = sent.instance_uid
-        agent = self._agents.get(uid)
-        if agent is None:
-            agent = self._agents[uid] = AgentMemory(sent, is_enrolled=None if uid in self._forgotten else False)
+        known = self.agents.get(uid)
+        enrolled = None if self.agents.is_uncertain(uid) else False
+        agent = self.agents.remember(uid, known or AgentMemory(sent, is_enrolled=enrolled))
+        if known is None:
             agent.is_greeted = situation is None or not situation.is_error or bool(situation.reply.capabilities)
         agent.is_greeted |= situation is None
         if situation is None or situation.is_error:
@@ -159,7 +157,8 @@ class Conversation:
         if situation.announced:
             self._enroll_anew(exchange, situation, agent)
         else:
-            agent.accept(exchange, sent, situation.reply)
+            agent.accept(sent, situation.reply)
+            self.agents.bind(uid, exchange.connection_id)
         if uid in self._twins:
             self._unsettle(uid)
 
@@ -167,15 +166,16 @@ class Conversation:
         """Remember that the agent of a message has a new instance_uid, and what the server knows under it."""
         old.sequence_num = None
         old.may_have_reported(situation.sent)  # Some servers forget an agent under its old instance_uid.
-        new = self._agents.setdefault(situation.announced, AgentMemory(situation.sent))
+        new = self.agents.remember(situation.announced, AgentMemory(situation.sent))
         new.report(situation.sent)
-        new.is_enrolled, new.connection_id = True, exchange.connection_id
+        new.is_enrolled = True
+        self.agents.bind(situation.announced, exchange.connection_id)
         if not situation.asks_for_uid:  # The server has found a duplicate, or has other reasons.
             old.is_enrolled = None
 
     def _check_message(self, exchange: Exchange, reply: pb.ServerToAgent) -> Iterator[Breach]:
         """Yield what any message of the server breaks, an answer or an unsolicited one."""
-        agent = self._agents.get(reply.instance_uid) or self._agents.get(exchange.instance_uid)
+        agent = self.agents.get(reply.instance_uid) or self.agents.get(exchange.instance_uid)
         yield from self._offers.check(reply, agent)
         if agent is not None:
             sent = exchange.request.message
@@ -185,9 +185,9 @@ class Conversation:
         if violation is not None:
             yield CUSTOM_MESSAGES, violation
         yield from self._uid_that_is_not_new(exchange, reply)
-        if reply.agent_identification.new_instance_uid not in self._agents:
-            self._forgotten.add(reply.agent_identification.new_instance_uid)
-        if exchange.is_push and agent is not None and agent.has_left and reply.instance_uid in self._agents:
+        if reply.agent_identification.new_instance_uid not in self.agents:
+            self.agents.note_uncertain(reply.agent_identification.new_instance_uid)
+        if exchange.is_push and agent is not None and agent.has_left and reply.instance_uid in self.agents:
             yield FORGOTTEN, Violation("no message for an agent that has disconnected", "an unsolicited message")
 
     def _undeclared_custom_message(self, reply: pb.ServerToAgent, agent: AgentMemory | None) -> Violation | None:
@@ -208,10 +208,12 @@ class Conversation:
             yield NEW_INSTANCE_UIDS, Violation(expected, announced.hex())
         elif self._announced.setdefault(announced, sender) != sender:
             yield NEW_INSTANCE_UIDS, Violation("another new_instance_uid for each agent", f"{announced.hex()} again")
+        if len(self._announced) > MOST_AGENTS:
+            del self._announced[next(iter(self._announced))]
 
     def _find_twin(self, instance_uid: bytes, exchange: Exchange) -> None:
         """Note that two WebSockets are in use with one instance_uid."""
-        agent = self._agents.get(instance_uid)
+        agent = self.agents.get(instance_uid)
         if agent is None or exchange.connection_id is None or exchange.is_push:
             return
         if agent.connection_id in self._open and agent.connection_id != exchange.connection_id:
@@ -223,14 +225,14 @@ class Conversation:
         is_encoded = isinstance(request, HttpRequest) and any(
             name.lower() == "content-encoding" for name in request.headers
         )
-        self._forgotten.add(_uid_in(exchange))
-        for instance_uid in list(self._agents):
+        self.agents.note_uncertain(_uid_in(exchange))
+        for instance_uid in self.agents:
             if is_encoded or instance_uid in request.body:
                 self._unsettle(instance_uid)
 
     def _unsettle(self, instance_uid: bytes, *, is_refused: bool = False) -> None:
         """Note that it is not certain what the server knows of an agent; a refused message enrolls nobody."""
-        agent = self._agents.get(instance_uid)
+        agent = self.agents.get(instance_uid)
         if agent is not None:
             agent.sequence_num = None
             agent.is_enrolled = agent.is_enrolled or (agent.is_enrolled if is_refused else None)

@@ -1,6 +1,7 @@
 """What the server has offered so far: equal content and equal hashes, and offers that the agent has acknowledged."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Final
 
 from opamp_conformance.checks.agent_memory import AgentMemory
@@ -8,6 +9,7 @@ from opamp_conformance.checks.offers import all_settings
 from opamp_conformance.errors import Violation
 from opamp_proto import opamp_pb2 as pb
 
+_MOST_CONTENTS: Final = 100_000
 Breach = tuple[str, Violation]
 """A requirement, and how it was broken."""
 
@@ -20,7 +22,7 @@ _UNCHANGED: Final = {
 
 
 class OfferMemory:
-    """The contents of all offers of a run, by their hashes."""
+    """The contents of the last offers of a run, as digests, by their hashes."""
 
     def __init__(self) -> None:
         self._contents: dict[tuple[str, bytes, bytes], bytes] = {}
@@ -72,7 +74,11 @@ class OfferMemory:
                 yield "packages.hash-inputs", _one_hash(f"versions of the package {name!r}", package.hash)
 
     def _is_other_content(self, kind: str, owner: bytes, hash_: bytes, content: bytes) -> bool:
-        return self._contents.setdefault((kind, owner, hash_), content) != content
+        digest = sha256(content).digest()
+        is_other = self._contents.setdefault((kind, owner, hash_), digest) != digest
+        if len(self._contents) > _MOST_CONTENTS:
+            del self._contents[next(iter(self._contents))]
+        return is_other
 
 
 def _unchanged(reply: pb.ServerToAgent, agent: AgentMemory) -> Iterator[Breach]:

@@ -1,20 +1,15 @@
-"""What agents broke, for ``serve`` and ``watch``: lines for people, the files of reports, and the exit code."""
+"""What agents broke, for ``serve`` and ``watch``: lines for people, and the exit code."""
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import click
 
 from opamp_agent_checks import AgentFinding, AgentJudge, Severity
-from opamp_conformance import __version__
 from opamp_conformance.ledger.ledger import load_ledger
 from opamp_conformance.ledger.versions import NEWEST
-from opamp_conformance.results.events import SCHEMA, Event, FindingBooked, Listener, RunFinished, RunStarted
-from opamp_conformance.results.verdicts import ExitCode, Verdict
+from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.text import counted, printable, shortened
 
-_VERDICTS: Final = {Severity.FAILURE: Verdict.FAILED, Severity.WARNING: Verdict.WARNED}
 _MOST_AGENTS_SHOWN: Final = 3
 
 
@@ -25,13 +20,13 @@ def line_of(finding: AgentFinding) -> str:
 
 def tell(judge: AgentJudge) -> None:
     """Print what agents broke, by requirement, the worst first."""
-    groups = _groups(judge)
-    if not judge.agents and not groups:
+    found = groups(judge)
+    if not judge.agents and not found:
         click.echo("no agent came")
         return
     came = counted(judge.agents, "agent") if judge.agents else "no agent that can be understood"
-    click.echo(f"{came} came; broken: {counted(len(groups), 'requirement')}")
-    for findings in groups:
+    click.echo(f"{came} came; broken: {counted(len(found), 'requirement')}")
+    for findings in found:
         first, count = findings[0], sum(finding.count for finding in findings)
         uids = list(dict.fromkeys(finding.instance_uid.hex() or "unknown" for finding in findings))
         more = f" and {len(uids) - _MOST_AGENTS_SHOWN} others" if len(uids) > _MOST_AGENTS_SHOWN else ""
@@ -62,15 +57,8 @@ def exit_code_of(severities: set[Severity], fails_on: str | None) -> ExitCode:
     return ExitCode.NOT_CONFORMANT if severities & worst else ExitCode.CONFORMANT
 
 
-def report(judge: AgentJudge, url: str, seconds: float, code: ExitCode, listeners: Sequence[Listener]) -> None:
-    """Give the findings to the outputs of runs."""
-    for event in _events(judge, url, seconds, code):
-        for listener in listeners:
-            listener.handle(event)
-
-
-def _groups(judge: AgentJudge) -> list[list[AgentFinding]]:
-    """Return the findings of each requirement: what was not provoked first, and the worst first."""
+def groups(judge: AgentJudge) -> list[list[AgentFinding]]:
+    """Return the findings about agents for each requirement: what was not provoked first, and the worst first."""
 
     def badness(finding: AgentFinding) -> tuple[bool, int]:
         return bool(finding.provoked_by), tuple(Severity).index(finding.severity)
@@ -79,41 +67,3 @@ def _groups(judge: AgentJudge) -> list[list[AgentFinding]]:
         (sorted(findings, key=badness) for findings in judge.by_requirement().values()),
         key=lambda findings: badness(findings[0]),
     )
-
-
-def _events(judge: AgentJudge, url: str, seconds: float, code: ExitCode) -> Iterator[Event]:
-    yield RunStarted(
-        schema=SCHEMA,
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        suite_version=__version__,
-        specification=NEWEST.tag,
-        target=f"agents at {url}",
-        url=url,
-        contracts=("opamp",),
-        transports=(),
-        only=(),
-        skip=(),
-        strict=False,
-        profile="",
-        scenarios=0,
-        workers=1,
-        run_id="",
-    )
-    verdicts: dict[str, int] = {}
-    for findings in _groups(judge):
-        first = findings[0]
-        if first.provoked_by:
-            continue
-        verdict, entry = _VERDICTS[first.severity], load_ledger(NEWEST)[first.requirement]
-        verdicts[verdict] = verdicts.get(verdict, 0) + 1
-        yield FindingBooked(
-            requirement=first.requirement,
-            level=entry.level,
-            link=entry.link,
-            verdict=verdict,
-            count=sum(finding.count for finding in findings if not finding.provoked_by),
-            expected=printable(shortened(first.expected)),
-            actual=printable(shortened(first.actual)),
-            transcript=(),
-        )
-    yield RunFinished(code, verdicts, {}, judge.agents, 0, round(seconds, 3))

@@ -6,6 +6,7 @@ from typing import Any, Final
 import click
 
 from opamp_conformance.cli.help import combine_options
+from opamp_conformance.cli.open_files import allow_files
 from opamp_mock_server import Limits
 
 _MANY: Final = click.IntRange(min=1)
@@ -39,13 +40,4 @@ _OTHER_FILES: Final = 256
 
 def allow_connections(limits: Limits) -> None:
     """Raise the limit of open files to what the connections need, or as far as the system allows."""
-    try:
-        import resource  # noqa: PLC0415 - not on every system
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.connections + _OTHER_FILES
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and wanted > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    allow_files(limits.connections + _OTHER_FILES)

@@ -11,16 +11,15 @@ from typing import Any, Final
 import click
 
 from opamp_conformance.cli import completion
-from opamp_conformance.cli.agent_findings import exit_code_of_agents, line_of, report, tell
-from opamp_conformance.cli.files import FILE, require_files, require_writable, secret
+from opamp_conformance.cli.agent_findings import exit_code_of_agents, line_of, tell
+from opamp_conformance.cli.files import FILE, require_files, secret
+from opamp_conformance.cli.finding_reports import Judged, finding_outputs, of_agents, report
 from opamp_conformance.cli.help import CommandWithSections
 from opamp_conformance.cli.judging_options import judging_options
 from opamp_conformance.cli.limit_options import allow_connections, limit_options
-from opamp_conformance.cli.output_options import output_options, outputs_of
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.garbage_collection import tune_for_many_objects
 from opamp_conformance.ledger.versions import NEWEST, SpecVersion
-from opamp_conformance.reports.jsonl import JsonLines
 from opamp_conformance.results.events import Listener
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.text import did_you_mean
@@ -168,8 +167,6 @@ _SECTIONS: Final = {
     help="Log one line per message on standard error, and one per finding about an agent.",
 )
 @judging_options
-@output_options
-@click.option("--jsonl", type=FILE, help="Write the findings to this file, as JSON Lines.")
 def serve_command(
     host: str,
     port: int,
@@ -220,10 +217,7 @@ def serve_command(
     if verbose:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
         logging.getLogger("opamp_mock_server").setLevel(logging.INFO)
-    outputs = outputs_of(html, junit, badge, **{"--jsonl": jsonl})
-    if jsonl is not None:
-        require_writable(jsonl)
-        outputs.append(JsonLines(jsonl))
+    outputs = finding_outputs(html, junit, badge, jsonl)
     judges = verbose or control or seconds is not None or fail_on is not None or bool(outputs)
     if "" in enrollment_key:
         raise InconclusiveError("an empty enrollment key would admit every client: leave --enrollment-key out for that")
@@ -300,7 +294,8 @@ def _serve(
     code = exit_code_of_agents(judge, fail_on) if fail_on is not None or seconds is not None else ExitCode.CONFORMANT
     if judge.findings or code is not ExitCode.CONFORMANT or seconds is not None:
         tell(judge)
-    report(judge, server.url, time.monotonic() - began, code, outputs)
+    judged = Judged(f"agents at {server.url}", server.url, (settings.contract.value,), time.monotonic() - began)
+    report(judged, of_agents(judge), judge.agents, code, outputs)
     return code
 
 

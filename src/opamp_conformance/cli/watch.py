@@ -4,22 +4,29 @@ import asyncio
 import contextlib
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import click
 
-from opamp_agent_checks import Severity
 from opamp_conformance.cli.agent_findings import exit_code_of, line_of, tell, tell_breach
 from opamp_conformance.cli.files import FILE, require_files
+from opamp_conformance.cli.finding_reports import (
+    Judged,
+    finding_outputs,
+    of_agents,
+    of_server,
+    report,
+    severity_of,
+)
 from opamp_conformance.cli.help import CommandWithSections
 from opamp_conformance.cli.judging_options import judging_options
+from opamp_conformance.cli.open_files import allow_files
 from opamp_conformance.errors import InconclusiveError
-from opamp_conformance.ledger.ledger import Contract, load_ledger
-from opamp_conformance.ledger.versions import NEWEST
-from opamp_conformance.redaction import Redactor
+from opamp_conformance.ledger.ledger import Contract
+from opamp_conformance.results.events import FindingBooked
 from opamp_conformance.results.verdicts import ExitCode
 from opamp_conformance.targets import ENDPOINT_PATH, Tls
 from opamp_conformance.targets.tls import tls_context
@@ -31,11 +38,16 @@ from opamp_conformance.watch.relay import Relay, Tap, Upstream
 from opamp_conformance.watch.watcher import Watcher
 
 _PORTS: Final = {"http": 80, "https": 443}
+_MOST_FILES: Final = 1024 * 1024
+_OTHER_FILES: Final = 32
+"""The maximum number of files that are open beside the connections."""
+_FILES_OF_CONNECTION: Final = 2
 _SECTIONS: Final = {
     "The server": ("--upstream", "--ca"),
     "The agents": ("--host", "--port", "--cert", "--key"),
     "Recordings": ("--record", "--replay"),
     "Verdicts": ("--contract", "--for", "--fail-on", "--verbose"),
+    "Reports": ("--html", "--junit", "--badge", "--jsonl"),
 }
 
 
@@ -73,6 +85,10 @@ def watch_command(
     seconds: float | None,
     fail_on: str | None,
     verbose: bool,
+    html: Path | None,
+    junit: Path | None,
+    badge: Path | None,
+    jsonl: Path | None,
 ) -> ExitCode:
     """Judge real traffic between agents and a server.
 
@@ -88,13 +104,14 @@ def watch_command(
         raise InconclusiveError("give one of --upstream and --replay")
     if replay is not None and record is not None:
         raise InconclusiveError("--replay judges a recording, so there is nothing to record")
+    outputs = finding_outputs(html, junit, badge, jsonl, **{"--record": record, "--replay": replay})
     contracts = tuple(Contract) if contract == "all" else (Contract(contract),)
     if upstream is not None:
         server, tls = _upstream(upstream, ca), _listening(cert, key)
         watcher = Watcher(contracts, _say, urlsplit(upstream).path.rstrip("/") or ENDPOINT_PATH)
         _tell_as_it_happens(watcher, verbose)
         recorder = None if record is None else Recorder(record, watcher.path, watcher.now, _say)
-        relay = Relay(server, _taps(watcher, recorder), _say)
+        relay = Relay(server, _taps(watcher, recorder), _say, _most_connections())
         try:
             asyncio.run(_watch(relay, host, port, tls, seconds))
         except OSError as error:
@@ -108,8 +125,14 @@ def watch_command(
         _tell_as_it_happens(watcher, verbose)
         replay_recording(replay, watcher.connection, clock.go_to)
     tell(watcher.judge)
-    severities = _tell_of_server(watcher) | {finding.severity for finding in watcher.judge.findings}
-    return exit_code_of(severities, fail_on) if watcher.messages else ExitCode.COULD_NOT_TELL
+    broken = list(of_server(watcher.findings))
+    _tell_of_server(watcher, broken)
+    severities = {severity_of(one) for one in broken} | {finding.severity for finding in watcher.judge.findings}
+    code = exit_code_of(severities, fail_on) if watcher.messages else ExitCode.COULD_NOT_TELL
+    url = upstream or str(replay)
+    judged = Judged(f"agents and the server at {url}", url, contracts, watcher.now())
+    report(judged, [*of_agents(watcher.judge), *broken], watcher.judge.agents, code, outputs)
+    return code
 
 
 def _tell_as_it_happens(watcher: Watcher, verbose: bool) -> None:
@@ -147,7 +170,8 @@ def _taps(watcher: Watcher, recorder: Recorder | None) -> Callable[[], Tap]:
 
 
 def _say(line: str) -> None:
-    click.echo(f"opamp-conformance: {printable(line)}", err=True)
+    with contextlib.suppress(OSError):  # Nobody may read it any more.
+        click.echo(f"opamp-conformance: {printable(line)}", err=True)
 
 
 def _listening(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
@@ -166,30 +190,27 @@ def _listening(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
 
 async def _watch(relay: Relay, host: str, port: int, tls: ssl.SSLContext | None, seconds: float | None) -> None:
     """Pass traffic on until a signal comes, or for some seconds."""
-    listening = await relay.listen(host, port, tls)
-    own = listening.sockets[0].getsockname()
-    click.echo(f"watching at {'https' if tls else 'http'}://{own[0]}:{own[1]}")
-    ended, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await ended.wait()
-    listening.close()
+    async with relay.listen(host, port, tls) as (own_host, own_port):
+        click.echo(f"watching at {'https' if tls else 'http'}://{own_host}:{own_port}")
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ended.set)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await ended.wait()
 
 
-def _tell_of_server(watcher: Watcher) -> set[Severity]:
-    """Print what the server broke; returns how severe that is."""
-    redactor, severities = Redactor({}), set()
-    found = list(watcher.findings)
+def _most_connections() -> int | None:
+    """Raise the limit of open files; return how many connections it allows, None for any number."""
+    files = allow_files(_MOST_FILES)
+    return None if files is None else (files - _OTHER_FILES) // _FILES_OF_CONNECTION
+
+
+def _tell_of_server(watcher: Watcher, broken: Sequence[FindingBooked]) -> None:
+    """Print what the server broke."""
     sent = counted(watcher.messages, "message")
-    click.echo(f"the server sent {sent}; it broke {counted(len(found), 'requirement')}")
-    for finding in found:
-        is_binding = load_ledger(NEWEST)[finding.requirement].is_binding
-        severity = Severity.FAILURE if is_binding else Severity.WARNING
-        severities.add(severity)
-        expected, actual = redactor.text(finding.violation.expected), redactor.text(finding.violation.actual)
-        tell_breach(severity, finding.requirement, counted(finding.count, "message"), expected, actual)
+    click.echo(f"the server sent {sent}; it broke {counted(len(broken), 'requirement')}")
+    for one in broken:
+        tell_breach(severity_of(one), one.requirement, counted(one.count, "message"), one.expected, one.actual)
     if watcher.unjudged:
         click.echo(f"not judged to their end: {counted(watcher.unjudged, 'connection')}")
-    return severities

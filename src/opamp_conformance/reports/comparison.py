@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from opamp_conformance.reports.areas import Area, Share, shares
-from opamp_conformance.reports.run_record import EVERY_MESSAGE, RunRecord
+from opamp_conformance.reports.run_record import RunRecord
+from opamp_conformance.results.events import EVERY_MESSAGE
 from opamp_conformance.results.verdicts import Verdict
 
 _RANKS: Final = {
@@ -65,7 +66,7 @@ def _cells_of(record: RunRecord) -> dict[Key, Cell]:
         for event in record.scenarios
     }
     findings = {
-        Key(EVERY_MESSAGE, event.requirement, "", event.level): Cell(event.verdict, event.because)
+        Key(event.about, event.requirement, "", event.level): Cell(event.verdict, event.because)
         for event in record.findings
     }
     return {**scenarios, **findings}
@@ -73,7 +74,7 @@ def _cells_of(record: RunRecord) -> dict[Key, Cell]:
 
 def _cell(key: Key, cells: Mapping[Key, Cell]) -> Cell:
     """Return the cell of a key. Without a finding, every message was correct."""
-    return cells.get(key, Cell(Verdict.PASSED if key.chapter == EVERY_MESSAGE else None))
+    return cells.get(key, Cell(Verdict.PASSED if key.chapter.startswith(EVERY_MESSAGE) else None))
 
 
 def changes(before: RunRecord, after: RunRecord) -> list[Change]:

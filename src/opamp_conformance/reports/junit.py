@@ -42,11 +42,14 @@ class JUnit:
                 details = f"{event.step}\n{event.reproduce}"
                 self._outcome(case, event.verdict, event.known_because or event.because, details)
             case FindingBooked():
-                case = self._case("every message", event.requirement, 0)
+                case = self._case(event.about, event.requirement, 0)
                 properties = {"level": event.level, "requirement": event.requirement, "verdict": event.verdict}
                 self._properties(case, {**properties, "specification": event.link})
                 because = f"{event.because}, in {event.count} messages"
-                details = "\n".join([*event.walk, event.reproduce])
+                for agent in event.agents:
+                    self._properties(case, {"agent": agent})
+                messages = _messages(event) if event.side else []
+                details = "\n".join([*event.walk, event.reproduce, *messages])
                 self._outcome(case, event.verdict, event.known_because or because, details)
             case RunFinished():
                 self._write()
@@ -72,7 +75,7 @@ class JUnit:
             case Verdict.NOT_APPLICABLE | Verdict.KNOWN | Verdict.FLAKY | Verdict.NOT_SCORED:
                 ET.SubElement(case, "skipped", message=_clean(because))
             case Verdict.WARNED:
-                ET.SubElement(case, "system-out").text = _clean(f"warned: {because}")
+                ET.SubElement(case, "system-out").text = _clean(f"warned: {because}\n{details}".rstrip())
             case Verdict.PASSED:
                 pass
 
@@ -88,6 +91,16 @@ class JUnit:
 
 def _maturity(event: ScenarioFinished) -> dict[str, str]:
     return {"status": "Development"} if event.is_in_development else {}
+
+
+def _messages(event: FindingBooked) -> list[str]:
+    """Return the messages of agents and of the server, in lines."""
+    return [
+        text
+        for one in event.transcript
+        for text in (f"{one.method}:", one.request_message, one.outcome, one.response_message)
+        if text
+    ]
 
 
 def _clean(text: str) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Final
 
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.reading import read_text
 from opamp_conformance.results.events import (
+    EVERY_MESSAGE,
     SCHEMA,
     Event,
     FindingBooked,
@@ -23,9 +23,6 @@ from opamp_conformance.results.events import (
 )
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 from opamp_conformance.text import printable_lines
-
-EVERY_MESSAGE: Final = "every message"
-"""What a finding is about, in the place of a chapter."""
 
 
 @dataclass(frozen=True)

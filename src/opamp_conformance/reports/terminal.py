@@ -112,6 +112,8 @@ class Terminal:
             click.echo(_indented([event.known_because]))
             return
         lines = [f"expected  {event.expected}", f"actual    {event.actual}", f"see       {event.link}"]
+        if event.side:
+            lines.append(f"broken by the {event.side}; agents: {', '.join(event.agents) or 'unknown'}")
         click.echo(_indented([*lines, *_again(event), *_conversation(event.transcript)]))
 
     def _finish(self, event: RunFinished) -> None:
@@ -180,7 +182,8 @@ def _conversation(transcript: tuple[TranscriptEntry, ...]) -> Iterable[str]:
     for exchange in transcript[-_MAX_EXCHANGES:]:
         yield f"at {exchange.sent_at:.3f} s  {exchange.method}{_headers(exchange.request_headers)}"
         yield from _message("-->", exchange.request_message, exchange.request_bytes)
-        yield f"after {exchange.seconds * 1000:.1f} ms  {exchange.outcome}{_headers(exchange.response_headers)}"
+        if exchange.outcome:
+            yield f"after {exchange.seconds * 1000:.1f} ms  {exchange.outcome}{_headers(exchange.response_headers)}"
         yield from _message("<--", exchange.response_message, exchange.response_bytes)
 
 

@@ -1,10 +1,12 @@
 """What passed between an agent and the scripted server, in the form for people."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from opamp_agent_checks import Received
+from opamp_agent_checks import HttpRequestFacts, Received
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.events import TranscriptEntry
+from opamp_conformance.results.masked_files import without_files
 from opamp_conformance.results.transcript import MAX_SHOWN_BYTES, message_lines, shown_bytes
 from opamp_conformance.scripted_server.records import (
     ConnectionEnded,
@@ -16,8 +18,11 @@ from opamp_conformance.scripted_server.records import (
 )
 from opamp_conformance.text import printable_lines
 from opamp_conformance.wire.transport import Transport
+from opamp_conformance.wire.websocket import HEADER
 
 _MOST_ENTRIES = 40
+_START_BYTES = 64
+_NOT_KEPT = "not an AgentToServer, or one that is too large to keep; these are its first bytes"
 
 
 def transcript_of_agent(records: Iterable[Record], redactor: Redactor) -> tuple[TranscriptEntry, ...]:
@@ -27,12 +32,29 @@ def transcript_of_agent(records: Iterable[Record], redactor: Redactor) -> tuple[
 
 
 def transcript_of_messages(messages: Iterable[Received], redactor: Redactor) -> tuple[TranscriptEntry, ...]:
-    """Describe messages of an agent, as the checks of agents keep them."""
-    records = []
-    for one in messages:
-        transport = Transport.WEBSOCKET if one.http is None else Transport.HTTP
-        records.append(MessageReceived(one.at, one.connection, transport, "", {}, one.message, one.data, False))
-    return transcript_of_agent(records, redactor)
+    """Describe messages of an agent, as the checks of agents keep them, without the contents of files."""
+    kept = list(messages)
+    began = kept[0].at if kept else 0.0
+    return tuple(_entry_of_message(one, began, redactor) for one in kept)
+
+
+def _entry_of_message(one: Received, began: float, redactor: Redactor) -> TranscriptEntry:
+    masked = None if one.message is None else without_files(one.message)
+    message, data = (one.message, one.data) if masked is None else (masked, masked.SerializeToString())
+    if masked is not None and one.http is None:
+        data = HEADER + data
+    transport = Transport.WEBSOCKET if one.http is None else Transport.HTTP
+    headers = {} if one.http is None else _headers(one.http)
+    if message is None:  # Nothing can be masked in what cannot be decoded, so only its beginning is shown.
+        data = data[:_START_BYTES]
+    record = MessageReceived(one.at, one.connection, transport, "", headers, message, data, False)
+    entry = replace(_entry(record, None, began, redactor), outcome="")
+    return entry if message is not None else replace(entry, request_message=_NOT_KEPT)
+
+
+def _headers(facts: HttpRequestFacts) -> dict[str, str]:
+    named = {"Content-Type": facts.content_type, "OpAMP-Instance-UID": facts.instance_uid}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _entries(records: list[Record], redactor: Redactor) -> Iterator[TranscriptEntry]:

@@ -32,6 +32,11 @@ class TranscriptEntry:
     response_message: str
 
 
+EVERY_MESSAGE: Final = "every message"
+"""What a finding is about, in the place of a chapter."""
+AGENTS: Final = "agents"
+SERVER: Final = "server"
+
 SCHEMA: Final = 2
 """The version of the events; docs/events.md says what may change within one."""
 
@@ -126,6 +131,9 @@ class FindingBooked:
 
     ``reproduce`` is the command that runs the scenario of the first message, or that replays the ``walk``: the steps of
     the shortest random walk that shows it, if it was found by one.
+
+    ``side`` is AGENTS or SERVER where agents that run anyway are judged, and empty in a run. ``agents`` are the first
+    agents that broke it, by instance_uid in hex.
     """
 
     requirement: str
@@ -140,6 +148,13 @@ class FindingBooked:
     walk: tuple[str, ...] = ()
     reproduce: str = ""
     since: str = ""
+    side: str = ""
+    agents: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> str:
+        """What is checked, in the place of a chapter."""
+        return f"{EVERY_MESSAGE} of the {self.side}" if self.side else EVERY_MESSAGE
 
     @property
     def because(self) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -11,6 +12,9 @@ _READ_BYTES: Final = 64 * 1024
 _CONNECT_SECONDS: Final = 10.0
 _LAST_RESPONSE_SECONDS: Final = 5.0
 """How long a server over TLS may take for its response to a client that has ended its side."""
+_BACKLOG: Final = 2048
+"""How many clients may wait to be accepted: as many as on the mock server."""
+_PAUSE_SECONDS: Final = 1.0
 
 
 class Tap(Protocol):
@@ -36,22 +40,70 @@ class Upstream:
 
 
 class Relay:
-    """Listens, and connects each client to the server. ``say`` gets a line if the server cannot be reached."""
+    """Listens, and connects each client to the server.
 
-    def __init__(self, upstream: Upstream, new_tap: Callable[[], Tap], say: Callable[[str], None]) -> None:
+    ``say`` gets a line if the server cannot be reached, and if clients are refused: those above ``most`` connections,
+    None for any number.
+    """
+
+    def __init__(
+        self, upstream: Upstream, new_tap: Callable[[], Tap], say: Callable[[str], None], most: int | None = None
+    ) -> None:
         self._upstream = upstream
         self._new_tap = new_tap
         self._say = say
+        self._most = most
+        self._connections: set[asyncio.Task[None]] = set()
         self._has_failed = False
+        self._has_refused = False
 
-    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> asyncio.Server:
-        """Begin to accept clients; raises OSError."""
-        return await asyncio.start_server(self._serve, host, port, ssl=tls)
+    @contextlib.asynccontextmanager
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[tuple[str, int]]:
+        """Accept clients in an ``async with`` block, at the address that it gives; raises OSError."""
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.create_server(address, family=family, backlog=_BACKLOG) as listener:
+            listener.setblocking(False)
+            accepting = asyncio.create_task(self._accept(listener, tls))
+            try:
+                yield listener.getsockname()[:2]
+            finally:
+                accepting.cancel()
+                await asyncio.wait((accepting,))
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # At the end of the watch. A canceled task would be reported with a traceback.
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._connect(reader, writer)
+    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Accept one client after the other. asyncio.start_server() accepts as many at once as have come."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except ConnectionError:  # The client has left already.
+                continue
+            except OSError as error:
+                self._refuse(error.strerror or str(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            if self._most is not None and len(self._connections) >= self._most:
+                self._refuse(f"the limit of open files allows no more than {self._most} connections")
+                client.close()
+            else:
+                task = loop.create_task(self._serve(client, tls))
+                self._connections.add(task)
+                task.add_done_callback(self._connections.discard)
+            await asyncio.sleep(0)  # An accept that needs not wait does not let others run.
+
+    def _refuse(self, reason: str) -> None:
+        if not self._has_refused:
+            self._has_refused = True
+            self._say(f"clients are refused: {reason}")
+
+    async def _serve(self, client: socket.socket, tls: ssl.SSLContext | None) -> None:
+        # Canceled at the end of the watch; and a client may leave before its TLS handshake has ended.
+        with contextlib.suppress(asyncio.CancelledError, OSError):
+            loop = asyncio.get_running_loop()
+            reader = asyncio.StreamReader()
+            protocol = asyncio.StreamReaderProtocol(reader)
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, client, ssl=tls)
+            await self._connect(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream = self._upstream

@@ -72,8 +72,10 @@ class HttpReader:
                 again = self._head_without_upgrade() + self.rest
                 self.restart()
                 self.feed(again)
-        except httptools.HttpParserError as error:  # Its context is the error of a callback below.
-            raise UnreadableError(str(error.__context__ or error)) from error
+        except httptools.HttpParserError as error:
+            if error.__context__ is not None:  # The error of a callback below.
+                raise error.__context__ from None
+            raise UnreadableError(str(error)) from error
 
     def end(self) -> None:
         """Note the end of the stream, which may be the end of a response."""
