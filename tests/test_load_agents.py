@@ -373,6 +373,18 @@ def test_a_refused_websocket_counts_as_throttled() -> None:
     assert not harness.counts.failures
 
 
+@BOTH
+def test_a_path_that_looks_like_a_host_is_only_a_path(transport: Transport) -> None:
+    lines: list[bytes] = []
+
+    def note(connection: socket.socket) -> None:
+        lines.append(connection.recv(65536).splitlines()[0])
+
+    with BadServer(note) as server:
+        LoadHarness(server.url.replace("/v1/opamp", "//x/y"), Behaviour(), transport=transport).take_turns()
+    assert lines[0].split()[1] == b"//x/y"
+
+
 # ---- violations
 
 
