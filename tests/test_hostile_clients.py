@@ -1,11 +1,12 @@
 """Clients that do not read, send what cannot be parsed, or pipeline without end: what they cost, and that they end."""
 
 import base64
+import gc
 import gzip
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -168,6 +169,39 @@ def test_the_bodies_of_refused_requests_are_not_kept() -> None:
             client.sendall(b"PUT /v1/opamp HTTP/1.1\r\nHost: x\r\nContent-Length: 33554432\r\n\r\n")
             client.sendall(bytes(30 * MEBIBYTE))
         time.sleep(1)
+        assert resident() - before < MOST_GROWTH
+
+
+@pytest.fixture
+def _without_garbage_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def partial_body() -> bytes:
+    return large_request(4 * MEBIBYTE) + bytes(3 * MEBIBYTE)
+
+
+def bomb() -> bytes:
+    body = gzip.compress(bytes(8 * MEBIBYTE))
+    return large_request(len(body)).replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n") + body
+
+
+@pytest.mark.usefixtures("_without_garbage_collection")
+@pytest.mark.parametrize("request_of", [partial_body, bomb])
+def test_what_ends_is_freed_at_once(request_of: Callable[[], bytes]) -> None:
+    """A server with many objects collects garbage rarely, so no cycle may keep a body."""
+    data = request_of()
+    with MockServer(Settings(control=True, max_body_bytes=4 * MEBIBYTE)) as server:
+        before = resident()
+        for _ in range(30):
+            with connection(server) as client:
+                client.sendall(data)
+                client.settimeout(0.05)
+                with suppress(TimeoutError):
+                    client.recv(100)
         assert resident() - before < MOST_GROWTH
 
 

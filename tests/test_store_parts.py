@@ -236,6 +236,13 @@ def test_nested_merges_do_not_grow() -> None:
     assert len(json.dumps(redaction.configuration("\n".join(lines).encode()))) < 2000
 
 
+@pytest.mark.parametrize("line", ["b: [{}]", "b: {{{}}}"], ids=["values", "keys"])
+def test_aliases_of_a_long_text_do_not_grow(line: str) -> None:
+    aliases = ", ".join(["*a"] * 20_000) if "[" in line else ", ".join(f"{n}: {{? *a : 1}}" for n in range(5_000))
+    text = f"a: &a {'x' * 50_000}\n{line.format(aliases)}\n"
+    assert len(json.dumps(redaction.configuration(text.encode()))) < 1000
+
+
 def test_a_redacted_configuration_is_not_redacted_again() -> None:
     kept = redaction.configuration("name: \N{GRINNING FACE}\nlimit: 1.0e+20\n".encode())
     assert kept == {"name": "\N{GRINNING FACE}", "limit": 1e20}

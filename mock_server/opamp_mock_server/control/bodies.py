@@ -4,7 +4,8 @@ import asyncio
 import base64
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import Any, Final, TypeVar
 
@@ -27,6 +28,10 @@ T = TypeVar("T")
 
 _MOST_BYTES: Final = 1024 * 1024
 _MOST_SECONDS: Final = 86_400
+
+_MOST_PARTS: Final = 50_000
+"""How many parts of a message are shown: an empty part has two bytes, and its JSON form takes a hundred in memory."""
+_LISTING: Final = ThreadPoolExecutor(1, "opamp-lists")
 
 JSON: Final = b"application/json"
 DONE: Final = Response(204)
@@ -57,10 +62,17 @@ async def listed(
 ) -> Response:
     """Return a response with the first items of a list: as many as may be in one response, and at least one.
 
-    Large messages take a long time to become JSON, so a thread does that, and the loop serves others.
+    Large messages take a long time to become JSON, so a thread does that, and the loop serves others. It is one thread
+    for all lists, and it forgets each message before the next: decoded, they are many times as large.
     """
     fitting = kept[: max(1, bisect_right(list(accumulate(map(size, kept))), _MOST_BYTES))]
-    return await asyncio.to_thread(lambda: shown({name: [show(one) for one in fitting], **more}))
+
+    def work() -> Response:
+        items = ",".join(json.dumps(show(one)) for one in fitting)
+        rest = "".join(f", {json.dumps(key)}: {json.dumps(value)}" for key, value in more.items())
+        return Response(200, f"{{{json.dumps(name)}: [{items}]{rest}}}".encode(), content_type=JSON)
+
+    return await asyncio.get_running_loop().run_in_executor(_LISTING, work)
 
 
 def instance_uid(name: str) -> bytes:
@@ -206,4 +218,29 @@ def finding(found: AgentFinding) -> Mapping[str, object]:
 
 
 def _json(message: Message) -> dict[str, Any]:
+    """Return the JSON form of a message; of one with very many parts, only the fields that have none."""
+    if _left(message, _MOST_PARTS) < 0:
+        short = type(message)()
+        for field, value in message.ListFields():
+            if field.message_type is None and not field.is_repeated:
+                setattr(short, field.name, value)
+        message = short
     return json_format.MessageToDict(message, preserving_proto_field_name=True)
+
+
+def _left(message: Message, parts: int) -> int:
+    """Return how many of so many parts are left after those of a message; less than 0 if they are too few."""
+    for field, value in message.ListFields():
+        parts -= len(value) if field.is_repeated else 1
+        if parts < 0:
+            break
+        if field.message_type is None:
+            continue
+        if not field.is_repeated:
+            values: Iterable[Any] = (value,)
+        else:
+            values = value.values() if field.message_type.GetOptions().map_entry else value
+        for inner in values:
+            if parts >= 0 and isinstance(inner, Message):
+                parts = _left(inner, parts)
+    return parts
