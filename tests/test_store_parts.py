@@ -238,7 +238,7 @@ def test_nested_merges_do_not_grow() -> None:
 
 @pytest.mark.parametrize("line", ["b: [{}]", "b: {{{}}}"], ids=["values", "keys"])
 def test_aliases_of_a_long_text_do_not_grow(line: str) -> None:
-    aliases = ", ".join(["*a"] * 20_000) if "[" in line else ", ".join(f"{n}: {{? *a : 1}}" for n in range(5_000))
+    aliases = ", ".join(["*a"] * 2_000) if "[" in line else ", ".join(f"{n}: {{? *a : 1}}" for n in range(500))
     text = f"a: &a {'x' * 50_000}\n{line.format(aliases)}\n"
     assert len(json.dumps(redaction.configuration(text.encode()))) < 1000
 

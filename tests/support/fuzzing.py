@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from support.matrix import is_nightly
@@ -19,6 +19,7 @@ def inputs(nightly: int, always: int) -> settings:
         deadline=None,
         derandomize=not (given or is_nightly()),
         database=None,
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 
