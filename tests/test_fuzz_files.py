@@ -119,7 +119,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @given(data=st.data())
-@inputs(nightly=5_000, always=5)
+@inputs(nightly=5_000, always=15)
 def test_every_stream_is_reported_or_refused(
     cli: Cli, lines: list[str], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
