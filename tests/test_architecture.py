@@ -31,7 +31,7 @@ KIT = (
     "checks",
     "targets",
     "wire",
-    "ledger redaction reading resources text garbage_collection",
+    "ledger globs redaction reading resources text garbage_collection",
     "errors",
 )
 MOCK_SERVER = (

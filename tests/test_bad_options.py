@@ -188,6 +188,13 @@ def test_a_load_test_ends_although_its_progress_cannot_be_written() -> None:
     assert "No space left" in one_line(result)
 
 
+def test_results_of_a_load_test_that_cannot_be_written(cli: Cli) -> None:
+    with MockServer() as server:
+        result = cli("load", "enrollment", "--url", server.url, "--agents", 5, "--json", "/dev/full")
+    assert result.returncode == 2
+    assert "No space left" in one_line(result)
+
+
 def test_a_closed_output() -> None:
     command = f"{sys.executable} -m opamp_conformance run --only auth.401 >&-"
     result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=180, check=False)

@@ -25,6 +25,7 @@ from opamp_mock_server.control import server as server_control
 from opamp_mock_server.instances import Instances
 from opamp_mock_server.service.message_log import MessageLog
 from opamp_mock_server.stores.fleet_documents import FleetDocuments
+from opamp_proto import anyvalue_pb2 as any_pb
 from opamp_proto import opamp_pb2 as pb
 from support.http_requests import ControlError, ask, send, status_of
 
@@ -39,6 +40,19 @@ def server() -> Iterator[MockServer]:
 
 
 # ---- one agent
+
+
+def test_a_message_with_very_many_parts_is_shown_without_them(server: MockServer) -> None:
+    """An empty part has two bytes in a message, and a hundred when it is decoded."""
+    agent = Agent("parts")
+    message = agent.full_status()
+    message.agent_description.non_identifying_attributes.extend([any_pb.KeyValue()] * 200_000)
+    send(server.url, message)
+    uid = agent.instance_uid.hex()
+    assert ask(server, "GET", f"/agents/{uid}")["status"].keys() == {"instance_uid", "sequence_num", "capabilities"}
+    [listed] = ask(server, "GET", f"/messages?agent={uid}")["messages"]
+    assert "agent_description" not in listed["received"]
+    assert listed["sent"]["instance_uid"]
 
 
 def test_the_control_plane_is_off_by_default() -> None:

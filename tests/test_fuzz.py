@@ -1,7 +1,7 @@
 """Fuzzing of the mock server with random and mutated bytes, frames, headers and sequences.
 
 The server must not crash, must answer everything, must not grow without bound, and each reply must pass the checks of
-every reply. OPAMP_NIGHTLY=1 tries more than 100,000 inputs.
+every reply. OPAMP_NIGHTLY=1 tries more than 100,000 inputs, and OPAMP_FUZZ_INPUTS=N as many as one likes in each test.
 """
 
 import gzip
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from google.protobuf.message import DecodeError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opamp_conformance.checks.findings import CHECKS
@@ -20,22 +20,10 @@ from opamp_conformance.client.agent import EVERY_CAPABILITY, REQUEST_INSTANCE_UI
 from opamp_mock_server import DEVIATIONS, MockServer, Settings
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
+from support.fuzzing import inputs
 from support.in_memory import InMemory
-from support.matrix import is_nightly
 
-NIGHTLY = is_nightly()
 AGENTS = [Agent("fuzz", bytes([number]) * 16, EVERY_CAPABILITY) for number in range(1, 5)]
-
-
-def inputs(nightly: int, always: int) -> settings:
-    """Return settings with a maximum number of inputs, and without a deadline for one input."""
-    return settings(
-        max_examples=nightly if NIGHTLY else always,
-        deadline=None,
-        derandomize=not NIGHTLY,
-        database=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
 
 
 def corpus() -> list[bytes]:

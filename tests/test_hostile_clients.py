@@ -1,21 +1,24 @@
 """Clients that do not read, send what cannot be parsed, or pipeline without end: what they cost, and that they end."""
 
 import base64
+import gc
 import gzip
 import socket
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from opamp_conformance.client.agent import Agent
-from opamp_mock_server import Limits, MockServer, Settings
+from opamp_mock_server import Limits, MockServer, Settings, Tls
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
 from support.command_line import wait_until
@@ -169,6 +172,39 @@ def test_the_bodies_of_refused_requests_are_not_kept() -> None:
         assert resident() - before < MOST_GROWTH
 
 
+@pytest.fixture
+def _without_garbage_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def partial_body() -> bytes:
+    return large_request(4 * MEBIBYTE) + bytes(3 * MEBIBYTE)
+
+
+def bomb() -> bytes:
+    body = gzip.compress(bytes(8 * MEBIBYTE))
+    return large_request(len(body)).replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n") + body
+
+
+@pytest.mark.usefixtures("_without_garbage_collection")
+@pytest.mark.parametrize("request_of", [partial_body, bomb])
+def test_what_ends_is_freed_at_once(request_of: Callable[[], bytes]) -> None:
+    """A server with many objects collects garbage rarely, so no cycle may keep a body."""
+    data = request_of()
+    with MockServer(Settings(control=True, max_body_bytes=4 * MEBIBYTE)) as server:
+        before = resident()
+        for _ in range(30):
+            with connection(server) as client:
+                client.sendall(data)
+                client.settimeout(0.05)
+                with suppress(TimeoutError):
+                    client.recv(100)
+        assert resident() - before < MOST_GROWTH
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [(b"https://evil.example", b"403"), (b"null", b"403"), (b"http://x", b"101"), (b"https://app.example", b"101")],
@@ -186,6 +222,80 @@ def test_a_long_instance_uid_is_not_sent_back() -> None:
         assert reply.error_response.type == pb.ServerErrorResponseType_BadRequest
         assert reply.instance_uid == b""
         assert send(server.url, pb.AgentToServer(instance_uid=bytes(26))).instance_uid == bytes(26)
+
+
+# ---- TLS
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    folder = tmp_path_factory.mktemp("tls")
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    return Tls(folder / "cert.pem", folder / "key.pem")
+
+
+def trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["silent", "half"])
+def test_tls_handshakes_that_are_left_half_open_end(tls: Tls, begun: bytes) -> None:
+    settings = Settings(tls=tls, limits=Limits(request_seconds=0.5))
+    with MockServer(settings) as server, ExitStack() as stack:
+        clients = [stack.enter_context(connection(server)) for _ in range(50)]
+        for client in clients:
+            client.sendall(begun)
+        for client in clients:
+            with suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+
+
+def test_tls_handshakes_count_as_connections(tls: Tls) -> None:
+    settings = Settings(tls=tls, limits=Limits(connections=10, request_seconds=1))
+    with MockServer(settings) as server, ExitStack() as stack:
+        for _ in range(9):
+            stack.enter_context(connection(server))
+        time.sleep(0.2)
+        with trusting().wrap_socket(stack.enter_context(connection(server))) as last:
+            last.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert last.recv(1000).startswith(b"HTTP/1.1 200")
+        stack.enter_context(connection(server))
+        time.sleep(0.2)
+        with connection(server) as late, pytest.raises(OSError, match=r"EOF|reset"):
+            trusting().wrap_socket(late)
+        time.sleep(1.2)
+        with trusting().wrap_socket(stack.enter_context(connection(server))) as client:
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            text = b"".join(iter(lambda: client.recv(65536), b""))
+        assert b'opamp_shed_total{limit="connections"} 1.0' in text
+        assert b"opamp_connections 1.0" in text
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=str)
+def test_a_request_together_with_the_end_of_the_handshake_is_answered(tls: Tls, version: ssl.TLSVersion) -> None:
+    incoming, outgoing, context = ssl.MemoryBIO(), ssl.MemoryBIO(), trusting()
+    context.minimum_version = context.maximum_version = version
+    client = context.wrap_bio(incoming, outgoing)
+    with MockServer(Settings(tls=tls)) as server, connection(server) as raw:
+        while True:
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                raw.sendall(outgoing.read())
+                incoming.write(raw.recv(65536))
+        client.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        raw.sendall(outgoing.read())  # With TLS 1.3, this also has the last message of the handshake.
+        while True:
+            incoming.write(raw.recv(65536))
+            with suppress(ssl.SSLWantReadError):
+                assert client.read(1000).startswith(b"HTTP/1.1 200")
+                break
 
 
 # ---- large messages

@@ -1,5 +1,6 @@
 """The agents of a load test, and how their replies are interpreted. These tests do not need Locust."""
 
+import json
 import math
 import random
 import socket
@@ -26,7 +27,9 @@ from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.connections import Answer, Destination, WebSocketConnection
 from opamp_conformance.load.counts import Counts
 from opamp_conformance.load.fleet import FleetAgent, Messages, compose
+from opamp_conformance.load.pace import Pace
 from opamp_conformance.load.replies import ReplyInterpreter, is_fresh_uuid
+from opamp_conformance.load.summary import result_of
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse
 from opamp_conformance.wire.transport import Transport
@@ -185,6 +188,38 @@ def test_an_offered_heartbeat_interval_is_used(server: MockServer, transport: Tr
     assert harness.agent.interval == 7
     harness.take_turns()
     assert 6 < harness.wait(harness.agent) < 8
+
+
+def test_a_server_does_not_set_the_rate_of_the_test(server: MockServer) -> None:
+    harness = LoadHarness(server.url, Behaviour(), pace=Pace(shortest_interval=20, longest_wait=60))
+    harness.take_turns()
+    for seconds, kept in ((1, 20), (50, 50), (0, 0)):
+        operate(server, harness.agent, "PUT", "connection_settings", {"opamp": {"heartbeat_interval_seconds": seconds}})
+        harness.take_turns()
+        assert harness.agent.interval == kept
+    assert harness.counts.bounds == {"heartbeat intervals below --shortest-interval": 1}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kept", "bound"),
+    [
+        (lambda: respond_with("200 OK", unavailable(2**64 / 1e9 - 1000)), 60, "waits above --longest-wait"),
+        (lambda: respond_with("503 No", headers=f"Retry-After: {'9' * 30}\r\n"), 60, "waits above --longest-wait"),
+        (lambda: respond_with("503 No", headers="Retry-After: 0\r\n"), 0.5, "waits below 0.5 s"),
+    ],
+    ids=["584 years", "30 digits", "0 s"],
+)
+def test_a_bounded_wait_is_counted_and_told(behaviour: Callable[[], Any], kept: float, bound: str) -> None:
+    with BadServer(behaviour()) as bad:
+        harness = LoadHarness(bad.url, Behaviour(), pace=Pace(shortest_interval=20, longest_wait=60))
+        harness.take_turns()
+    assert kept <= harness.wait(harness.agent) <= kept * 1.1
+    assert harness.counts.bounds == {bound: 1}
+    counts = Counts.unwire(harness.counts.wire())
+    counts.merge(harness.counts)
+    shown = result_of("steady", bad.url, agents=1, starts="", transport="http", counts=counts, conditions=())
+    assert f"2 {bound}" in shown.text()
+    assert json.loads(shown.json())["bounds_used"] == {bound: 2}
 
 
 def test_an_unsolicited_message_is_processed(server: MockServer) -> None:
@@ -358,6 +393,18 @@ def test_a_refused_websocket_counts_as_throttled() -> None:
         harness.take_turns(5)
     assert harness.counts.throttled == 4
     assert not harness.counts.failures
+
+
+@BOTH
+def test_a_path_that_looks_like_a_host_is_only_a_path(transport: Transport) -> None:
+    lines: list[bytes] = []
+
+    def note(connection: socket.socket) -> None:
+        lines.append(connection.recv(65536).splitlines()[0])
+
+    with BadServer(note) as server:
+        LoadHarness(server.url.replace("/v1/opamp", "//x/y"), Behaviour(), transport=transport).take_turns()
+    assert lines[0].split()[1] == b"//x/y"
 
 
 # ---- violations

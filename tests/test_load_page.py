@@ -90,3 +90,27 @@ def test_a_master_gives_no_credentials_to_strangers() -> None:
     assert done.returncode == 2
     assert "--header-env" in done.stderr
     assert "sesame" not in done.stdout + done.stderr
+
+
+def test_a_stranger_who_joins_a_master_sees_no_value_of_a_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value of --header-env never leaves its process: a worker is told the name of the variable only."""
+    zmq, msgpack = pytest.importorskip("zmq"), pytest.importorskip("msgpack")
+    monkeypatch.setenv("OPAMP_TEST_KEY", "sesame-open")
+    command = [sys.executable, "-m", "locust", "-f", str(resources.folder("loadtests") / "steady.py"), "--master"]
+    options = ["--headless", "--host", "http://127.0.0.1:9", "--header-env", "X-Key=OPAMP_TEST_KEY"]
+    port = free_port()
+    options += ["--expect-workers", "1", "--users", "1", "--master-bind-host", "*", "--master-bind-port", str(port)]
+    with running([*command, *options, "--loglevel", "ERROR"]), zmq.Context() as context:
+        stranger = context.socket(zmq.DEALER)
+        stranger.setsockopt(zmq.IDENTITY, b"stranger")
+        stranger.setsockopt(zmq.LINGER, 0)
+        stranger.setsockopt(zmq.RCVTIMEO, 30_000)
+        stranger.connect(f"tcp://127.0.0.1:{port}")
+        for kind, data in (("client_ready", -1), ("opamp_ready", None)):
+            stranger.send(msgpack.dumps((kind, data, "stranger")))
+        told = b""
+        while b"parsed_options" not in told:
+            told += stranger.recv()
+        stranger.close()
+    assert b"OPAMP_TEST_KEY" in told
+    assert b"sesame-open" not in told

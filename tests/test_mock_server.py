@@ -1,5 +1,6 @@
 """The mock server: the requests that it accepts, and the replies of its parts."""
 
+import base64
 import gzip
 import http.client
 import re
@@ -8,12 +9,18 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 import uuid6
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.certificates import signing_request
 from opamp_mock_server import DEVIATIONS, Contract, DeviationError, ListenError, MockServer, Settings
 from opamp_mock_server.core.core import Core, FleetCore
@@ -21,6 +28,7 @@ from opamp_mock_server.limits.limits import Limits
 from opamp_mock_server.service.service import Delays
 from opamp_proto import CONTENT_TYPE
 from opamp_proto import opamp_pb2 as pb
+from support.http_requests import ask, send
 
 KEY = "a-test-key"
 
@@ -488,3 +496,52 @@ def test_a_csr_that_names_another_agent_is_refused() -> None:
     assert core.answer(None, sent).reply.connection_settings.opamp.certificate.cert
     request.csr = signing_request(uuid6.uuid7().bytes)
     assert core.answer(None, sent).reply.error_response.type == pb.ServerErrorResponseType_BadRequest
+
+
+def csr_with_bit_string(name: str) -> bytes:
+    """Return a CSR, correctly signed, whose common name is a BIT STRING, which no library writes."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"\0{name}")])
+    usual = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    text = bytes([len(name) + 1]) + b"\0" + name.encode()  # A BIT STRING begins with the number of unused bits.
+    content = usual.tbs_certrequest_bytes.replace(b"\x0c" + text, b"\x03" + text)
+    assert content != usual.tbs_certrequest_bytes
+    signature = b"\0" + key.sign(content, ec.ECDSA(hashes.SHA256()))
+    ecdsa_with_sha256 = bytes.fromhex("300a06082a8648ce3d040302")
+    whole = content + ecdsa_with_sha256 + bytes([0x03, len(signature)]) + signature
+    assert 128 <= len(whole) < 256  # So the length has one byte after the one that says so.
+    encoded = base64.encodebytes(bytes([0x30, 0x81, len(whole)]) + whole).decode()
+    return f"-----BEGIN CERTIFICATE REQUEST-----\n{encoded}-----END CERTIFICATE REQUEST-----\n".encode()
+
+
+def test_a_csr_whose_common_name_is_a_bit_string_is_refused(server: MockServer) -> None:
+    sent = message(sequence_num=1, capabilities=0xFFFF)
+    sent.connection_settings_request.opamp.certificate_request.csr = csr_with_bit_string(str(uuid6.uuid7()))
+    status, body = post(server, sent.SerializeToString())
+    assert status == 200
+    assert pb.ServerToAgent.FromString(body).error_response.type == pb.ServerErrorResponseType_BadRequest
+
+
+@pytest.mark.parametrize("path", ["//x/y", "//x/v1/opamp", "//v1/opamp", "///", "//"])
+def test_a_path_that_looks_like_a_host_is_only_a_path(server: MockServer, path: str) -> None:
+    assert post(server, message(sequence_num=1).SerializeToString(), path=path)[0] == 404
+
+
+def test_the_name_of_a_package_is_decoded_once() -> None:
+    """A name that looks like an escaped one has its own URL, and no other name has the same."""
+    agent = Agent("packages", capabilities=int(pb.AgentCapabilities_AcceptsPackages))
+    names = ("a%2fb", "a/b", "a%252fb")
+    with MockServer(Settings(control=True)) as server:
+        offered = {
+            name: {
+                "type": "PackageType_TopLevel",
+                "version": "1",
+                "content": base64.b64encode(name.encode()).decode(),
+            }
+            for name in names
+        }
+        ask(server, "PUT", f"/agents/{agent.instance_uid.hex()}/packages", offered)
+        packages = send(server.url, agent.full_status()).packages_available.packages
+        for name in names:
+            with urlopen(packages[name].file.download_url, timeout=5) as file:
+                assert file.read().decode() == name

@@ -15,6 +15,7 @@ from opamp_mock_server.stores.elasticsearch.batching import Batcher
 from opamp_mock_server.stores.elasticsearch.circuit_breaker import CircuitBreaker
 from opamp_mock_server.stores.elasticsearch.peers import ElasticsearchPeers
 from opamp_mock_server.stores.elasticsearch.queued_store import QueuedStore
+from opamp_mock_server.stores.elasticsearch.store import ElasticsearchStore
 from opamp_mock_server.stores.fleet_documents import FleetDocuments
 from opamp_mock_server.stores.memory import MemoryStore
 from opamp_mock_server.stores.redaction import REDACTED, cleaned
@@ -235,6 +236,13 @@ def test_nested_merges_do_not_grow() -> None:
     assert len(json.dumps(redaction.configuration("\n".join(lines).encode()))) < 2000
 
 
+@pytest.mark.parametrize("line", ["b: [{}]", "b: {{{}}}"], ids=["values", "keys"])
+def test_aliases_of_a_long_text_do_not_grow(line: str) -> None:
+    aliases = ", ".join(["*a"] * 2_000) if "[" in line else ", ".join(f"{n}: {{? *a : 1}}" for n in range(500))
+    text = f"a: &a {'x' * 50_000}\n{line.format(aliases)}\n"
+    assert len(json.dumps(redaction.configuration(text.encode()))) < 1000
+
+
 def test_a_redacted_configuration_is_not_redacted_again() -> None:
     kept = redaction.configuration("name: \N{GRINNING FACE}\nlimit: 1.0e+20\n".encode())
     assert kept == {"name": "\N{GRINNING FACE}", "limit": 1e20}
@@ -302,6 +310,62 @@ def test_the_memory_store_is_limited_by_bytes() -> None:
         await store.put(AgentRecord(_uid(2), 1, reported=bytes(500)))
         await store.delete(_uid(2))
         await store.put(AgentRecord(_uid(3), 1, reported=bytes(600)))
+
+    asyncio.run(work())
+
+
+def test_many_short_texts_count_with_the_memory_that_they_take() -> None:
+    record = AgentRecord(_uid(1), 1, reported=bytes(3000), custom_capabilities=("a",) * 1000)
+    with pytest.raises(StoreUnavailableError):
+        asyncio.run(MemoryStore(100, 10_000).put(record))
+
+
+def test_records_under_way_count_until_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queued_store, "_MOST_BYTES", 1000)
+    released = asyncio.Event()
+
+    class Slow(FakeStore):
+        async def put(self, record: AgentRecord) -> None:
+            await released.wait()
+            await super().put(record)
+
+        async def clear(self) -> None:
+            self.kept.clear()
+
+    async def work() -> None:
+        await queue.put(AgentRecord(_uid(1), 1, reported=bytes(1001)))
+        await asyncio.sleep(0.01)
+        with pytest.raises(StoreUnavailableError):
+            await queue.put(AgentRecord(_uid(2), 1, reported=bytes(1)))
+        released.set()
+        await queue.clear()
+        await queue.put(AgentRecord(_uid(2), 1, reported=bytes(1)))
+
+    queue = QueuedStore(Slow({}))  # type: ignore[arg-type]
+    asyncio.run(work())
+
+
+class AcceptingClient:
+    """Accepts every bulk request."""
+
+    async def bulk(self, operations: Sequence[str], **_: Any) -> dict[str, Any]:
+        item = {"status": 201, "_seq_no": 1, "_primary_term": 1}
+        kinds = [next(iter(json.loads(action))) for action in operations[::2]]
+        return {"items": [{kind: item} for kind in kinds]}
+
+
+def test_the_records_that_are_remembered_have_a_budget_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opamp_mock_server.stores.elasticsearch.store._MOST_RECALLED_BYTES", 100_000, raising=False)
+    reported = pb.AgentToServer(health=pb.ComponentHealth(status="x" * 10_000)).SerializeToString()
+
+    async def work() -> None:
+        store = ElasticsearchStore(AcceptingClient(), "index", FleetDocuments(), CircuitBreaker())  # type: ignore[arg-type]
+        for number in range(20):
+            await store.put(AgentRecord(_uid(number), 1, reported=reported))
+        for _ in range(20):  # The last version of a record takes the place of the one before.
+            await store.put(AgentRecord(_uid(19), 1, reported=reported))
+        remembered = [number for number in range(20) if store.cached(_uid(number))[0] is not None]
+        assert remembered == [17, 18, 19]
 
     asyncio.run(work())
 

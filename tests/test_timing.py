@@ -53,7 +53,7 @@ def test_a_run_that_is_too_slow_for_its_rate_and_deadline_could_not_tell() -> No
     assert "--deadline" in record.ended(Verdict.ERROR)[-1].actual
 
 
-@pytest.mark.parametrize(("asked", "is_waited"), [("1", True), ("60", False)])
+@pytest.mark.parametrize(("asked", "is_waited"), [("1", True), ("60", False), ("9" * 30, False)])
 def test_a_busy_server_is_asked_again_as_long_as_the_deadline_allows(asked: str, is_waited: bool) -> None:
     requests = 0
 

@@ -58,6 +58,20 @@ def test_a_request_on_a_new_connection_is_not_sent_again() -> None:
     assert len(requests) == 1
 
 
+@pytest.mark.parametrize("transport", list(Transport))
+def test_a_path_that_looks_like_a_host_is_only_a_path(transport: Transport) -> None:
+    lines: list[bytes] = []
+
+    def note(connection: socket.socket) -> None:
+        lines.append(connection.recv(65536).splitlines()[0])
+
+    with BadServer(note) as server:
+        endpoint = Endpoint(server.url.replace("/v1/opamp", "//x/y"))
+        with Client(endpoint, Timing(0.5), transport) as client, contextlib.suppress(NoResponseError):
+            client.send(Agent("test").check_in())
+    assert lines[0].split()[1] == b"//x/y"
+
+
 @contextmanager
 def websocket_server(behaviour: Callable[[ServerConnection], None]) -> Iterator[str]:
     with serve(behaviour, "127.0.0.1", 0) as server:

@@ -23,10 +23,10 @@ from opamp_mock_server.service.service import Observer, Service
 from opamp_mock_server.service.transport_log import TransportEvent
 from opamp_mock_server.settings import Endpoint, Settings, Tls
 from opamp_mock_server.stores.store import StoreSetupError
-from opamp_mock_server.transports.handshakes import noting_failures
 from opamp_mock_server.transports.http_connection import HttpProtocol
 from opamp_mock_server.transports.http_messages import CONTROL_PATH, ENDPOINT_PATH
 from opamp_mock_server.transports.response_batch import ResponseBatch
+from opamp_mock_server.transports.tls_opening import TlsOpening
 from opamp_mock_server.transports.transport_settings import TransportSettings
 
 T = TypeVar("T")
@@ -235,12 +235,17 @@ def _config(settings: Settings, connect_parts: ServerParts, metrics: Metrics) ->
         answers_from_memory=settings.store is None,
     )
 
-    def http_protocol(**uvicorn: Any) -> HttpProtocol:
-        return HttpProtocol(connect_parts.router.at, shared, **uvicorn)
+    def protocol(**uvicorn: Any) -> asyncio.Protocol:
+        http = HttpProtocol(connect_parts.router.at, shared, **uvicorn)
+        return (
+            http
+            if context is None
+            else TlsOpening(http, context, shared, uvicorn["server_state"], connect_parts.traffic.handshake_failed)
+        )
 
     config = uvicorn.Config(
         connect_parts.router,
-        http=http_protocol,  # type: ignore[arg-type] # uvicorn only calls it
+        http=protocol,  # type: ignore[arg-type] # uvicorn only calls it
         ws=connect_parts.websocket_protocol,
         lifespan="on",
         log_config=None,
@@ -255,9 +260,9 @@ def _config(settings: Settings, connect_parts: ServerParts, metrics: Metrics) ->
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise ListenError(f"cannot use the certificate, its key or the clients' authority: {error}") from error
-    if config.ssl is not None and settings.tls is not None:
-        config.ssl.minimum_version = settings.tls.lowest
-        config.ssl.sslobject_class = noting_failures(connect_parts.traffic.handshake_failed)
+    context, config.ssl = config.ssl, None  # Each connection makes its own handshake.
+    if context is not None and settings.tls is not None:
+        context.minimum_version = settings.tls.lowest
     return config
 
 

@@ -7,12 +7,15 @@ from typing import Final
 
 MAX_SHOWN_CHARACTERS: Final = 1024
 """How much of a text of a server is shown and kept."""
+_MOST_CHARACTERS: Final = 200
 # Azure Pipelines and TeamCity find such a command anywhere in a line, older GitHub runners, too.
 _COMMAND: Final = re.compile(r"##(?=[A-Za-z]*\[)")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that suggests the known word closest to ``word``; empty if none is close."""
+    if len(word) > _MOST_CHARACTERS:
+        return ""  # No known word is so long, and the comparisons would take minutes.
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
 

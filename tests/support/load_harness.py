@@ -3,7 +3,7 @@
 import ssl
 import time
 from collections import Counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.load.behaviour import Behaviour
@@ -11,9 +11,12 @@ from opamp_conformance.load.connections import Destination
 from opamp_conformance.load.counts import Counts
 from opamp_conformance.load.driver import AgentDriver, LoadContext, close_connection
 from opamp_conformance.load.fleet import Fleet, FleetAgent, Messages
+from opamp_conformance.load.pace import Pace
 from opamp_conformance.load.replies import ReplyInterpreter
 from opamp_conformance.load.starts import along_ramp
 from opamp_conformance.wire.transport import Transport
+
+_WIDE: Final = Pace(shortest_interval=1.0, longest_wait=600.0)
 
 
 class LoadHarness:
@@ -33,6 +36,7 @@ class LoadHarness:
         transport: Transport = Transport.HTTP,
         timeout: float = 5,
         tls: ssl.SSLContext | None = None,
+        pace: Pace = _WIDE,
     ) -> None:
         self.open.append(self)
         self.fired: Counter[str] = Counter()
@@ -41,7 +45,8 @@ class LoadHarness:
         self.fleet = Fleet(along_ramp(agents, 0.0), behaviour, interval=1000.0, seed="harness", clock=lambda: self._now)
         destination = Destination(url, {}, tls, timeout, transport)
         interpreter = ReplyInterpreter(Contract.FLEET, {})
-        self.context = LoadContext(self.fleet, Messages("harness"), destination, interpreter, self.counts, self._fire)
+        messages = Messages("harness")
+        self.context = LoadContext(self.fleet, messages, destination, interpreter, self.counts, self._fire, pace)
         self._driver = AgentDriver(self.context)
 
     def _fire(self, *, name: str, exception: Exception | None, **_: Any) -> None:

@@ -5,6 +5,7 @@ import base64
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import Any, Final, TypeVar
 
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _MOST_BYTES: Final = 1024 * 1024
 _MOST_SECONDS: Final = 86_400
+
+_LISTING: Final = ThreadPoolExecutor(1, "opamp-lists")
 
 JSON: Final = b"application/json"
 DONE: Final = Response(204)
@@ -58,10 +61,17 @@ async def listed(
 ) -> Response:
     """Return a response with the first items of a list: as many as may be in one response, and at least one.
 
-    Large messages take a long time to become JSON, so a thread does that, and the loop serves others.
+    Large messages take a long time to become JSON, so a thread does that, and the loop serves others. It is one thread
+    for all lists, and it forgets each message before the next: decoded, they are many times as large.
     """
     fitting = kept[: max(1, bisect_right(list(accumulate(map(size, kept))), _MOST_BYTES))]
-    return await asyncio.to_thread(lambda: shown({name: [show(one) for one in fitting], **more}))
+
+    def work() -> Response:
+        items = ",".join(json.dumps(show(one)) for one in fitting)
+        rest = "".join(f", {json.dumps(key)}: {json.dumps(value)}" for key, value in more.items())
+        return Response(200, f"{{{json.dumps(name)}: [{items}]{rest}}}".encode(), content_type=JSON)
+
+    return await asyncio.get_running_loop().run_in_executor(_LISTING, work)
 
 
 def instance_uid(name: str) -> bytes:

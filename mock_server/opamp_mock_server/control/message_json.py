@@ -1,7 +1,7 @@
 """The JSON form of messages: that of protobuf, but for instance_uids, which are hexadecimal digits as in paths."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from google.protobuf import json_format
@@ -16,8 +16,18 @@ _UIDS: Final = ("instance_uid", "instanceUid", "new_instance_uid", "newInstanceU
 _PARTS_WITH_UIDS: Final = ("agent_identification", "agentIdentification")
 
 
+_MOST_PARTS: Final = 50_000
+"""How many parts of a message are shown: an empty part has two bytes, and its JSON form takes a hundred in memory."""
+
+
 def to_fields(message: Message) -> dict[str, Any]:
-    """Return the JSON form of a message."""
+    """Return the JSON form of a message; of one with very many parts, only the fields that have none."""
+    if _left(message, _MOST_PARTS) < 0:
+        short = type(message)()
+        for field, value in message.ListFields():
+            if field.message_type is None and not field.is_repeated:
+                setattr(short, field.name, value)
+        message = short
     fields: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
     if isinstance(message, pb.AgentToServer | pb.ServerToAgent) and message.instance_uid:
         fields["instance_uid"] = message.instance_uid.hex()
@@ -47,3 +57,21 @@ def _in_base64(fields: Mapping[str, Any]) -> dict[str, Any]:
             except ValueError:
                 continue
     return read
+
+
+def _left(message: Message, parts: int) -> int:
+    """Return how many of so many parts are left after those of a message; less than 0 if they are too few."""
+    for field, value in message.ListFields():
+        parts -= len(value) if field.is_repeated else 1
+        if parts < 0:
+            break
+        if field.message_type is None:
+            continue
+        if not field.is_repeated:
+            values: Iterable[Any] = (value,)
+        else:
+            values = value.values() if field.message_type.GetOptions().map_entry else value
+        for inner in values:
+            if parts >= 0 and isinstance(inner, Message):
+                parts = _left(inner, parts)
+    return parts

@@ -7,6 +7,9 @@ from typing import Final, NamedTuple
 
 from opamp_proto import opamp_pb2 as pb
 
+_BYTES_OF_A_TEXT: Final = 64
+"""What a short text takes in memory, beside its characters: many of them are much larger than in a message."""
+
 DEFAULT_POLICY: Final = "default"
 """The policy of agents whose enrollment key names none."""
 
@@ -38,6 +41,11 @@ class AgentRecord(NamedTuple):
     reenrolled: bool = False
     instance: str = ""
     stored: object = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory the parts take whose size the agent chooses."""
+        return len(self.reported) + _BYTES_OF_A_TEXT * len(self.custom_capabilities)
 
 
 class Fault(Enum):

@@ -36,7 +36,7 @@ class MemoryStore:
         records, known = self._records, self._records.get(record.instance_uid)
         if known is None and len(records) >= self._most:
             raise StoreUnavailableError("the number of agents has reached its limit")
-        growth = len(record.reported) - (0 if known is None else len(known.reported))
+        growth = record.size - (0 if known is None else known.size)
         if growth > 0 and self._bytes + growth > self._most_bytes:
             raise StoreUnavailableError("the reports of all agents have reached their limit")
         self._bytes += growth
@@ -47,7 +47,7 @@ class MemoryStore:
 
     def delete_later(self, instance_uid: bytes) -> None:
         known = self._records.pop(instance_uid, None)
-        self._bytes -= 0 if known is None else len(known.reported)
+        self._bytes -= 0 if known is None else known.size
 
     async def list_after(self, after: bytes, limit: int) -> tuple[Sequence[AgentRecord], int]:
         behind = heapq.nsmallest(limit, (uid for uid in self._records if uid > after))

@@ -33,6 +33,8 @@ _CORE_SCHEMA: Final = {
 _MOST_NODES: Final = 100_000
 _MOST_BYTES: Final = 256 * 1024
 _MOST_BITS: Final = 1024
+_MOST_CHARACTERS: Final = 1024 * 1024
+"""The limit of all texts of a configuration: aliases repeat them."""
 
 
 def configuration(body: bytes) -> object:
@@ -125,6 +127,7 @@ class _TooLargeError(Exception):
 class _Redaction:
     def __init__(self) -> None:
         self._nodes = 0
+        self._characters = 0
 
     def of(self, node: object) -> object:
         self._nodes += 1
@@ -132,12 +135,20 @@ class _Redaction:
             raise _TooLargeError
         match node:
             case dict():
-                told = {str(key): self._entry(str(key), value) for key, value in node.items()}
+                told = {self._text(str(key)): self._entry(str(key), value) for key, value in node.items()}
                 return _without_named_secret(told)
             case list() | tuple() | set():
                 return [self.of(item) for item in node]
+            case str() | bytes():
+                return self._text(str(_scalar(node)))
             case _:
                 return _scalar(node)
+
+    def _text(self, text: str) -> str:
+        self._characters += len(text)
+        if self._characters > _MOST_CHARACTERS:
+            raise _TooLargeError
+        return text
 
     def _entry(self, key: str, value: object) -> object:
         return REDACTED if value is not None and _is_sensitive(key) else self.of(value)

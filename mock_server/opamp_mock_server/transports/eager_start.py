@@ -30,15 +30,18 @@ class _StartedCoroutine(Awaitable[T]):
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], awaited: Any) -> None:
         self._coroutine = coroutine
-        self._awaited = awaited
+        self._awaited: Any = awaited
 
     def __await__(self) -> Generator[Any, Any, T]:
-        coroutine, awaited = self._coroutine, self._awaited
+        coroutine = self._coroutine
+        awaited, self._awaited = self._awaited, None
         while True:
             try:
                 try:
                     sent = yield awaited
                 except BaseException as error:
+                    # It has the error, and the error has this frame: a cycle would keep whole messages for long.
+                    awaited = None
                     awaited = coroutine.throw(error)
                 else:
                     awaited = coroutine.send(sent)

@@ -123,6 +123,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._settings.pending.release(self._held + sum(request.held for request in self._waiting))
         self._held = 0
         self._waiting.clear()
+        self._body, self._answer = [], None  # The answer knows this connection: a cycle would keep the body for long.
         if self._stalled is not None:
             self._stalled.cancel()
         if self._idle is not None:
@@ -174,11 +175,13 @@ class HttpProtocol(HttpToolsProtocol):
             self._idle.cancel()
         path, query = path_and_query(self.url)
         opening = Request(self._method, path, self.headers, query)
+        opened_by = head(self._method, self.url, self.parser.get_http_version(), self.headers)
         kind: type[WebSocketProtocol] = self.ws_protocol_class  # type: ignore[assignment] # the server chose it
         websocket = kind(self._instance.websocket, opening, self._settings, self.server_state, self.loop)
         self.connections.discard(self)
+        self.parser = None  # type: ignore[assignment] # it knows this object, and both would be kept for long
         websocket.connection_made(self.transport)
-        websocket.data_received(head(self._method, self.url, self.parser.get_http_version(), self.headers))
+        websocket.data_received(opened_by)
         self.transport.set_protocol(websocket)
 
     def shutdown(self) -> None:
@@ -350,9 +353,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._has_ended = (
             exchange.is_last or CLOSE_HEADER in response.headers or (self._is_ending and not self._waiting)
         )
-        data = encoded(response, is_last=self._has_ended, takes_body=exchange.takes_body)
-        self._must_drain = len(data) > _LARGE_BYTES
-        self._batch.send(self, data, is_last=self._has_ended)
+        self._must_drain = exchange.takes_body and len(response.body) > _LARGE_BYTES
+        takes_body = exchange.takes_body and not self._must_drain
+        data = encoded(response, is_last=self._has_ended, takes_body=takes_body)
+        self._batch.send(self, data, is_last=self._has_ended and not self._must_drain)
+        if self._must_drain:  # By itself, so that all downloads of a file share it.
+            self._batch.send(self, response.body, is_last=self._has_ended)
         self._idle_since = self.loop.time()
         if self._idle is None:
             self._idle = self.loop.call_later(self._limits.idle_seconds, self._end_if_idle)

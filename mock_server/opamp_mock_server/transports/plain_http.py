@@ -196,6 +196,7 @@ class HttpEndpoint:
         except (OSError, zlib.error) as error:
             raise UndecodableBodyError("Content-Encoding is gzip, but the body is not gzip") from error
         if len(data) > self._max_body_bytes:
+            del data  # The error has this frame.
             raise self.too_large()
         if not body:
             raise UndecodableBodyError("the gzip body is empty")

@@ -1,6 +1,5 @@
 """``opamp-conformance list``."""
 
-import fnmatch
 import json
 
 import click
@@ -8,6 +7,7 @@ import click
 from opamp_conformance.cli import completion
 from opamp_conformance.cli.spec_version import OF_LISTS
 from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.globs import matches, require_bounded
 from opamp_conformance.ledger.ledger import Ledger, Requirement, Subject, load_ledger
 from opamp_conformance.ledger.versions import SpecVersion
 from opamp_conformance.suite.catalogue import Catalogue, load_both_sides
@@ -60,12 +60,13 @@ def list_command(patterns: tuple[str, ...], spec_version: SpecVersion, subject: 
 def _matching(ledger: Ledger, catalogue: Catalogue, patterns: tuple[str, ...]) -> Ledger:
     if not patterns:
         return ledger
+    require_bounded(patterns)
     meant: set[str] = set()
     chapters = {scenario.chapter for scenario in catalogue.values()}
-    for pattern in patterns:
+    for pattern in dict.fromkeys(patterns):
         chapter = [scenario for scenario in catalogue.values() if scenario.chapter == pattern]
         of_chapter = {requirement.id for scenario in chapter for requirement in scenario.requirements}
-        found = [*fnmatch.filter(ledger, pattern), *of_chapter] or [
+        found = [*(name for name in ledger if matches(pattern, name)), *of_chapter] or [
             name for name, requirement in ledger.items() if has_words(pattern, _texts(requirement, catalogue))
         ]
         if not found:

@@ -28,6 +28,7 @@ _SECTIONS: Final = {
     "What to load": ("--url", *(option.name for option in ACCESS_OPTIONS), "--i-may-load-this-host"),
     "The fleet": (
         *("--agents", "--ramp", "--arrivals", "--stages", "--duration", "--interval", "--transport", "--mix", "--seed"),
+        *("--shortest-interval", "--longest-wait"),
     ),
     "Load generator": ("--users", "--processes", "--timeout"),
     "What to check": ("--contract", "--profile", "--fail-if"),

@@ -98,6 +98,7 @@ class Counts:
     ``arrived`` counts agents that were enrolled for the first time; ``whole_at`` is the time of the last of them.
     ``handed_out`` has the instance_uids that the server chose, 16 bytes each. ``recoveries`` are the seconds until the
     fleet was back after each outage. ``answered`` counts OpAMP messages of the server, including errors.
+    ``bounds`` says how often a bound was used instead of a time that the server asked for.
     """
 
     arrived: int = 0
@@ -107,6 +108,7 @@ class Counts:
     throttled: int = 0
     waited: float = 0.0
     failures: Counter[str] = field(default_factory=Counter)
+    bounds: Counter[str] = field(default_factory=Counter)
     findings: dict[str, Finding] = field(default_factory=dict)
     seconds: dict[int, Second] = field(default_factory=dict)
     kinds: dict[str, Histogram] = field(default_factory=dict)
@@ -145,6 +147,7 @@ class Counts:
         for name in ("arrived", "enrollments", "messages", "answered", "throttled", "waited"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures
+        self.bounds += other.bounds
         for requirement, finding in other.findings.items():
             self.violate(requirement, finding.sample, finding.count)
         for number, second in other.seconds.items():
@@ -163,6 +166,7 @@ class Counts:
         return {
             **plain,
             "failures": dict(self.failures),
+            "bounds": dict(self.bounds),
             "findings": {name: [finding.count, finding.sample] for name, finding in self.findings.items()},
             "seconds": [[number, second.wire()] for number, second in self.seconds.items()],
             "kinds": {kind: times.wire() for kind, times in self.kinds.items()},
@@ -174,6 +178,7 @@ class Counts:
         return cls(
             **{name: wire[name] for name in _PLAIN},
             failures=Counter(wire["failures"]),
+            bounds=Counter(wire["bounds"]),
             findings={name: Finding(*finding) for name, finding in wire["findings"].items()},
             seconds={number: Second.unwire(second) for number, second in wire["seconds"]},
             kinds={kind: Histogram.unwire(times) for kind, times in wire["kinds"].items()},

@@ -17,6 +17,7 @@ from opamp_conformance.load.connections import (
 )
 from opamp_conformance.load.counts import Counts
 from opamp_conformance.load.fleet import Fleet, FleetAgent, Messages, compose
+from opamp_conformance.load.pace import Pace
 from opamp_conformance.load.replies import UNIQUE, MessageStatus, ReplyInterpreter, ReplyOutcome
 from opamp_conformance.wire.transport import Transport
 from opamp_proto import INSTANCE_UID_BYTES
@@ -41,12 +42,14 @@ class LoadContext:
         interpreter: ReplyInterpreter,
         counts: Counts,
         fire: Fire,
+        pace: Pace,
     ) -> None:
         self.fleet = fleet
         self.messages = messages
         self.destination = destination
         self.interpreter = interpreter
         self.counts = counts
+        self.pace = pace
         self._fire = fire
         self.handed_out: set[bytes] = set()
         self.shared_connections: set[HttpConnection] = set()
@@ -208,7 +211,14 @@ class AgentDriver:
         if outcome.wants_full_report:
             agent.owes_report = True
         if outcome.interval is not None:
-            agent.interval = outcome.interval
+            agent.interval = self._bounded(self._context.pace.interval(outcome.interval))
+
+    def _bounded(self, kept: tuple[float, str]) -> float:
+        """Count the bound that was used, if one was, and return the time that the agent keeps to."""
+        seconds, bound = kept
+        if bound:
+            self._context.counts.bounds[bound] += 1
+        return seconds
 
     # ---- exchanges
 
@@ -266,7 +276,9 @@ class AgentDriver:
         counts = self._context.counts
         counts.throttled += 1
         counts.second(time.time()).throttled += 1
-        counts.waited += self._fleet.back_off(agent, self._fleet.now(), outcome.retry_after, is_throttled=True)
+        asked = outcome.retry_after
+        wait = None if asked is None else self._bounded(self._context.pace.wait(asked))
+        counts.waited += self._fleet.back_off(agent, self._fleet.now(), wait, is_throttled=True)
         self._context.interpreter.followed.unsettle(agent.uid)
         close_connection(agent)
         counts.took(f"{name} (throttled)", seconds)

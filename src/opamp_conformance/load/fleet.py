@@ -27,7 +27,6 @@ _JITTER: Final = 0.1
 """The share by which intervals and waits vary, so that agents do not synchronize."""
 # An agent that fails once retries soon, and a fleet that keeps failing retries every few minutes.
 _FIRST_BACKOFF: Final = 1.0
-_SHORTEST_BACKOFF: Final = 0.5
 _FIRST_THROTTLED_BACKOFF: Final = 30.0
 """The shortest wait that the specification recommends (Throttling)."""
 _LONGEST_BACKOFF: Final = 300.0
@@ -175,7 +174,6 @@ class Fleet:
         if wait is None:
             first = _FIRST_THROTTLED_BACKOFF if is_throttled else _FIRST_BACKOFF
             wait = min(_LONGEST_BACKOFF, first * 2 ** min(agent.failures, 16))
-        wait = max(wait, _SHORTEST_BACKOFF)  # A server must not set the rate of the test.
         agent.failures += 1
         # Never sooner than the server asked for.
         seconds = wait * (1 + _JITTER * self.random.random())

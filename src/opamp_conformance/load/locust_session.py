@@ -165,6 +165,7 @@ class LoadSession:
             ReplyInterpreter(options.contract, options.access.headers),
             self._counts,
             self._environment.events.request.fire,
+            options.pace,
         )
 
     # ---- several processes

@@ -14,6 +14,7 @@ from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.load import conditions
 from opamp_conformance.load.behaviour import Behaviour
 from opamp_conformance.load.conditions import Condition, seconds
+from opamp_conformance.load.pace import Pace
 from opamp_conformance.load.starts import Starts, along_ramp, by_rate, in_stages
 from opamp_conformance.profiles.loading import load_profile
 from opamp_conformance.profiles.profile import NO_PROFILE, Excuse, Kind
@@ -49,6 +50,13 @@ OPTIONS: Final = (
         "TIME",
     ),
     Option("--interval", "Time between two check-ins of an agent, plus or minus a tenth.", "30s", "TIME"),
+    Option(
+        "--shortest-interval",
+        "The shortest heartbeat interval that a server can set.  [default: that of --interval]",
+        None,
+        "TIME",
+    ),
+    Option("--longest-wait", "The longest wait before a retry that a server can ask for.", "10m", "TIME"),
     Option("--transport", "The transport of the agents.", "http", choices=[transport.value for transport in Transport]),
     Option(
         "--contract",
@@ -91,6 +99,7 @@ class LoadOptions:
     stages: Starts | None
     duration: float | None
     interval: float
+    pace: Pace
     transport: Transport
     contract: Contract
     timeout: float
@@ -108,12 +117,16 @@ class LoadOptions:
     def of(cls, given: Mapping[str, Any]) -> "LoadOptions":
         """Read the options by their parameters; raises InconclusiveError."""
         interval, timeout = seconds(given["interval"]), seconds(given["timeout"])
+        shortest = seconds(given["shortest_interval"]) if given["shortest_interval"] else interval
+        pace = Pace(shortest, seconds(given["longest_wait"]))
         stages = in_stages(given["stages"]) if given["stages"] else None
         agents = int(given["agents"]) if stages is None else stages.agents
         if sum(bool(given[name]) for name in ("ramp", "arrivals", "stages")) > 1:
             raise InconclusiveError("--ramp, --arrivals and --stages exclude each other")
-        if agents < 1 or interval <= 0 or timeout <= 0:
-            raise InconclusiveError("--agents, --interval and --timeout must be greater than 0")
+        if agents < 1 or min(interval, timeout, pace.shortest_interval, pace.longest_wait) <= 0:
+            raise InconclusiveError(
+                "--agents, --interval, --shortest-interval, --longest-wait and --timeout must be greater than 0"
+            )
         if agents > MOST_AGENTS:
             raise InconclusiveError(f"--agents is at most {MOST_AGENTS:,}: each agent needs some memory")
         return cls(
@@ -123,6 +136,7 @@ class LoadOptions:
             stages=stages,
             duration=seconds(given["duration"]) if given["duration"] else None,
             interval=interval,
+            pace=pace,
             transport=Transport(given["transport"]),
             contract=Contract(given["contract"]),
             timeout=timeout,
@@ -171,7 +185,9 @@ class LoadOptions:
         endpoint = UrlTarget(Endpoint(url)).name
         rate = self.starts(behaviour).most_per_second
         if behaviour.polls:
-            rate = max(rate, self.agents / (self.interval if not behaviour.outage_every else 1.0))
+            rate = max(
+                rate, self.agents / (1.0 if behaviour.outage_every else min(self.interval, self.pace.shortest_interval))
+            )
         host = urlsplit(endpoint).hostname or ""
         if rate > MODEST_RATE and not self.may_load and not is_loopback(host):
             raise InconclusiveError(

@@ -112,6 +112,7 @@ class Result:
             "enrollments": counts.enrollments,
             "messages": counts.messages,
             "throttled_waits_seconds": counts.waited,
+            "bounds_used": dict(counts.bounds),
             "recoveries_seconds": counts.recoveries,
             "failures": dict(counts.failures),
             "violations": findings,
@@ -158,6 +159,7 @@ class Result:
                 "throttled",
                 f"{counts.throttled:,}" + (f", asked to wait {counts.waited:,.0f} s in total" * bool(counts.waited)),
             ),
+            *(("bounded", f"{count:,} {bound}") for bound, count in sorted(counts.bounds.items())),
             ("failures", f"{counts.failures.total():,}"),
             (
                 "violations",

@@ -8,8 +8,9 @@ from typing import Any, Final
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.globs import matches, require_bounded
 from opamp_conformance.ledger.ledger import Contract, load_ledger
-from opamp_conformance.profiles.profile import Excuse, Exemption, Kind, Profile, matches, release
+from opamp_conformance.profiles.profile import Excuse, Exemption, Kind, Profile, release
 from opamp_conformance.reading import read_toml
 from opamp_conformance.suite.catalogue import Case, load_both_sides
 from opamp_conformance.text import did_you_mean
@@ -55,6 +56,7 @@ def _profile(name: str, written: Mapping[str, Any]) -> Profile:
     _require(contract in (None, "all", *Contract), f"contract is {', '.join(Contract)} or all")
     contracts = None if contract is None else tuple(Contract) if contract == "all" else (Contract(contract),)
     exemptions = [_exemption(kind, entry) for kind in Kind for entry in written.get(kind, ())]
+    require_bounded([name for one in exemptions for name in (*one.scenarios, *one.requirements, one.excuse.actual)])
     cases = load_both_sides().cases()
     for exemption in exemptions:
         _require_match(exemption, cases)
@@ -91,7 +93,7 @@ def _require_match(exemption: Exemption, cases: list[Case]) -> None:
         # A known failure is named by its id, not by a glob, so that the run can report when it no longer occurs.
         is_glob = exemption.kind is Kind.UNSUPPORTED
         found = pattern in load_ledger() or (
-            is_glob and any(matches([pattern], requirement) for requirement in load_ledger())
+            is_glob and any(matches(pattern, requirement) for requirement in load_ledger())
         )
         if not found:
             raise ValueError(f"there is no requirement {pattern!r}{did_you_mean(pattern, load_ledger())}")

@@ -5,16 +5,16 @@ that no longer occurs. docs/profiles.md explains how to write one.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Final
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.globs import matches
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.suite.catalogue import Case
 from opamp_conformance.wire.transport import Transport
@@ -51,11 +51,11 @@ class Excuse:
 
     def covers(self, actual: str) -> bool:
         """Return whether it excuses a breach, by what came."""
-        return not self.actual or fnmatchcase(actual, self.actual)
+        return not self.actual or matches(self.actual, actual)
 
     def is_shown_by(self, sample: str) -> bool:
         """Return whether it excuses a breach, by a description that has what came somewhere."""
-        return fnmatchcase(sample, f"*{self.actual}*")
+        return matches(f"*{self.actual}*", sample)
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,14 @@ class Exemption:
             return False
         if self.kind is Kind.UNSUPPORTED:
             ids = [requirement.id for requirement in case.scenario.requirements]
-            return not self.requirements or any(matches(self.requirements, id_) for id_ in ids)
+            return not self.requirements or any(self.has_requirement(id_) for id_ in ids)
         return self.names(case) or any(
             requirement.id in self.requirements for requirement in case.scenario.requirements
         )
+
+    def has_requirement(self, requirement: str) -> bool:
+        """Return whether one of its requirements, which are globs, is this one."""
+        return any(matches(pattern, requirement) for pattern in self.requirements)
 
     def names(self, case: Case) -> bool:
         """Return whether it has the key of a case."""
@@ -154,7 +158,7 @@ class Profile:
             capability: (requirement, exemption.excuse.because)
             for capability, requirement in _ABOUT_CAPABILITIES.items()
             for exemption in self.exemptions
-            if exemption.kind is Kind.UNSUPPORTED and matches(exemption.requirements, requirement)
+            if exemption.kind is Kind.UNSUPPORTED and exemption.has_requirement(requirement)
         }
 
 
@@ -167,8 +171,3 @@ def release(text: str) -> Version:
     if found is None:
         raise InconclusiveError(f"{text!r} is not a version: give it as 9.5.3")
     return Version(found[0])
-
-
-def matches(patterns: Sequence[str], requirement: str) -> bool:
-    """Return whether a requirement matches one of the globs."""
-    return any(fnmatchcase(requirement, pattern) for pattern in patterns)

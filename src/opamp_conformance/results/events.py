@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from dataclasses import fields as dataclass_fields
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from opamp_conformance.results.verdicts import ExitCode, Verdict
 
@@ -195,7 +195,27 @@ def event_of(fields: Mapping[str, Any]) -> Event:
     """Make an event from what ``as_json`` wrote, without unknown fields; raises KeyError, TypeError or ValueError."""
     kind = fields["event"]
     known = {field.name for field in dataclass_fields(_KINDS[kind])}
-    return _KINDS[kind](**_restored({name: value for name, value in fields.items() if name in known}))
+    event = _KINDS[kind](**_restored({name: value for name, value in fields.items() if name in known}))
+    for name, hint in get_type_hints(_KINDS[kind]).items():
+        if not _fits(getattr(event, name), hint):
+            raise TypeError(f"{name} of {kind} has a value of another type")
+    return event
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Return whether a value of an event has the type of its field."""
+    parts, kind = get_args(hint), get_origin(hint) or hint
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return isinstance(value, tuple) and all(_fits(item, parts[0]) for item in value)
+    if kind is Mapping:
+        return isinstance(value, Mapping) and all(
+            _fits(key, parts[0]) and _fits(item, parts[1]) for key, item in value.items()
+        )
+    if parts:
+        return any(_fits(value, part) for part in parts)
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 _KINDS: Final[Mapping[str, type[Event]]] = {

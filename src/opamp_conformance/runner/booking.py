@@ -73,11 +73,11 @@ def shown(text: str, redactor: Redactor) -> str:
     return printable(shortened(redactor.text(text)))
 
 
-def book(finding: Finding, plan: RunPlan, redactor: Redactor, excuses: ProfileExcuses | None = None) -> FindingBooked:
+def book(finding: Finding, plan: RunPlan, redactor: Redactor, excuses: ProfileExcuses) -> FindingBooked:
     """Make the event of a finding."""
     requirement = load_ledger(plan.spec_version)[finding.requirement]
     verdict, because = of_violation(requirement.is_binding, strict=plan.strict), ""
-    if finding.is_excused and excuses is not None:
+    if finding.is_excused:
         verdict, because = excuses.reason(finding.requirement)
     transcript = transcript_of(finding.samples, redactor)
     event = book_as(

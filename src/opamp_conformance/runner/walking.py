@@ -12,7 +12,7 @@ from opamp_conformance.client.run_log import RunLog
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.events import FindingBooked
 from opamp_conformance.runner import signals
-from opamp_conformance.runner.booking import book
+from opamp_conformance.runner.booking import ProfileExcuses, book
 from opamp_conformance.runner.channel import WorkerSummary
 from opamp_conformance.runner.plan import RunPlan
 from opamp_conformance.targets.url import is_on_this_machine
@@ -96,7 +96,9 @@ def go_walks(plan: RunPlan, options: WalkOptions, broken: Collection[str], *, is
 
 def _booked(finding: Finding, walk: Walk, plan: RunPlan, redactor: Redactor) -> FindingBooked:
     again = " ".join(["opamp-conformance run", *plan.arguments, *_contract(plan), "--replay FILE"])
-    return replace(book(finding, plan, redactor), walk=tuple(map(str, walk)), reproduce=again)
+    excuses = ProfileExcuses(plan, redactor)
+    excused = replace(finding, is_excused=excuses.excuses(finding.requirement, finding.violation))
+    return replace(book(excused, plan, redactor, excuses), walk=tuple(map(str, walk)), reproduce=again)
 
 
 def _contract(plan: RunPlan) -> list[str]:

@@ -2,18 +2,14 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Final
 
 from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.globs import matches, require_bounded
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.ledger.versions import SpecVersion
 from opamp_conformance.suite.catalogue import Case
 from opamp_conformance.text import did_you_mean
 from opamp_conformance.wire.transport import Transport
-
-_MOST_CHARACTERS: Final = 300
-"""The longest pattern: keys are shorter, and the cost of a pattern grows faster than its length."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,9 @@ class Selection:
         in_contract = [case for case in everything if case.scenario.contract in self.contracts]
         found: dict[str, set[int]] = {}
         by_name = _by_name(in_contract)
-        for pattern in (*self.only, *self.skip):
-            if len(pattern) > _MOST_CHARACTERS:
-                raise InconclusiveError(f"a pattern of {len(pattern)} characters is longer than any key")
+        patterns = dict.fromkeys((*self.only, *self.skip))
+        require_bounded(patterns)
+        for pattern in patterns:
             found[pattern] = {id(case) for case in _found(pattern, by_name, in_contract)}
             if not found[pattern]:
                 raise InconclusiveError(self._nothing_matches(pattern, everything))
@@ -90,7 +86,7 @@ def _found(pattern: str, by_name: Mapping[str, list[Case]], cases: Iterable[Case
     """Return the cases that a pattern means: by their names; otherwise by words of a statement or a title."""
     if pattern in by_name:
         return by_name[pattern]
-    by_glob = [case for name, named in by_name.items() if fnmatchcase(name, pattern) for case in named]
+    by_glob = [case for name, named in by_name.items() if matches(pattern, name) for case in named]
     return by_glob or [case for case in cases if has_words(pattern, _texts(case))]
 
 

@@ -30,6 +30,7 @@ class QueuedStore:
         self._under_way: dict[bytes, AgentRecord] = {}
         self._worker: asyncio.Task[None] | None = None
         self._bytes = 0
+        """The bytes of all records that are queued or under way."""
         self.lost = 0
         """How many acknowledged records are not in the store, and never will be."""
 
@@ -46,7 +47,7 @@ class QueuedStore:
             raise StoreUnavailableError("the queue is full")
         self._take(record.instance_uid)
         self._queued[record.instance_uid] = record
-        self._bytes += len(record.reported)
+        self._bytes += record.size
         self._start()
 
     async def delete(self, instance_uid: bytes) -> None:
@@ -61,8 +62,8 @@ class QueuedStore:
         return await self._store.list_after(after, limit)
 
     async def clear(self) -> None:
-        self._queued.clear()
-        self._bytes = 0
+        for instance_uid in list(self._queued):
+            self._take(instance_uid)
         await self.drain()
         await self._store.clear()
 
@@ -74,11 +75,10 @@ class QueuedStore:
                     await asyncio.wait([self._start()])
         self.lost += len({**self._queued, **self._under_way})
 
-    def _take(self, instance_uid: bytes) -> AgentRecord | None:
-        """Take a record out of the queue."""
+    def _take(self, instance_uid: bytes) -> None:
+        """Drop a record from the queue, if it is there."""
         record = self._queued.pop(instance_uid, None)
-        self._bytes -= 0 if record is None else len(record.reported)
-        return record
+        self._bytes -= 0 if record is None else record.size
 
     def _start(self) -> "asyncio.Task[None]":
         if self._worker is None or self._worker.done():
@@ -88,9 +88,7 @@ class QueuedStore:
     async def _work(self) -> None:
         while self._queued:
             for instance_uid in list(self._queued)[:_AT_ONCE]:
-                record = self._take(instance_uid)
-                if record is not None:
-                    self._under_way[instance_uid] = record
+                self._under_way[instance_uid] = self._queued.pop(instance_uid)
             await asyncio.gather(*(self._put(record) for record in list(self._under_way.values())))
 
     async def _put(self, record: AgentRecord) -> None:
@@ -100,7 +98,8 @@ class QueuedStore:
             _log.warning("a queued record cannot be written: %r", error)
             self.lost += 1
         finally:
-            self._under_way.pop(record.instance_uid, None)
+            del self._under_way[record.instance_uid]
+            self._bytes -= record.size
 
     async def _put_at_last(self, record: AgentRecord) -> None:
         now, _ = self._store.cached(record.instance_uid)

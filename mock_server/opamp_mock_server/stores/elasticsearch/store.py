@@ -5,7 +5,6 @@ import contextlib
 import json
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +14,7 @@ from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.stores.elasticsearch.batching import Batcher
 from opamp_mock_server.stores.elasticsearch.circuit_breaker import CircuitBreaker
 from opamp_mock_server.stores.elasticsearch.cluster import ERRORS, Version, delete_all, refusal, unavailable
+from opamp_mock_server.stores.elasticsearch.recalled_records import RecalledRecords
 from opamp_mock_server.stores.fleet_documents import (
     Description,
     FleetDocuments,
@@ -29,6 +29,7 @@ from opamp_proto import INSTANCE_UID_BYTES
 _log = logging.getLogger("opamp_mock_server.store")
 
 _MOST_RECALLED: Final = 50_000
+_MOST_RECALLED_BYTES: Final = 256 * 1024 * 1024
 _MOST_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 _LARGE_BYTES: Final = 16 * 1024
 _SWEEP_SECONDS: Final = 1.0
@@ -59,7 +60,7 @@ class ElasticsearchStore:
         self._client = client
         self._index = index
         self._documents = documents
-        self._cached: OrderedDict[bytes, AgentRecord] = OrderedDict()
+        self._recalled = RecalledRecords(_MOST_RECALLED, _MOST_RECALLED_BYTES)
         self._reads = Batcher(self._read, breaker)
         self._writes = Batcher(self._write, breaker, lambda write: len(write.document or ""))
         self._to_delete: dict[bytes, float] = {}
@@ -68,13 +69,16 @@ class ElasticsearchStore:
     def cached(self, instance_uid: bytes) -> tuple[AgentRecord | None, bool]:
         if len(instance_uid) != INSTANCE_UID_BYTES:
             return None, True  # No agent has such an instance_uid.
-        return self._cached.get(instance_uid), False
+        return self._recalled.get(instance_uid), False
 
     async def get(self, instance_uid: bytes) -> AgentRecord | None:
         if len(instance_uid) != INSTANCE_UID_BYTES:
             return None
         record = await self._reads(instance_uid)
-        self._remember(instance_uid, record)
+        if record is None:
+            self._recalled.forget(instance_uid)
+        else:
+            self._recalled.keep(record)
         return record
 
     async def put(self, record: AgentRecord) -> None:
@@ -91,11 +95,11 @@ class ElasticsearchStore:
         try:
             version = await self._writes(_write(self._index, record.instance_uid, stored, document))
         except (ConflictError, StoreUnavailableError):
-            self._cached.pop(record.instance_uid, None)
+            self._recalled.forget(record.instance_uid)
             raise
         assert version is not None
         stored = StoredVersion(version.seq_no, version.primary_term, enrolled_at, description)
-        self._remember(record.instance_uid, kept._replace(stored=stored))
+        self._recalled.keep(kept._replace(stored=stored))
 
     async def _description(self, record: AgentRecord) -> Description:
         """Describe a record. To read a large configuration takes long, so other agents are answered meanwhile."""
@@ -104,7 +108,7 @@ class ElasticsearchStore:
         return await asyncio.to_thread(self._documents.description, record)
 
     async def delete(self, instance_uid: bytes) -> None:
-        self._cached.pop(instance_uid, None)
+        self._recalled.forget(instance_uid)
         await self._delete(instance_uid)
 
     def delete_later(self, instance_uid: bytes) -> None:
@@ -139,7 +143,7 @@ class ElasticsearchStore:
             await delete_all(self._client, self._index)
         except ERRORS as error:
             raise self._failed(error) from error
-        self._cached.clear()
+        self._recalled.clear()
 
     async def close(self) -> None:
         """Finish the work in progress."""
@@ -148,15 +152,6 @@ class ElasticsearchStore:
         await self._sweep_once()
         await self._writes.drain()
         await self._reads.drain()
-
-    def _remember(self, instance_uid: bytes, record: AgentRecord | None) -> None:
-        if record is None:
-            self._cached.pop(instance_uid, None)
-            return
-        self._cached[instance_uid] = record
-        self._cached.move_to_end(instance_uid)
-        if len(self._cached) > _MOST_RECALLED:
-            self._cached.popitem(last=False)
 
     async def _delete(self, instance_uid: bytes) -> bool:
         action = {"delete": {"_index": self._index, "_id": document_id(instance_uid)}}
