@@ -11,9 +11,14 @@ import pytest
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.profiles.loading import load_profile, names
 from opamp_conformance.profiles.profile import Kind
+from opamp_conformance.reports.run_record import read_events
+from opamp_conformance.results.events import FindingBooked, ScenarioFinished
+from opamp_conformance.results.verdicts import Verdict
+from opamp_conformance.suite.catalogue import load_catalogue
 from opamp_proto import opamp_pb2 as pb
 from support.bad_server import BadServer, acknowledgement, read_request, respond
 from support.command_line import Cli, one_line
+from support.peers import ROOT
 
 
 def profile(folder: Path, text: str) -> Path:
@@ -266,3 +271,24 @@ def test_a_version_can_be_part_of_the_name() -> None:
     assert load_profile("fleet-server").at("9.4").exemptions == expected
     with pytest.raises(InconclusiveError, match="is not a version"):
         load_profile("fleet-server@new")
+
+
+def test_the_built_in_profile_knows_exactly_what_a_real_fleet_server_breaks() -> None:
+    """What came is compared, too: the file is that of a real run."""
+    events = list(read_events(ROOT / "reports/0.18/fleet-server/main-dc8e23079/run.jsonl"))
+    built_in = load_profile("fleet-server").at("9.5.3")
+    scenarios = {one.key: one.excuse for one in built_in.exempt(load_catalogue().cases()) if one.kind is Kind.KNOWN}
+    known = [event for event in events if isinstance(event, ScenarioFinished | FindingBooked) and event.known_because]
+    for event in known:
+        is_finding = isinstance(event, FindingBooked)
+        excuse = built_in.findings(Kind.KNOWN)[event.requirement] if is_finding else scenarios[event.key]
+        assert excuse.actual
+        assert excuse.covers(event.actual)
+    named = {key for entry in built_in.exemptions if entry.kind is Kind.KNOWN for key in entry.scenarios}
+    assert {event.key for event in known if isinstance(event, ScenarioFinished)} == named
+    assert {event.verdict for event in events if isinstance(event, ScenarioFinished)} & {
+        Verdict.FAILED,
+        Verdict.WARNED,
+        Verdict.BLOCKED,
+        Verdict.ERROR,
+    } == set()
