@@ -1,9 +1,14 @@
 """The documentation as a site, and the manual page: `sphinx-build -W docs SITE`, `sphinx-build -b man docs FOLDER`."""
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
 project = "opamp-conformance"
 author = "the opamp-conformance authors"
 copyright = author  # noqa: A001 # Sphinx's name
-extensions = ["myst_parser", "sphinx_click"]
+extensions = ["myst_parser", "sphinx_click", "requirement_pages"]
 nitpicky = True
 # A mermaid diagram is text on the site, and a picture where the page is read on the web.
 suppress_warnings = ["misc.highlighting_failure"]

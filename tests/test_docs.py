@@ -156,6 +156,15 @@ def test_the_site_and_the_manual_page_are_built(tmp_path: Path) -> None:
     run([*build, "-b", "html", DOCS, tmp_path / "site"])
     run([*build, "-b", "man", DOCS, tmp_path / "man"])
     assert "opamp-conformance" in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    requirement = (tmp_path / "site" / "requirement" / "sequence.server-report-full-state.html").read_text()
+    for part in (
+        "ReportFullState",
+        ".unknown-compressed",
+        ":gzip",
+        "blob/v0.20.0/specification.md#",
+        "opamp-go-server",
+    ):
+        assert part in requirement
     manual = (tmp_path / "man" / "opamp-conformance.1").read_text(encoding="utf-8")
     assert r"\-\-fail\-if" in manual
     assert {page.stem for page in DOCS.glob("*.md")} <= {page.stem for page in (tmp_path / "site").glob("*.html")}
