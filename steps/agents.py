@@ -5,6 +5,7 @@ from pytest_bdd import given, parsers, then, when
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
 from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
+from opamp_conformance.client.sample_messages import NEWER_CAPABILITY
 from opamp_conformance.wire.exchange import Exchange
 
 
@@ -16,6 +17,13 @@ def _(context: ScenarioContext) -> Agent:
 @given("an agent with every capability", target_fixture="agent")
 def _(context: ScenarioContext) -> Agent:
     return context.agents.with_every_capability()
+
+
+@given("an agent with every capability, and one of a newer protocol", target_fixture="agent")
+def _(context: ScenarioContext) -> Agent:
+    agent = context.agents.with_every_capability()
+    agent.capabilities |= NEWER_CAPABILITY
+    return agent
 
 
 @given(parsers.parse("an agent with every capability but {name}"), target_fixture="agent")

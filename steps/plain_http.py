@@ -31,6 +31,11 @@ def _(context: ScenarioContext, agent: Agent, name: str) -> Exchange:
     return context.http.report_compressed_as(agent, name)
 
 
+@when("the agent reports its full status compressed with gzip, and accepts gzip", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.report_compressed(agent, headers={"Accept-Encoding": "gzip"})
+
+
 @given("the agent has reported its full status compressed with gzip")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.http.accepted_compressed_report(agent)

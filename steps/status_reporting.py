@@ -136,6 +136,11 @@ def _(exchange: Exchange) -> None:
     assert_status_reporting.bare_acknowledgement(exchange)
 
 
+@when("an agent with nearly the same instance_uid checks in with the next sequence number", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.client.send(agent.similar().check_in())
+
+
 @then("the server asks for the full state")
 def _(exchange: Exchange) -> None:
     assert_status_reporting.full_state_requested(exchange)

@@ -94,6 +94,43 @@ def test_after_a_goodbye_and_after_a_closed_connection_a_question_is_allowed(tal
     assert talk.websocket(other.check_in(), b"one", flags=FULL) == set()
 
 
+def test_a_gap_after_a_goodbye_is_a_gap_whether_or_not_the_server_forgets_agents(talk: Talk) -> None:
+    talk.answer(talk.agent.full_status())
+    talk.answer(talk.agent.disconnect())
+    talk.agent.lose(3)
+    assert talk.answer(talk.agent.check_in()) == {GAP}
+    talk.answer(talk.agent.disconnect())
+    assert talk.answer(talk.agent.check_in()) == set()
+    talk.answer(talk.agent.disconnect())
+    talk.agent.lose(3)
+    assert talk.answer(talk.agent.full_status()) == set()
+
+
+def settings(hash_: bytes, interval: int) -> pb.ConnectionSettingsOffers:
+    opamp = pb.OpAMPConnectionSettings(heartbeat_interval_seconds=interval)
+    return pb.ConnectionSettingsOffers(hash=hash_, opamp=opamp)
+
+
+def test_the_same_settings_have_the_same_hash(talk: Talk) -> None:
+    talk.agent.capabilities = EVERY_CAPABILITY
+    broken = {"offers.hash-covers-all"}
+    for hash_, interval, found in [(b"1", 5, set()), (b"1", 5, set()), (b"2", 7, set()), (b"3", 7, broken)]:
+        assert talk.answer(talk.agent.full_status(), connection_settings=settings(hash_, interval)) == found
+
+
+def test_settings_with_a_requested_certificate_may_have_the_hash_of_all_settings(talk: Talk) -> None:
+    talk.agent.capabilities = EVERY_CAPABILITY
+    talk.answer(talk.agent.full_status(), connection_settings=settings(b"1", 5))
+    request = talk.agent.check_in()
+    request.connection_settings_request.opamp.certificate_request.csr = b"-"
+    answer = settings(b"2", 5)
+    answer.opamp.certificate.cert, answer.opamp.certificate.ca_cert = b"signed", b"authority"
+    assert talk.answer(request, connection_settings=answer) == set()
+    for reported in (b"2", b"1"):
+        talk.agent.connection_settings_hash = reported
+        assert talk.answer(talk.agent.full_status()) == set()
+
+
 def test_two_connections_with_one_instance_uid_make_the_order_uncertain(talk: Talk) -> None:
     talk.websocket(talk.agent.full_status(), b"one")
     clone = talk.agent.clone()

@@ -21,6 +21,15 @@ Feature: Agents of a newer protocol version
     When the agent reports its full status with a capability of a newer protocol
     Then the server answers without an error
 
+  @implied @interop.ignore-unknown-fields.offers
+  Scenario: An agent with an unknown capability receives the same offers as others
+    Given a server that offers remote configuration
+    And an agent with every capability, and one of a newer protocol
+    And the agent has reported its full status
+    When the operator offers the agent a configuration
+    And the agent receives the next message
+    Then the agent is offered a configuration
+
   @implied @interop.ignore-unknown-fields.flags
   Scenario: The server ignores unknown flags
     Given an agent that has reported its full status

@@ -66,6 +66,12 @@ Feature: Bodies of requests and responses
       | gzip     |
       | br, gzip |
 
+  @SHOULD @http.response-compression.request
+  Scenario: The response to a compressed request is compressed, too
+    Given an unknown agent
+    When the agent reports its full status compressed with gzip, and accepts gzip
+    Then the response is compressed with gzip
+
   @SHOULD @http.response-compression.error
   Scenario: An error is compressed, too
     When the client sends bytes that are not protobuf and accepts gzip

@@ -8,9 +8,20 @@ Feature: The hash of a remote configuration
     And the agent has reported its full status
     And the agent has applied a configuration
 
-  @MUST @remote-config.server-offers-on-mismatch
+  @MUST @remote-config.server-offers-on-mismatch.other
   Scenario: An agent with another configuration is offered the right one
     When the agent reports that it has applied another configuration
+    Then the agent is offered a configuration
+
+  @MUST @remote-config.server-offers-on-mismatch.longer
+  Scenario: An agent with a hash that only begins with the right one is offered the right configuration
+    When the agent reports a configuration whose hash begins with the right one
+    Then the agent is offered a configuration
+
+  @MUST @capabilities.server-respects-change.again
+  Scenario: An agent that accepts remote configuration again is offered it again
+    Given the agent has checked in without the capability AcceptsRemoteConfig
+    When the agent reports with every capability that it has applied another configuration
     Then the agent is offered a configuration
 
   @SHOULD @remote-config.server-compares-hash.lost

@@ -96,6 +96,17 @@ Feature: Missing messages
     When the agent checks in compressed with gzip after 5 lost messages
     Then the server asks for the full state
 
+  @MUST @sequence.server-report-full-state.large-number @sequence.server-requests-omitted
+  Scenario: The sequence number is larger than a signed number of 64 bits
+    When the agent checks in with the sequence number 9223372036854775808
+    Then the server asks for the full state
+
+  @MUST @sequence.server-report-full-state.similar-agent @sequence.server-requests-omitted
+  Scenario: An agent whose instance_uid differs only in its last bit is another agent
+    Given the agent has checked in 3 times
+    When an agent with nearly the same instance_uid checks in with the next sequence number
+    Then the server asks for the full state
+
   @MUST @sequence.server-report-full-state.backwards @sequence.server-requests-omitted
   Scenario: Sequence numbers go backwards
     Given the agent has checked in 3 times

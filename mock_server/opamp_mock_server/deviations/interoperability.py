@@ -5,6 +5,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.core.core import Core
+from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.core.status_reporting import StatusReporting
 from opamp_mock_server.deviations.registry import breaks
 from opamp_proto import anyvalue_pb2
@@ -104,6 +105,15 @@ class UnknownCapabilitiesRefused(Core):
         if message.capabilities & ~sum(pb.AgentCapabilities.values()):
             return "capabilities have an unknown bit"
         return super().malformed(message)
+
+
+@breaks("interop.ignore-unknown-fields:offers")
+class NoOffersToNewerAgents(RemoteConfig):
+    """An agent with a capability that the server does not know is not offered a configuration."""
+
+    def may_offer_remote_config(self, capabilities: int) -> bool:
+        is_newer = bool(capabilities & ~sum(pb.AgentCapabilities.values()))
+        return not is_newer and super().may_offer_remote_config(capabilities)
 
 
 @breaks(

@@ -67,6 +67,15 @@ class ResponsesAlwaysCompressed(HttpEndpoint):
         return super().encode(b"gzip", data)
 
 
+@breaks("http.response-compression:request")
+class CompressedRequestsAnsweredUncompressed(HttpEndpoint):
+    """The response to a compressed request is not compressed."""
+
+    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
+        is_plain = headers.content_encoding is None
+        return await super().respond(headers if is_plain else headers._replace(accept_encoding=None), body)
+
+
 @breaks("http.response-compression:list")
 class OnlyOneCodingUnderstood(HttpEndpoint):
     """A response is compressed only if the client accepts nothing but gzip."""

@@ -45,6 +45,30 @@ class ReportedConfigHashIgnored(StatusReporting):
         )
 
 
+@breaks("remote-config.server-offers-on-mismatch:longer")
+class BeginningOfConfigHashCompared(RemoteConfig):
+    """A hash that begins with that of the offered configuration counts as the same."""
+
+    def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        if desired.remote_config is not None:
+            offered = self.config_hash(desired.remote_config)
+            if record.remote_config_hash.startswith(offered):
+                record = record._replace(remote_config_hash=offered)
+        return super().offer_remote_config(record, desired, reply)
+
+
+@breaks("capabilities.server-respects-change:again")
+class WithdrawnForEver(RemoteConfig):
+    """An agent that has once not accepted remote configuration is not offered it again."""
+
+    _unable: frozenset[bytes] = frozenset()
+
+    def offer_remote_config(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        if not self.may_offer_remote_config(record.capabilities):
+            self._unable |= {record.instance_uid}
+        return record if record.instance_uid in self._unable else super().offer_remote_config(record, desired, reply)
+
+
 @breaks("remote-config.server-compares-hash")
 class EmptyConfigHashIgnored(StatusReporting):
     """An agent that reports an empty hash of its configuration is treated as if it had the offered one."""

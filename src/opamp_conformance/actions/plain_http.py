@@ -66,8 +66,11 @@ class PlainHttpActions:
         headers = {"Authorization": authorization}
         return self._client.deliver_once(request.with_headers(headers, with_credentials=False))
 
-    def report_compressed(self, agent: Agent, members: int = 1) -> Exchange:
-        return self._client.deliver(HttpRequest.of(agent.full_status()).compressed(members))
+    def report_compressed(
+        self, agent: Agent, members: int = 1, headers: Mapping[str, str | None] | None = None
+    ) -> Exchange:
+        request = HttpRequest.of(agent.full_status()).compressed(members)
+        return self._client.deliver(request.with_headers(headers or {}))
 
     def report_large_compressed(self, agent: Agent, size: int) -> Exchange:
         return self._client.deliver(HttpRequest.of(with_large_configuration(agent, size)).compressed())

@@ -42,6 +42,8 @@ class AgentMemory:
     has_full_state: bool = False
     connection_id: bytes | None = None
     has_left: bool = False
+    left_at: int | None = None
+    """The sequence_num of its agent_disconnect, None unless that was its last message."""
     is_greeted: bool = True
     """Whether the server has told it its capabilities; false if it has only received errors."""
     is_enrolled: bool | None = False
@@ -68,7 +70,7 @@ class AgentMemory:
 
     def may_have_reported(self, message: pb.AgentToServer) -> None:
         """Note a message that the server may have read or not: it is open what the agent has acknowledged."""
-        self.last_sent = message
+        self.last_sent, self.left_at = message, None
         self.capabilities = message.capabilities or self.capabilities
         self.custom_capabilities |= frozenset(message.custom_capabilities.capabilities)
         self.config_hash = self.settings_hash = self.packages_hash = b""
@@ -93,6 +95,7 @@ class AgentMemory:
         self.has_left = message.HasField("agent_disconnect")
         self.is_greeted = True
         self.sequence_num = message.sequence_num
+        self.left_at = message.sequence_num if self.has_left else None
         if self.has_left:  # A server may forget all about an agent that has disconnected.
             self.sequence_num = None
             self.config_hash = self.settings_hash = self.packages_hash = b""

@@ -234,7 +234,7 @@ class Conversation:
         """Note that it is not certain what the server knows of an agent; a refused message enrolls nobody."""
         agent = self.agents.get(instance_uid)
         if agent is not None:
-            agent.sequence_num = None
+            agent.sequence_num = agent.left_at = None
             agent.is_enrolled = agent.is_enrolled or (agent.is_enrolled if is_refused else None)
             if instance_uid in self._twins:
                 agent.is_enrolled = None

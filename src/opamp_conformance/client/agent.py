@@ -58,6 +58,12 @@ class Agent:
         copy.sequence_num = self.sequence_num
         return copy
 
+    def similar(self) -> "Agent":
+        """Return another agent, whose instance_uid differs only in its last bit, with the same sequence number."""
+        other = Agent(self.run_id, other_hash(self.instance_uid), self.capabilities)
+        other.sequence_num = self.sequence_num
+        return other
+
     def adopt(self, new_instance_uid: bytes) -> None:
         """Use an instance_uid from the server from now on (ServerToAgent.agent_identification)."""
         self.instance_uid = new_instance_uid

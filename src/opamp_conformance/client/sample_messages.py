@@ -25,7 +25,7 @@ OTHER_CONFIGURATION: Final = {"service": {"pipelines": {"metrics": {"exporters":
 _EVERY_BYTE = bytes(range(256))  # A configuration may be of any format, also one that is not text.
 _NEWER_FIELD = 99
 _NEWER_VALUE = 77
-_NEWER_CAPABILITY = 1 << 30
+NEWER_CAPABILITY = 1 << 30
 
 
 def with_newer_fields(agent: Agent) -> pb.AgentToServer:
@@ -231,7 +231,7 @@ def custom_message(agent: Agent, capability: str) -> pb.AgentToServer:
 def with_newer_capability(agent: Agent) -> pb.AgentToServer:
     """Return a full report with a bit of AgentCapabilities that no version defines yet."""
     message = agent.full_status()
-    message.capabilities |= _NEWER_CAPABILITY
+    message.capabilities |= NEWER_CAPABILITY
     return message
 
 

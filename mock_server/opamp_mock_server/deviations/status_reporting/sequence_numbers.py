@@ -118,6 +118,26 @@ class NoFlagAfterGzip(HttpEndpoint):
         return response._replace(body=reply.SerializeToString())
 
 
+@breaks("sequence.server-report-full-state:63-bit", also=["sequence.server-requests-omitted"])
+class LargeSequenceNumbersIgnored(StatusReporting):
+    """A sequence number that does not fit into a signed number of 64 bits is ignored."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        return 0 if message.sequence_num >= 2**63 else super().missing_state(known, message)
+
+
+@breaks("sequence.server-report-full-state:similar", also=["sequence.server-requests-omitted"])
+class SimilarAgentsMixedUp(StatusReporting):
+    """An agent whose instance_uid differs only in its last byte is mistaken for another one."""
+
+    _seen: frozenset[bytes] = frozenset()
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        is_mistaken = known is None and message.instance_uid[:-1] in self._seen
+        self._seen |= {message.instance_uid[:-1]}
+        return 0 if is_mistaken else super().missing_state(known, message)
+
+
 @breaks("sequence.server-report-full-state:32-bit", also=["sequence.server-requests-omitted"])
 class SequenceNumbersOf32Bits(StatusReporting):
     """Only the last 32 bits of a sequence number are looked at."""
