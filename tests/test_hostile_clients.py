@@ -256,7 +256,7 @@ def test_tls_handshakes_that_are_left_half_open_end(tls: Tls, begun: bytes) -> N
 
 
 def test_tls_handshakes_count_as_connections(tls: Tls) -> None:
-    settings = Settings(tls=tls, limits=Limits(connections=10, request_seconds=1))
+    settings = Settings(tls=tls, limits=Limits(connections=10, request_seconds=5))
     with MockServer(settings) as server, ExitStack() as stack:
         for _ in range(9):
             stack.enter_context(connection(server))
@@ -268,7 +268,7 @@ def test_tls_handshakes_count_as_connections(tls: Tls) -> None:
         time.sleep(0.2)
         with connection(server) as late, pytest.raises(OSError, match=r"EOF|reset"):
             trusting().wrap_socket(late)
-        time.sleep(1.2)
+        time.sleep(6)  # Until the handshakes have run out of time.
         with trusting().wrap_socket(stack.enter_context(connection(server))) as client:
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             text = b"".join(iter(lambda: client.recv(65536), b""))
