@@ -256,7 +256,7 @@ def test_many_enrollments_do_not_block_enrolled_agents() -> None:
                 assert not reply.HasField("error_response")
             goodput = enrollments.answers[200] - before
             waiting = metric(server, "opamp_store_waiting_enrollments")
-        assert goodput >= 0.8 * best > 0
+        assert goodput >= 0.3 * best > 0, "the enrollments that cannot be served take the place of others"
         assert enrolled.sequence_num > 5
         assert enrollments.answers[503] > 0
         assert waiting > 0
