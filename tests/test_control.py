@@ -214,7 +214,7 @@ def test_a_server_that_stops_ends_waiting_requests() -> None:
         began = time.monotonic()
         server.stop()
         assert waiting.result()["messages"] == []
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 30  # It would have waited for 60 seconds.
 
 
 def test_unsolicited_messages_of_the_server_are_listed(server: MockServer) -> None:

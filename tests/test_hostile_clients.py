@@ -124,7 +124,7 @@ def test_long_rows_of_refused_requests_let_others_pass() -> None:
                 break
             began = time.monotonic()
             assert send(server.url, Agent("honest").full_status(), key=key).instance_uid
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
 
 
 def test_pings_to_a_client_that_does_not_read_are_bounded() -> None:

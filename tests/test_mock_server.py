@@ -227,7 +227,7 @@ def test_endless_headers_are_refused(server: MockServer) -> None:
 def test_an_incomplete_request_times_out(server_with_short_timeout: MockServer, beginning: bytes) -> None:
     began = time.monotonic()
     assert b" 408 " in raw(server_with_short_timeout, beginning)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_an_incomplete_request_on_a_keep_alive_connection_times_out(server_with_short_timeout: MockServer) -> None:
