@@ -111,13 +111,6 @@ def settings(hash_: bytes, interval: int) -> pb.ConnectionSettingsOffers:
     return pb.ConnectionSettingsOffers(hash=hash_, opamp=opamp)
 
 
-def test_the_same_settings_have_the_same_hash(talk: Talk) -> None:
-    talk.agent.capabilities = EVERY_CAPABILITY
-    broken = {"offers.hash-covers-all"}
-    for hash_, interval, found in [(b"1", 5, set()), (b"1", 5, set()), (b"2", 7, set()), (b"3", 7, broken)]:
-        assert talk.answer(talk.agent.full_status(), connection_settings=settings(hash_, interval)) == found
-
-
 def test_settings_with_a_requested_certificate_may_have_the_hash_of_all_settings(talk: Talk) -> None:
     talk.agent.capabilities = EVERY_CAPABILITY
     talk.answer(talk.agent.full_status(), connection_settings=settings(b"1", 5))

@@ -31,7 +31,6 @@ class OfferMemory:
         """Yield what an offer to an agent breaks."""
         if agent is not None:
             yield from _unchanged(reply, agent)
-            yield from _settings_of_another_hash(reply, agent)
         yield from self._configuration(reply)
         yield from self._settings(reply)
         yield from self._packages(reply)
@@ -95,19 +94,6 @@ def _unchanged(reply: pb.ServerToAgent, agent: AgentMemory) -> Iterator[Breach]:
             yield _UNCHANGED[name], Violation(expected, f"{name} with the hash {offered.hex()} again")
 
 
-def _settings_of_another_hash(reply: pb.ServerToAgent, agent: AgentMemory) -> Iterator[Breach]:
-    """Yield settings that are those of the last offer, with another hash: then an agent never has the right one."""
-    last, offer = agent.offered.connection_settings, reply.connection_settings
-    if not last.hash or not offer.hash or last.hash == offer.hash:
-        return
-    same = pb.ConnectionSettingsOffers()
-    same.CopyFrom(offer)
-    same.hash = last.hash
-    if same == last:
-        expected = f"the hash {last.hash.hex()} for the same settings"
-        yield "offers.hash-covers-all", Violation(expected, f"the hash {offer.hash.hex()}")
-
-
 def _one_hash(of_what: str, hash_: bytes) -> Violation:
     return Violation(f"another hash for other {of_what}", f"the hash {hash_.hex()} for both")
 
@@ -124,6 +110,6 @@ def remember_offers(agent: AgentMemory, reply: pb.ServerToAgent, *, is_requested
         if is_requested:
             agent.offered.ClearField("connection_settings")
         else:
-            agent.offered.connection_settings.CopyFrom(reply.connection_settings)
+            agent.offered.connection_settings.hash = reply.connection_settings.hash
     if reply.HasField("packages_available"):
         agent.offered.packages_available.all_packages_hash = reply.packages_available.all_packages_hash

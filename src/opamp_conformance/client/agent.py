@@ -60,7 +60,8 @@ class Agent:
 
     def similar(self) -> "Agent":
         """Return another agent, whose instance_uid differs only in its last bit, with the same sequence number."""
-        other = Agent(self.run_id, other_hash(self.instance_uid), self.capabilities)
+        instance_uid = self.instance_uid[:-1] + bytes([self.instance_uid[-1] ^ 1])
+        other = Agent(self.run_id, instance_uid, self.capabilities)
         other.sequence_num = self.sequence_num
         return other
 

@@ -15,7 +15,8 @@ from opamp_conformance.runner.plan import RunPlan
 from opamp_conformance.suite.catalogue import Case
 from opamp_conformance.text import printable, shortened
 
-_VERDICTS: Final = {Kind.KNOWN: Verdict.KNOWN, Kind.FLAKY: Verdict.FLAKY}
+EXCUSED: Final = {Kind.KNOWN: Verdict.KNOWN, Kind.FLAKY: Verdict.FLAKY}
+"""The verdicts on what a profile excuses."""
 
 
 class ProfileExcuses:
@@ -34,7 +35,7 @@ class ProfileExcuses:
 
     def begin(self, case: Case, exemption: CaseExemption | None) -> None:
         """Note that a scenario begins."""
-        verdict = None if exemption is None else _VERDICTS.get(exemption.kind)
+        verdict = None if exemption is None else EXCUSED.get(exemption.kind)
         if exemption is not None and verdict is not None:
             self._here = {
                 requirement.id: (verdict, exemption.excuse.because)

@@ -7,17 +7,16 @@ from typing import Final
 
 from opamp_conformance.errors import PreconditionFailedError, ViolationError
 from opamp_conformance.ledger.ledger import Ledger, load_ledger
-from opamp_conformance.profiles.profile import CaseExemption, Kind
+from opamp_conformance.profiles.profile import CaseExemption
 from opamp_conformance.redaction import Redactor
 from opamp_conformance.results.events import ScenarioFinished, TargetLost, TranscriptEntry
 from opamp_conformance.results.verdicts import Verdict, judge
+from opamp_conformance.runner.booking import EXCUSED, shown
 from opamp_conformance.runner.plan import RunPlan
 from opamp_conformance.suite.catalogue import Case
-from opamp_conformance.text import printable, shortened
 
 ANSWER: Final = "response.must-respond"
 """The requirement that a target breaks when it is lost."""
-_EXCUSES: Final = {Kind.KNOWN: Verdict.KNOWN, Kind.FLAKY: Verdict.FLAKY}
 _FAILURES: Final = (Verdict.FAILED, Verdict.BLOCKED, Verdict.WARNED)
 _STALE: Final = "it does not fail any more: remove it from the profile"
 
@@ -64,7 +63,7 @@ class ScenarioJudge:
         scenario, error = case.scenario, end.error
         requirements = self.ledger.due(scenario.requirements, self.plan.spec_version)
         verdict = judge(error, end.step.startswith("Given"), requirements, self.ledger, strict=self.plan.strict)
-        expected, actual = (printable(shortened(self.redactor.text(side))) for side in _sides(error))
+        expected, actual = (shown(side, self.redactor) for side in _sides(error))
         if loss is not None:
             verdict, expected, actual = Verdict.FAILED, f"an answer to every message ({ANSWER})", loss.because
         problem = find_problem() if verdict in _FAILURES else ""
@@ -74,7 +73,7 @@ class ScenarioJudge:
         if exemption is not None and verdict in _FAILURES:
             # That the server ends is another failure than that of the scenario, unless the profile says so.
             if exemption.excuse.covers(actual) and (loss is None or exemption.excuse.actual):
-                verdict = _EXCUSES.get(exemption.kind, verdict)
+                verdict = EXCUSED.get(exemption.kind, verdict)
             else:
                 actual += f" (the profile expects another failure: {exemption.excuse.because})"
         elif exemption is not None and verdict is Verdict.PASSED and exemption.has_to_fail:
@@ -105,7 +104,7 @@ class ScenarioJudge:
             actual=actual,
             transcript=transcript() if shows_transcript else (),
             reproduce="" if is_clean else self.reproduce(case),
-            known_because=exemption.excuse.because if exemption is not None and verdict in _EXCUSES.values() else "",
+            known_because=exemption.excuse.because if exemption is not None and verdict in EXCUSED.values() else "",
             blocked_by=blocked_by if verdict is Verdict.BLOCKED and not is_newer else "",
             since=requirements[0].since.tag if is_newer else "",
             outcome=verdict if is_newer else "",
