@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from google.protobuf.message import DecodeError
-from websockets.sync.server import ServerConnection, serve
+from websockets.sync.server import ServerConnection
 
 from opamp_conformance.client.timing import DEFAULT_LIMIT_SECONDS, Timing
 from opamp_conformance.ledger.ledger import Contract
@@ -21,7 +21,7 @@ from opamp_conformance.targets import Endpoint
 from opamp_conformance.targets.url import UrlTarget
 from opamp_conformance.wire.transport import Transport
 from opamp_proto import opamp_pb2 as pb
-from support.bad_server import BadServer, acknowledgement, read_request, respond
+from support.bad_server import BadServer, acknowledgement, read_request, respond, websocket_server
 from support.command_line import Cli
 from support.matrix import RunRecord, is_nightly
 
@@ -146,16 +146,6 @@ def test_the_terminal_tells_which_message_ended_the_server(cli: Cli) -> None:
 
 
 # ---- servers that are silent to some messages
-
-
-@contextmanager
-def websocket_server(behaviour: Callable[[ServerConnection], None]) -> Iterator[str]:
-    with serve(behaviour, "127.0.0.1", 0, compression=None) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}/v1/opamp"
-        server.shutdown()
-        thread.join()
 
 
 def test_a_websocket_that_opens_and_never_answers_is_a_failure() -> None:

@@ -7,14 +7,12 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import uuid6
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import ServerConnection, serve
+from websockets.sync.server import ServerConnection
 
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.client.client import Client
@@ -25,7 +23,7 @@ from opamp_conformance.wire.http import HttpRequest, HttpResponse, HttpTransport
 from opamp_conformance.wire.transport import NoResponseError, Transport
 from opamp_conformance.wire.websocket import WebSocketMessage
 from opamp_proto import opamp_pb2 as pb
-from support.bad_server import BadServer, acknowledgement, read_request, respond
+from support.bad_server import BadServer, acknowledgement, read_request, respond, websocket_server
 from support.in_memory import TYPED, InMemory
 
 
@@ -70,14 +68,6 @@ def test_a_path_that_looks_like_a_host_is_only_a_path(transport: Transport) -> N
         with Client(endpoint, Timing(0.5), transport) as client, contextlib.suppress(NoResponseError):
             client.send(Agent("test").check_in())
     assert lines[0].split()[1] == b"//x/y"
-
-
-@contextmanager
-def websocket_server(behaviour: Callable[[ServerConnection], None]) -> Iterator[str]:
-    with serve(behaviour, "127.0.0.1", 0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}/v1/opamp"
-        server.shutdown()
 
 
 def reply(uid: bytes, **fields: object) -> bytes:

@@ -4,10 +4,12 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
+from websockets.sync.server import ServerConnection, serve
 
 from opamp_proto import opamp_pb2 as pb
 
@@ -85,3 +87,14 @@ def acknowledgement(request: bytes) -> bytes:
     except DecodeError:
         message = pb.AgentToServer()
     return pb.ServerToAgent(instance_uid=message.instance_uid, capabilities=1).SerializeToString()
+
+
+@contextmanager
+def websocket_server(behaviour: Callable[[ServerConnection], None]) -> Iterator[str]:
+    """Run a WebSocket server that does the same to each connection; yield its URL."""
+    with serve(behaviour, "127.0.0.1", 0, compression=None) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}/v1/opamp"
+        server.shutdown()
+        thread.join()
