@@ -7,10 +7,12 @@ the rest.
 import asyncio
 import shlex
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 import opamp_mock_agent.telemetry
 from opamp_conformance.client.timing import Timing
@@ -112,24 +114,27 @@ class AgentOnThread:
         self.wait(5)
 
 
-def agent_on_thread() -> None:
-    """Let runs in this process use agents on threads."""
-    agent_worker.AgentProcess = AgentOnThread  # type: ignore[misc, assignment]
-    opamp_mock_agent.telemetry.INTERVAL_SECONDS = _TELEMETRY_SECONDS  # type: ignore[misc]
+@contextmanager
+def agents_on_threads() -> Iterator[None]:
+    """Let runs in this process use agents on threads, until the end of the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(agent_worker, "AgentProcess", AgentOnThread)
+        patch.setattr(opamp_mock_agent.telemetry, "INTERVAL_SECONDS", _TELEMETRY_SECONDS)
+        yield
 
 
 def grade(
     command: str, scenarios: Iterable[Scenario] = (), transports: Iterable[Transport] = tuple(Transport)
 ) -> Graded:
     """Run scenarios, or all, against an agent: by the deviations that it has, and capabilities after a minus."""
-    agent_on_thread()
     record = RunRecord()
     selection = Selection(
         (Contract.OPAMP,), only=[scenario.key for scenario in scenarios], transports=tuple(transports)
     )
     limit = _LIMIT_SECONDS if command.strip() else _LIMIT_OF_A_RIGHT_AGENT
     target, timing = AgentTarget(AgentCommand(command)), Timing(limit)
-    code = grade_agent(target, selection, timing=timing, workers=1, spec_version=NEWEST, listeners=[record])
+    with agents_on_threads():
+        code = grade_agent(target, selection, timing=timing, workers=1, spec_version=NEWEST, listeners=[record])
     return Graded(code, record)
 
 
