@@ -16,9 +16,14 @@ def _(context: ScenarioContext) -> None:
     context.offers.require("OffersConnectionSettings")
 
 
-@given(parsers.parse("the operator has offered the agent settings for {kind}"))
+@given("the operator has defined settings of every kind for the agent")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.define_settings(agent, *SETTINGS.values())
+
+
+@given(parsers.parse("the operator has defined settings for {kind} for the agent"))
 def _(context: ScenarioContext, agent: Agent, kind: str) -> None:
-    context.offers.offer_settings(agent, SETTINGS[kind])
+    context.offers.define_settings(agent, SETTINGS[kind])
 
 
 @given(parsers.parse("the agent has received settings for {kind}"), target_fixture="exchange")

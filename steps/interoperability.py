@@ -21,7 +21,11 @@ def _(context: ScenarioContext, agent: Agent, name: str) -> Exchange:
     return context.client.send(agent.full_status())
 
 
-@given("the operator has offered the agent everything")
+@given("the operator has defined offers of every kind for the agent")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.define_everything(agent)
+
+
 @when("the operator offers the agent everything")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_everything(agent)

@@ -19,6 +19,11 @@ def _(context: ScenarioContext) -> None:
     context.offers.require("OffersPackages")
 
 
+@given("the operator has defined a package for the agent")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    context.offers.define_package(agent)
+
+
 @given("the agent has received a package", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.offers.receive_package(agent, CONTENT)
@@ -68,7 +73,7 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 
 @when("the agent reports that it has no packages", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    agent.packages_hash = b""
+    agent.packages_hash, agent.packages = b"", {}
     return context.client.send(agent.package_statuses())
 
 
@@ -82,9 +87,19 @@ def _(exchange: Exchange) -> None:
     assert_packages.offered(exchange)
 
 
+@then("a package is offered")
+def _(exchange: Exchange) -> None:
+    assert_packages.any_offered(exchange)
+
+
 @then("the package is offered again")
 def _(exchange: Exchange, exchange_before: Exchange) -> None:
     assert_packages.offered_again(exchange, exchange_before)
+
+
+@then("the package is offered again under the same hash")
+def _(exchange: Exchange, exchange_before: Exchange) -> None:
+    assert_packages.same_hashes(exchange, exchange_before)
 
 
 @then("no packages are offered")

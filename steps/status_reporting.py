@@ -22,9 +22,9 @@ def _(context: ScenarioContext, agent: Agent, count: int) -> list[Exchange]:
     return [context.client.send(agent.check_in()) for _ in range(count)]
 
 
-@when("the agent sends the same check-in twice", target_fixture="exchanges")
-def _(context: ScenarioContext, agent: Agent) -> list[Exchange]:
-    return [context.client.send(message) for message in [agent.check_in()] * 2]
+@when(parsers.parse("the agent sends the same check-in {count:d} times"), target_fixture="exchanges")
+def _(context: ScenarioContext, agent: Agent, count: int) -> list[Exchange]:
+    return [context.client.send(message) for message in [agent.check_in()] * count]
 
 
 @given(parsers.re(r"the agent has checked in after (?P<count>\d+) lost messages?"), converters={"count": int})
@@ -41,6 +41,16 @@ def _(context: ScenarioContext, agent: Agent, count: int) -> None:
 def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
     agent.lose(count)
     return context.client.send(agent.check_in())
+
+
+@when(
+    parsers.re(r"the agent checks in over the other transport after (?P<count>\d+) lost messages?"),
+    converters={"count": int},
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
+    agent.lose(count)
+    return context.other_transport.check_in(agent)
 
 
 @when(

@@ -1,6 +1,12 @@
 Feature: Available components
   An agent first reports a hash of its components. It reports the components themselves if the server asks for them.
 
+  @implied @flags.report-flags-allowed.components
+  Scenario: An agent that has reported its components is not asked for them
+    Given an agent with every capability
+    When the agent reports its full status with all its components
+    Then the server does not ask for the components
+
   @implied @components.nesting
   Scenario: The server accepts components inside components
     Given an agent with every capability

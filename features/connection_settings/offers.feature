@@ -47,14 +47,14 @@ Feature: Offers of connection settings
     @implied @registration.server-offers-immediately
     Scenario: Settings for OpAMP that were defined before the agent reports are in the first answer
       Given an agent with every capability
-      And the operator has offered the agent settings for OpAMP
+      And the operator has defined settings for OpAMP for the agent
       When the agent reports its full status
       Then settings for OpAMP are offered
 
     @SHOULD @own-telemetry.offer-on-first.defined-before
     Scenario: Settings for own metrics that were defined before the agent reports are in the first answer
       Given an agent with every capability
-      And the operator has offered the agent settings for own metrics
+      And the operator has defined settings for own metrics for the agent
       When the agent reports its full status
       Then settings for own metrics are offered
 

@@ -25,9 +25,8 @@ Feature: Agents of a newer protocol version
   Scenario: An agent with an unknown capability receives the same offers as others
     Given a server that offers remote configuration
     And an agent with every capability, and one of a newer protocol
-    And the agent has reported its full status
-    When the operator offers the agent a configuration
-    And the agent receives the next message
+    And the operator has defined a configuration for the agent
+    When the agent reports its full status
     Then the agent is offered a configuration
 
   @implied @interop.ignore-unknown-fields.flags

@@ -24,12 +24,43 @@ Feature: Peers with fewer capabilities
     Then the agent is offered nothing
 
   @MUST @interop.server-stops-unsupported.first-answer
-  Scenario: What the operator offered before is not in the first answer to an agent that accepts nothing
-    Given a server with a control plane
-    And an agent that only reports its status
-    And the operator has offered the agent everything
+  Scenario: What was defined before is not in the first answer to an agent that accepts nothing
+    Given an agent that only reports its status
+    And the operator has defined offers of every kind for the agent
     When the agent reports its full status
     Then the agent is offered nothing
+
+  @MUST @interop.server-stops-unsupported.configuration
+  Scenario: An agent that accepts all but remote configuration is offered none in the first answer
+    Given a server that offers remote configuration
+    And an agent with every capability but AcceptsRemoteConfig
+    And the operator has defined a configuration for the agent
+    When the agent reports its full status
+    Then no configuration is offered
+
+  @MUST @interop.server-stops-unsupported.packages
+  Scenario: An agent that accepts all but packages is offered none in the first answer
+    Given a server that offers packages
+    And an agent with every capability but AcceptsPackages
+    And the operator has defined a package for the agent
+    When the agent reports its full status
+    Then no packages are offered
+
+  @MUST @interop.server-stops-unsupported.settings
+  Scenario Outline: An agent with all but <capability> is offered no settings for <kind> in the first answer
+    Given a server that offers connection settings
+    And an agent with every capability but <capability>
+    And the operator has defined settings of every kind for the agent
+    When the agent reports its full status
+    Then no settings for <kind> are offered
+
+    Examples:
+      | capability                     | kind               |
+      | ReportsOwnMetrics              | own metrics        |
+      | ReportsOwnTraces               | own traces         |
+      | ReportsOwnLogs                 | own logs           |
+      | AcceptsOpAMPConnectionSettings | OpAMP              |
+      | AcceptsOtherConnectionSettings | another connection |
 
   @MUST @capabilities.server-respects-change.check-in
   Scenario: An agent can withdraw a capability in a check-in
@@ -49,6 +80,16 @@ Feature: Peers with fewer capabilities
     And the agent has withdrawn the capability AcceptsRemoteConfig
     When the operator offers the agent a configuration
     And the agent checks in
+    Then no configuration is offered
+
+  @MUST @capabilities.server-respects-change.mismatch
+  Scenario: An agent that has withdrawn a capability in a check-in is not offered again what it lacks
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has received a configuration
+    And the agent has checked in without the capability AcceptsRemoteConfig
+    When the agent reports that it has applied another configuration
     Then no configuration is offered
 
   @MUST @capabilities.server-respects-change.configuration
@@ -97,9 +138,7 @@ Feature: Peers with fewer capabilities
 
   @implied @capabilities.server.bits-truthful
   Scenario: The server uses only capabilities that it has announced
-    Given a server with a control plane
-    And an agent with every capability
-    And the agent has reported its full status
-    When the operator offers the agent everything
-    And the agent checks in
+    Given an agent with every capability
+    And the operator has defined offers of every kind for the agent
+    When the agent reports its full status
     Then the server uses only capabilities that it has announced

@@ -35,7 +35,12 @@ Feature: The hash of packages
     And the agent receives the next message
     Then the hash of the package differs from the one before
 
-  @SHOULD @packages.hash-inputs
+  @SHOULD @packages.hash-inputs.same
+  Scenario: The same package has the same hash
+    When the agent reports that it has other packages
+    Then the package is offered again under the same hash
+
+  @SHOULD @packages.hash-inputs.version
   Scenario: A package of another version has another hash
     When the operator offers the agent the package in another version
     And the agent receives the next message

@@ -23,6 +23,13 @@ Feature: Offers of packages
       And the agent receives the next message
       Then the packages "collector" and "plugin" are offered
 
+    @SHOULD @package-status.server-compares-hash.first-answer
+    Scenario: A package that was defined before the agent reports is in the first answer
+      Given an agent with every capability
+      And the operator has defined a package for the agent
+      When the agent reports its full status
+      Then a package is offered
+
     @implied @packages.not-offered-if-unsupported
     Scenario: An agent that does not accept packages is offered none
       Given an agent with every capability but AcceptsPackages

@@ -18,7 +18,7 @@ Feature: Offers of a remote configuration
     @SHOULD @remote-config.server-compares-hash.first-answer
     Scenario: A configuration that was defined before the agent reports is in the first answer
       Given an agent with every capability
-      And the operator has offered the agent a configuration
+      And the operator has defined a configuration for the agent
       When the agent reports its full status
       Then the agent is offered a configuration
 

@@ -8,9 +8,9 @@ Feature: Answers to reports
     Then the server answers each message
 
   @MUST @retry.respond-to-each-duplicate
-  Scenario: A message that arrives twice is answered twice
+  Scenario: A message that arrives several times is answered each time
     Given an agent that has reported its full status
-    When the agent sends the same check-in twice
+    When the agent sends the same check-in 3 times
     Then the server answers each message
 
   @MUST @response.no-error-on-success.full-report

@@ -84,6 +84,11 @@ Feature: Missing messages
     When the agent checks in after 1 lost message
     Then the server asks for the full state
 
+  @MUST @sequence.server-report-full-state.another-transport @sequence.server-requests-omitted
+  Scenario: The message after the gap is the first one over the other transport
+    When the agent checks in over the other transport after 1 lost message
+    Then the server asks for the full state
+
   @MUST @sequence.server-report-full-state.unknown-agent @sequence.server-requests-omitted
   Scenario: The server knows none of the earlier messages of an agent
     Given an unknown agent

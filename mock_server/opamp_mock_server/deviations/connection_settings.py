@@ -149,6 +149,20 @@ class SettingsHashOfNames(ConnectionSettings):
         return hashlib.sha256(",".join(names).encode() + certificate).digest()
 
 
+@breaks("offers.hash-covers-all:missing")
+class NoSettingsHashForOneKind(ConnectionSettings):
+    """Settings of a single kind have no hash, unless they contain a certificate."""
+
+    def offer_connection_settings(
+        self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent
+    ) -> AgentRecord:
+        record = super().offer_connection_settings(record, desired, reply)
+        kinds = [field.name for field, _ in reply.connection_settings.ListFields() if field.name != "hash"]
+        if len(kinds) == 1 and not reply.connection_settings.opamp.HasField("certificate"):
+            reply.connection_settings.hash = b""
+        return record
+
+
 # ---- offers with wrong content
 
 

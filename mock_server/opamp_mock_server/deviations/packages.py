@@ -90,6 +90,20 @@ class PackageHashOfContent(Packages):
         return available
 
 
+@breaks("packages.hash-inputs:random")
+class RandomPackageHash(Packages):
+    """Each offer of a package has another hash."""
+
+    _offers: int = 0
+
+    def offer_packages(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        record = super().offer_packages(record, desired, reply)
+        for package in reply.packages_available.packages.values():
+            self._offers += 1
+            package.hash = hashlib.sha256(package.hash + str(self._offers).encode()).digest()
+        return record
+
+
 @breaks("packages.url-http-get", also=["packages.range-requests"])
 class DownloadNotFound(Downloads):
     """The URL of a package file is answered with 404, unless the request has a Range header."""
@@ -178,6 +192,25 @@ class PackagesNotOfferedAfterError(StatusReporting):
         learned = super().note_reported_hashes(record, message, reported)
         has_error = bool(message.package_statuses.error_message)
         return learned._replace(packages_hash=record.packages_hash) if has_error else learned
+
+
+@breaks("package-status.server-offers-on-mismatch:installed")
+class PackagesNotOfferedOnceInstalled(StatusReporting):
+    """The hash of packages is ignored if the agent reports that it has installed what it was offered before."""
+
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
+        statuses = [package.status for package in message.package_statuses.packages.values()]
+        is_installed = bool(statuses) and set(statuses) == {pb.PackageStatusEnum_Installed}
+        return learned._replace(packages_hash=record.packages_hash) if is_installed else learned
+
+
+@breaks("package-status.server-compares-hash:first-answer")
+class NoPackagesInFirstReply(Packages):
+    """The first reply to an agent has no packages."""
+
+    def offer_packages(self, record: AgentRecord, desired: DesiredState, reply: pb.ServerToAgent) -> AgentRecord:
+        return record if reply.capabilities else super().offer_packages(record, desired, reply)
 
 
 @breaks("package-status.server-compares-hash:reconnected")

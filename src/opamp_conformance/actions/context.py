@@ -12,6 +12,7 @@ from opamp_conformance.actions.instance_uid import InstanceUidRequests
 from opamp_conformance.actions.instances import OtherInstance
 from opamp_conformance.actions.message_size import MessageSize
 from opamp_conformance.actions.offers import OfferFlow
+from opamp_conformance.actions.other_transport import OtherTransport
 from opamp_conformance.actions.plain_http import PlainHttpActions
 from opamp_conformance.actions.server_capabilities import ServerCapabilities
 from opamp_conformance.actions.standing_offers import StandingOffers
@@ -38,6 +39,7 @@ class ScenarioContext:
     message_size: MessageSize
     certificates: CertificateRequests
     other_instance: OtherInstance
+    other_transport: OtherTransport
     documents: FleetDocuments
 
     @classmethod
@@ -47,11 +49,13 @@ class ScenarioContext:
         run_id: str,
         documents: FleetDocuments,
         other: Client | None,
+        over_other_transport: Client | None,
         assumed: int,
         version: SpecVersion,
     ) -> "ScenarioContext":
         """Put the actions together; ``other`` is the client of another instance, if there is one.
 
+        ``over_other_transport`` is the client of the other transport, if the run is about both.
         ``assumed`` are the capabilities that the server is graded by without announcing them, as bits. ``version`` is
         that of the specification.
         """
@@ -72,5 +76,6 @@ class ScenarioContext:
             MessageSize(client, version),
             CertificateRequests(client, run_id),
             OtherInstance(client, other),
+            OtherTransport(over_other_transport),
             documents,
         )

@@ -72,6 +72,17 @@ class OfferFlow:
         self.offer_settings(agent, *SETTINGS.values())
         self.offer_package(agent)
 
+    def define_everything(self, agent: Agent) -> None:
+        """Offer everything; without a control plane, the server has to offer something to every agent anyway."""
+        self._define(lambda: self.offer_everything(agent), self._standing.has_any)
+
+    def _define(self, offer: Callable[[], None], is_standing: Callable[[], bool]) -> None:
+        """Make an offer before the agent reports; raises NotApplicableError if nobody makes it."""
+        if self._control_plane.is_given:
+            offer()
+        elif not is_standing():
+            raise NotApplicableError(_NEEDS_OPERATOR)
+
     # ---- remote configuration
 
     def offer_file(self, agent: Agent, name: str, content_type: str) -> None:
@@ -100,9 +111,8 @@ class OfferFlow:
         self._control_plane.offer_remote_config(agent, files)
 
     def define_configuration(self, agent: Agent, text: str) -> None:
-        """Offer a configuration; without a control plane, the server offers one to every agent anyway."""
-        if self._control_plane.is_given:
-            self.offer_configuration(agent, text)
+        """Offer a configuration; without a control plane, the server has to offer one to every agent anyway."""
+        self._define(lambda: self.offer_configuration(agent, text), lambda: self._standing.has("OffersRemoteConfig"))
 
     def receive_configuration(self, agent: Agent, text: str) -> Exchange:
         if self._control_plane.is_given:
@@ -138,6 +148,13 @@ class OfferFlow:
         for key, value in (headers or {}).items():
             offer.own_metrics.headers.headers.add(key=key, value=value)
         self._control_plane.offer_connection_settings(agent, offer)
+
+    def define_settings(self, agent: Agent, *fields: str) -> None:
+        """Offer settings; without a control plane, the server has to offer one of them to every agent anyway."""
+        self._define(
+            lambda: self.offer_settings(agent, *fields),
+            lambda: any(_has_settings(self._standing.seen, field) for field in fields),
+        )
 
     def define_signals(self, agent: Agent) -> list[str]:
         """Offer settings for each signal of own telemetry; return their fields.
@@ -200,6 +217,10 @@ class OfferFlow:
     ) -> None:
         self._control_plane.offer_packages(agent, {PACKAGE: Package(kind, version, content)})
 
+    def define_package(self, agent: Agent) -> None:
+        """Offer a package; without a control plane, the server has to offer one to every agent anyway."""
+        self._define(lambda: self.offer_package(agent), lambda: self._standing.has("OffersPackages"))
+
     def offer_packages(self, agent: Agent, *names: str) -> None:
         """Offer several packages, each with another content."""
         packages = {name: Package("PackageType_Addon", VERSION, name.encode()) for name in names}
@@ -217,7 +238,7 @@ class OfferFlow:
 
     def apply_package(self, agent: Agent, content: bytes) -> Exchange:
         exchange = self.receive_package(agent, content)
-        agent.packages_hash = exchange.reply.packages_available.all_packages_hash
+        agent.install(exchange.reply.packages_available)
         if not agent.packages_hash:
             raise PreconditionFailedError("packages.all-hash-set", "the offer has no all_packages_hash")
         self._client.send(agent.package_statuses())

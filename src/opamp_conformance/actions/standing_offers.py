@@ -26,6 +26,10 @@ class StandingOffers:
         """Return whether every agent is offered what a server capability is about, by its name in the specification."""
         return self.seen.HasField(_FIELDS[capability])
 
+    def has_any(self) -> bool:
+        """Return whether every agent is offered anything."""
+        return any(self.has(capability) for capability in _FIELDS)
+
     def offers_signal(self, field: str, capability: int) -> bool:
         """Return whether an agent whose only signal of own telemetry is ``field`` is offered settings for it."""
         agent = Agent(self._run_id, capabilities=ORDINARY_CAPABILITIES | capability)

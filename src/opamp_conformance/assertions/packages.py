@@ -29,9 +29,23 @@ def version(exchange: Exchange, expected: str) -> None:
     require(got == expected, f"the version {expected}", got or "none")
 
 
+def any_offered(exchange: Exchange) -> None:
+    require(_packages(exchange), "a package", described(exchange))
+
+
 def offered_again(exchange: Exchange, before: Exchange) -> None:
     names = set(_packages(before))
     require(names <= set(_packages(exchange)), f"the packages {', '.join(sorted(names))}", described(exchange))
+
+
+def same_hashes(exchange: Exchange, before: Exchange) -> None:
+    """Assert that the packages of two offers have the same hashes (PackageAvailable.hash)."""
+    packages, earlier = _packages(exchange), _packages(before)
+    if not packages:
+        raise PreconditionFailedError("package-status.server-offers-on-mismatch", "the packages are not offered again")
+    for name in sorted(set(packages) & set(earlier)):
+        now, then = packages[name].hash, earlier[name].hash
+        require(now == then, f"the hash {then.hex()} of the package {name!r} again", now.hex() or "none")
 
 
 def none_offered(exchange: Exchange) -> None:

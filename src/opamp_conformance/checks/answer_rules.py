@@ -196,6 +196,15 @@ def _lists_components_only_if_able(at: Situation) -> Violation | None:
     return Violation("no ReportAvailableComponents for an agent without ReportsAvailableComponents", "the flag")
 
 
+def _asks_only_for_missing_components(at: Situation) -> Violation | None:
+    """ServerToAgentFlags.ReportAvailableComponents: the server asks if the agent has left its components out."""
+    if not at.reply.flags & pb.ServerToAgentFlags_ReportAvailableComponents:
+        return None
+    if not at.sent.available_components.components:
+        return None
+    return Violation("no ReportAvailableComponents in the answer to a report of the components", "the flag")
+
+
 ANSWER_RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("sequence.server-report-full-state", _asks_for_missing_state),
     ("flags.report-flags-allowed", _asks_only_if_missing),
@@ -215,5 +224,6 @@ ANSWER_RULES: Final[tuple[tuple[str, Rule], ...]] = (
     ("custom.only-on-change", _repeats_no_custom_capabilities),
     ("own-telemetry.no-offer-if-unchanged", _repeats_no_settings),
     ("interop.server-stops-unsupported", _lists_components_only_if_able),
+    ("flags.report-flags-allowed", _asks_only_for_missing_components),
 )
 """The rules of the specification, each with its requirement."""

@@ -176,10 +176,10 @@ class Conversation:
     def _check_message(self, exchange: Exchange, reply: pb.ServerToAgent) -> Iterator[Breach]:
         """Yield what any message of the server breaks, an answer or an unsolicited one."""
         agent = self.agents.get(reply.instance_uid) or self.agents.get(exchange.instance_uid)
-        yield from self._offers.check(reply, agent)
+        sent = exchange.request.message
+        is_requested = sent is not None and sent.HasField("connection_settings_request")
+        yield from self._offers.check(reply, agent, is_requested=is_requested)
         if agent is not None:
-            sent = exchange.request.message
-            is_requested = sent is not None and sent.HasField("connection_settings_request")
             remember_offers(agent, reply, is_requested=is_requested)
         violation = self._undeclared_custom_message(reply, agent)
         if violation is not None:

@@ -27,11 +27,13 @@ class OfferMemory:
     def __init__(self) -> None:
         self._contents: dict[tuple[str, bytes, bytes], bytes] = {}
 
-    def check(self, reply: pb.ServerToAgent, agent: AgentMemory | None) -> Iterator[Breach]:
-        """Yield what an offer to an agent breaks."""
+    def check(self, reply: pb.ServerToAgent, agent: AgentMemory | None, *, is_requested: bool) -> Iterator[Breach]:
+        """Yield what an offer to an agent breaks. An agent may have requested settings, which need no hash."""
         if agent is not None:
             yield from _unchanged(reply, agent)
         yield from self._configuration(reply)
+        if not is_requested and not reply.connection_settings.hash and any(all_settings(reply.connection_settings)):
+            yield "offers.hash-covers-all", Violation("a hash of the settings", "none")
         yield from self._settings(reply)
         yield from self._packages(reply)
 
@@ -72,6 +74,9 @@ class OfferMemory:
                 yield "packages.hash-identifies", _one_hash("packages", package.hash)
             if self._is_other_content(f"version of {name}", b"", package.hash, package.version.encode()):
                 yield "packages.hash-inputs", _one_hash(f"versions of the package {name!r}", package.hash)
+            if self._is_other_content(f"hash of {name}", reply.instance_uid, _without_hash(package), package.hash):
+                expected = f"the same hash for the same package {name!r}"
+                yield "packages.hash-inputs", Violation(expected, package.hash.hex())
 
     def _is_other_content(self, kind: str, owner: bytes, hash_: bytes, content: bytes) -> bool:
         digest = sha256(content).digest()
@@ -92,6 +97,13 @@ def _unchanged(reply: pb.ServerToAgent, agent: AgentMemory) -> Iterator[Breach]:
         if offered and offered == acknowledged and has_content:
             expected = f"no {name} with the hash that the agent has reported"
             yield _UNCHANGED[name], Violation(expected, f"{name} with the hash {offered.hex()} again")
+
+
+def _without_hash(package: pb.PackageAvailable) -> bytes:
+    content = pb.PackageAvailable()
+    content.CopyFrom(package)
+    content.hash = b""
+    return content.SerializeToString(deterministic=True)
 
 
 def _one_hash(of_what: str, hash_: bytes) -> Violation:

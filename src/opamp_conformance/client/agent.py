@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import uuid6
@@ -34,7 +34,8 @@ class Agent:
     """An agent that follows the specification. It does not depend on a transport.
 
     ``run_id`` names the run it belongs to; its ``name`` (service.instance.id) begins with it. Sequence numbers start at
-    1 and count every composed message. The hashes are those of the last offers that it accepted.
+    1 and count every composed message. The hashes are those of the last offers that it accepted, and ``packages`` are
+    the statuses of the packages of the last offer by name.
     ``custom_capabilities`` is None if it does not report any.
     """
 
@@ -49,6 +50,7 @@ class Agent:
         self.remote_config_hash = b""
         self.connection_settings_hash = b""
         self.packages_hash = b""
+        self.packages: Mapping[str, pb.PackageStatus] = {}
         self.custom_capabilities: Sequence[str] | None = None
 
     def clone(self) -> "Agent":
@@ -64,6 +66,21 @@ class Agent:
         other = Agent(self.run_id, instance_uid, self.capabilities)
         other.sequence_num = self.sequence_num
         return other
+
+    def install(self, offer: pb.PackagesAvailable) -> None:
+        """Install all packages of an offer, so that reports have their statuses (PackageStatuses)."""
+        self.packages_hash = offer.all_packages_hash
+        self.packages = {
+            name: pb.PackageStatus(
+                name=name,
+                agent_has_version=package.version,
+                agent_has_hash=package.hash,
+                server_offered_version=package.version,
+                server_offered_hash=package.hash,
+                status=pb.PackageStatusEnum_Installed,
+            )
+            for name, package in offer.packages.items()
+        }
 
     def adopt(self, new_instance_uid: bytes) -> None:
         """Use an instance_uid from the server from now on (ServerToAgent.agent_identification)."""
@@ -93,7 +110,7 @@ class Agent:
         if self.can(pb.AgentCapabilities_ReportsRemoteConfig):
             self._report_remote_config(message, pb.RemoteConfigStatuses_APPLIED)
         if self.can(pb.AgentCapabilities_ReportsPackageStatuses):
-            message.package_statuses.server_provided_all_packages_hash = self.packages_hash
+            self._report_packages(message)
         if self.can(pb.AgentCapabilities_ReportsConnectionSettingsStatus):
             self._report_connection_settings(message, pb.ConnectionSettingsStatuses_APPLIED)
         if self.can(pb.AgentCapabilities_ReportsAvailableComponents):
@@ -124,9 +141,9 @@ class Agent:
         return message
 
     def package_statuses(self) -> pb.AgentToServer:
-        """Report the packages by the hash of their last offer (PackageStatuses)."""
+        """Report the packages, and the hash of their last offer (PackageStatuses)."""
         message = self.check_in()
-        message.package_statuses.server_provided_all_packages_hash = self.packages_hash
+        self._report_packages(message)
         return message
 
     def components_hash(self) -> pb.AgentToServer:
@@ -165,6 +182,12 @@ class Agent:
         report.status = status if self.remote_config_hash else pb.RemoteConfigStatuses_UNSET
         if report.status == pb.RemoteConfigStatuses_FAILED:
             report.error_message = "the configuration does not parse"
+
+    def _report_packages(self, message: pb.AgentToServer) -> None:
+        report = message.package_statuses
+        report.server_provided_all_packages_hash = self.packages_hash
+        for name, status in self.packages.items():
+            report.packages[name].CopyFrom(status)
 
     def _report_connection_settings(self, message: pb.AgentToServer, status: pb.ConnectionSettingsStatuses) -> None:
         report = message.connection_settings_status

@@ -178,6 +178,13 @@ def with_health_attributes(agent: Agent) -> pb.AgentToServer:
     return message
 
 
+def full_status_with_components(agent: Agent) -> pb.AgentToServer:
+    """Return a full report that lists the components of the agent, which it may (AvailableComponents.components)."""
+    message = agent.full_status()
+    message.available_components.components["extension"].CopyFrom(components(1))
+    return message
+
+
 def with_components(agent: Agent, depth: int) -> pb.AgentToServer:
     """Return a report with the full available components, as a reply to ReportAvailableComponents."""
     message = agent.check_in()

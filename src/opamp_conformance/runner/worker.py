@@ -63,7 +63,15 @@ class Worker:
     def __post_init__(self) -> None:
         self.contexts = {
             transport: ScenarioContext.of(
-                client, self.plan.run_id, self.documents, self.other, self.plan.assumed, self.plan.spec_version
+                client,
+                self.plan.run_id,
+                self.documents,
+                self.other,
+                next(
+                    (one for name, one in self.clients.items() if name in self.plan.served and one is not client), None
+                ),
+                self.plan.assumed,
+                self.plan.spec_version,
             )
             for transport, client in self.clients.items()
         }

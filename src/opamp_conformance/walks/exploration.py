@@ -16,7 +16,7 @@ _SHORTENING_SECONDS: Final = 5.0
 # Every second step is one of these: what they cause is what conversations mostly depend on.
 _COMMON: Final = (
     *(Action.REPORT, Action.CHECK_IN, Action.LOSE, Action.APPLY),
-    *(Action.ASK, Action.ADOPT, Action.DISCONNECT, Action.CLOSE),
+    *(Action.ASK, Action.ADOPT, Action.DISCONNECT, Action.CLOSE, Action.CHANGE_TRANSPORT),
 )
 _PLAIN: Final = (Action.REPORT, Action.CHECK_IN, Action.LOSE)
 """The steps that take the place of other ones if the walk shows the same, the plainest first."""

@@ -24,6 +24,9 @@ _REPORTS_OF_OFFERS: Final = int(
     | pb.AgentCapabilities_ReportsPackageStatuses
     | pb.AgentCapabilities_ReportsConnectionSettingsStatus
 )
+_OWN_TELEMETRY: Final = int(
+    pb.AgentCapabilities_ReportsOwnMetrics | pb.AgentCapabilities_ReportsOwnTraces | pb.AgentCapabilities_ReportsOwnLogs
+)
 _NOT_ABOUT_OFFERS: Final = ("agent_description", "health", "effective_config", "available_components")
 _CUSTOM_CAPABILITY: Final = "org.example.unknown"
 
@@ -54,6 +57,18 @@ class Participant:
 
     def withdraw(self) -> None:
         self.agent.capabilities = ORDINARY_CAPABILITIES
+
+    def accept_only_config(self) -> None:
+        self.agent.capabilities = ORDINARY_CAPABILITIES | int(pb.AgentCapabilities_AcceptsRemoteConfig)
+
+    def accept_only_packages(self) -> None:
+        self.agent.capabilities = ORDINARY_CAPABILITIES | int(pb.AgentCapabilities_AcceptsPackages)
+
+    def report_only_metrics(self) -> None:
+        self.agent.capabilities = ORDINARY_CAPABILITIES | int(pb.AgentCapabilities_ReportsOwnMetrics)
+
+    def report_no_telemetry(self) -> None:
+        self.agent.capabilities = EVERY_CAPABILITY & ~_OWN_TELEMETRY
 
     def report_less(self) -> None:
         self.agent.capabilities = EVERY_CAPABILITY & ~_REPORTS_OF_OFFERS
@@ -154,12 +169,16 @@ class Participant:
         agent, offered = self.agent, self._offered
         agent.remote_config_hash = offered.remote_config.config_hash
         agent.connection_settings_hash = offered.connection_settings.hash
-        agent.packages_hash = offered.packages_available.all_packages_hash
+        agent.install(offered.packages_available)
 
 
 CHANGES: Final[Mapping[Action, Callable[[Participant], None]]] = {
     Action.ADOPT: Participant.adopt,
     Action.WITHDRAW: Participant.withdraw,
+    Action.ACCEPT_ONLY_CONFIG: Participant.accept_only_config,
+    Action.ACCEPT_ONLY_PACKAGES: Participant.accept_only_packages,
+    Action.REPORT_ONLY_METRICS: Participant.report_only_metrics,
+    Action.REPORT_NO_TELEMETRY: Participant.report_no_telemetry,
     Action.REPORT_LESS: Participant.report_less,
     Action.GIVE_BACK: Participant.give_back,
     Action.LOSE: Participant.lose,

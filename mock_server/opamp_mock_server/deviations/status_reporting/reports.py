@@ -34,6 +34,20 @@ class DuplicatesUnanswered(Core):
         return outcome._replace(reply=pb.ServerToAgent()) if message.sequence_num == known.sequence_num else outcome
 
 
+@breaks("retry.respond-to-each-duplicate:third")
+class OnlyFirstDuplicateAnswered(Core):
+    """The reply to a message that repeats a sequence number once more has an empty body."""
+
+    _repeated: frozenset[tuple[bytes, int]] = frozenset()
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        outcome, this = super().check_in(known, message), (message.instance_uid, message.sequence_num)
+        if message.sequence_num != known.sequence_num:
+            return outcome
+        is_third, self._repeated = this in self._repeated, self._repeated | {this}
+        return outcome._replace(reply=pb.ServerToAgent()) if is_third else outcome
+
+
 @breaks("response.ack-only-instance-uid", also=["custom.only-on-change"])
 class CustomCapabilitiesInEveryReply(Core):
     """Every acknowledgement has empty custom_capabilities."""

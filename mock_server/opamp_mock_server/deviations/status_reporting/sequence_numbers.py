@@ -118,6 +118,22 @@ class NoFlagAfterGzip(HttpEndpoint):
         return response._replace(body=reply.SerializeToString())
 
 
+@breaks("sequence.server-report-full-state:transport", also=["sequence.server-requests-omitted"])
+class NoFlagAfterAnotherTransport(HttpEndpoint):
+    """The first reply over plain HTTP to an agent that is known from a WebSocket does not ask for the full state."""
+
+    _seen: frozenset[bytes] = frozenset()
+
+    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
+        response = await super().respond(headers._replace(accept_encoding=None), body)
+        reply = pb.ServerToAgent.FromString(response.body)
+        is_first, self._seen = reply.instance_uid not in self._seen, self._seen | {reply.instance_uid}
+        if not is_first or reply.capabilities:  # An agent that is not known yet receives the capabilities.
+            return response
+        reply.flags = 0
+        return response._replace(body=reply.SerializeToString())
+
+
 @breaks("sequence.server-report-full-state:63-bit", also=["sequence.server-requests-omitted"])
 class LargeSequenceNumbersIgnored(StatusReporting):
     """A sequence number that does not fit into a signed number of 64 bits is ignored."""
