@@ -16,10 +16,12 @@ def offered(exchange: Exchange, *, issues_at_once: bool) -> None:
 
 
 def none_issued(exchange: Exchange) -> None:
+    """Assert that an answer has no certificate (TLSCertificate.cert)."""
     require(not _certificate(exchange).cert, "no certificate", "a certificate")
 
 
 def with_private_key(exchange: Exchange) -> None:
+    """Assert that a certificate comes with its own private key in PEM (TLSCertificate.private_key)."""
     certificate = _certificate(exchange)
     is_own = certificates.belongs_to(certificate.private_key, certificate.cert)
     actual = "another key, or something else" if certificate.private_key else "none"
@@ -27,10 +29,12 @@ def with_private_key(exchange: Exchange) -> None:
 
 
 def without_private_key(exchange: Exchange) -> None:
+    """Assert that an issued certificate has no private key: the agent has it (Agent-initiated CSR Flow)."""
     require(not _certificate(exchange).private_key, "no private_key", "a private_key")
 
 
 def for_the_key_of(exchange: Exchange, request: bytes) -> None:
+    """Assert that a certificate is for the key of a certificate request in PEM (Agent-initiated CSR Flow)."""
     is_for = certificates.is_for(_certificate(exchange).cert, request)
     require(is_for, "a certificate for the key of the request", "a certificate for another key")
 
@@ -43,6 +47,7 @@ def with_ca_cert(exchange: Exchange) -> None:
 
 
 def signed_by_ca_cert(exchange: Exchange) -> None:
+    """Assert that ca_cert, or the certificate itself, has signed the certificate (TLSCertificate.ca_cert)."""
     certificate = _certificate(exchange)
     if not certificate.ca_cert and not certificates.is_self_signed(certificate.cert):
         raise PreconditionFailedError("csr.offer-ca-cert", "no ca_cert")

@@ -7,20 +7,24 @@ from opamp_proto import opamp_pb2 as pb
 
 
 def offered(exchange: Exchange, field: str) -> None:
+    """Assert that settings are offered in ``field``."""
     require(_has(processed(exchange), field), f"connection_settings with {field}", described(exchange))
 
 
 def with_opamp_endpoint(exchange: Exchange) -> None:
+    """Assert that settings for OpAMP have an endpoint (OpAMPConnectionSettings.destination_endpoint)."""
     endpoint = processed(exchange).connection_settings.opamp.destination_endpoint
     require(endpoint, "a destination_endpoint in opamp", "none")
 
 
 def not_offered(exchange: Exchange, field: str) -> None:
+    """Assert that no settings are offered in ``field``."""
     processed(exchange)
     require(not _has(exchange.everything, field), f"no {field} in connection_settings", field)
 
 
 def none_offered(exchange: Exchange) -> None:
+    """Assert that no settings are offered at all (ServerToAgent.connection_settings)."""
     require(not exchange.everything.HasField("connection_settings"), "no connection_settings", "connection_settings")
 
 
@@ -34,6 +38,7 @@ def nothing_more_offered(exchange: Exchange, standing: StandingOffers, *allowed:
 
 
 def another_settings_hash(exchange: Exchange, before: bytes) -> None:
+    """Assert that the hash of the settings differs from the one ``before`` (ConnectionSettingsOffers.hash)."""
     another_hash(processed(exchange).connection_settings.hash, before, "hash of connection_settings")
 
 

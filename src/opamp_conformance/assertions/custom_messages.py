@@ -7,16 +7,19 @@ from opamp_conformance.wire.exchange import Exchange
 
 
 def arrived(exchange: Exchange, capability: str) -> None:
+    """Assert that a custom message of a capability came (ServerToAgent.custom_message)."""
     got = processed(exchange).custom_message.capability
     require(got == capability, f"a custom_message of {capability}", got or described(exchange))
 
 
 def none_arrived(exchange: Exchange) -> None:
+    """Assert that no custom message came (ServerToAgent.custom_message)."""
     message = exchange.everything
     require(not message.HasField("custom_message"), "no custom_message", message.custom_message.capability)
 
 
 def no_capabilities(exchange: Exchange) -> None:
+    """Assert that the server has not sent its custom capabilities again (ServerToAgent.custom_capabilities)."""
     require(
         not exchange.everything.HasField("custom_capabilities"), "no custom_capabilities", "custom_capabilities again"
     )

@@ -15,6 +15,7 @@ DAY: Final = 24 * 60 * 60
 
 
 def echo(exchange: Exchange) -> None:
+    """Assert that an answer has the instance_uid of its request (ServerToAgent.instance_uid)."""
     sent, got = exchange.instance_uid, exchange.reply.instance_uid
     require(got == sent, f"the instance_uid {sent.hex()}", got.hex() or "none")
 
@@ -26,35 +27,42 @@ def echo_if_named(exchange: Exchange) -> None:
 
 
 def addressed(exchange: Exchange) -> None:
+    """Assert that a message has an instance_uid (ServerToAgent.instance_uid)."""
     require(exchange.reply.instance_uid, "an instance_uid", "none")
 
 
 def addressed_to(exchange: Exchange, instance_uid: bytes) -> None:
+    """Assert that a message has this instance_uid of 16 bytes (ServerToAgent.instance_uid)."""
     got = exchange.reply.instance_uid
     require(got == instance_uid, f"the instance_uid {instance_uid.hex()}", got.hex() or "none")
 
 
 def announced(exchange: Exchange) -> None:
+    """Assert that a new instance_uid is announced (AgentIdentification.new_instance_uid)."""
     require(exchange.new_instance_uid, "agent_identification with a new_instance_uid", described(exchange))
 
 
 def accepted_and_announced(exchange: Exchange) -> None:
+    """Assert that a message is processed, and a new instance_uid announced."""
     accepted(exchange)
     announced(exchange)
 
 
 def none_announced(exchange: Exchange) -> None:
+    """Assert that no new instance_uid is announced (AgentIdentification.new_instance_uid)."""
     uid = exchange.new_instance_uid
     require(not uid, "no new_instance_uid", uid.hex())
 
 
 def all_accepted_none_announced(exchanges: Sequence[Exchange]) -> None:
+    """Assert that all messages are processed, and no new instance_uid is announced."""
     for exchange in exchanges:
         processed(exchange)
         none_announced(exchange)
 
 
 def other_than_incoming(exchange: Exchange) -> None:
+    """Assert that the announced instance_uid is not the one that the agent has already."""
     sent = exchange.instance_uid
     require(exchange.new_instance_uid != sent, f"another instance_uid than {sent.hex()}", "the same")
 

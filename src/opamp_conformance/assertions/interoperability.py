@@ -11,6 +11,7 @@ _OFFERS: Final = ("remote_config", "connection_settings", "packages_available", 
 
 
 def nothing_offered(exchange: Exchange) -> None:
+    """Assert that no offer, command or custom message came (Interoperability of Partial Implementations)."""
     offered = [name for name in _OFFERS if exchange.everything.HasField(name)]
     require(not offered, "no offer, command or custom message", ", ".join(offered))
 

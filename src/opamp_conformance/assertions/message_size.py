@@ -22,6 +22,7 @@ def not_accepted(exchange: Exchange) -> None:
 
 
 def refused(exchange: Exchange, *, is_limit_known: bool) -> None:
+    """Assert that a message above the limit is refused with 413; raises NotApplicableError without a limit."""
     _require_limit_exceeded(exchange, is_limit_known=is_limit_known)
     require(exchange.status == STATUS, f"the status {STATUS}", _came(exchange))
 
@@ -33,6 +34,7 @@ def not_processed(exchange: Exchange, *, is_limit_known: bool) -> None:
 
 
 def closed(exchange: Exchange, *, is_limit_known: bool) -> None:
+    """Assert that a message above the limit ends the WebSocket with 1009; raises NotApplicableError without a limit."""
     _require_limit_exceeded(exchange, is_limit_known=is_limit_known)
     require(exchange.close_code == CLOSE_CODE, f"the close code {CLOSE_CODE}", _came(exchange))
 

@@ -16,24 +16,29 @@ _MIN_HASH_BYTES: Final = 16
 
 
 def offered(exchange: Exchange) -> None:
+    """Assert that the package of the scenarios is offered (PackagesAvailable.packages)."""
     require(PACKAGE in _packages(exchange), f"the package {PACKAGE!r}", described(exchange))
 
 
 def all_offered(exchange: Exchange, *names: str) -> None:
+    """Assert that all packages with these names are offered (PackagesAvailable.packages)."""
     got = _packages(exchange)
     require(set(names) <= set(got), f"the packages {', '.join(names)}", ", ".join(sorted(got)) or described(exchange))
 
 
 def version(exchange: Exchange, expected: str) -> None:
+    """Assert that the package has the version that the operator gave it (PackageAvailable.version)."""
     got = _packages(exchange)[PACKAGE].version
     require(got == expected, f"the version {expected}", got or "none")
 
 
 def any_offered(exchange: Exchange) -> None:
+    """Assert that at least one package is offered (PackagesAvailable.packages)."""
     require(_packages(exchange), "a package", described(exchange))
 
 
 def offered_again(exchange: Exchange, before: Exchange) -> None:
+    """Assert that all packages of an earlier offer are offered (PackageStatuses.server_provided_all_packages_hash)."""
     names = set(_packages(before))
     require(names <= set(_packages(exchange)), f"the packages {', '.join(sorted(names))}", described(exchange))
 
@@ -49,10 +54,12 @@ def same_hashes(exchange: Exchange, before: Exchange) -> None:
 
 
 def none_offered(exchange: Exchange) -> None:
+    """Assert that no packages are offered (ServerToAgent.packages_available)."""
     require(not exchange.everything.HasField("packages_available"), "no packages_available", "packages_available")
 
 
 def long_hashes(exchange: Exchange) -> None:
+    """Assert that the hashes of an offer are long enough to be strong, in bytes (Package Hash)."""
     offer = exchange.reply.packages_available
     hashes = [offer.all_packages_hash, *(entry.hash for entry in offer.packages.values())]
     lengths = [len(hash_) for hash_ in hashes if hash_]
@@ -63,16 +70,19 @@ def long_hashes(exchange: Exchange) -> None:
 
 
 def top_level(exchange: Exchange) -> None:
+    """Assert that the package is a top-level package (PackageAvailable.type)."""
     kind = _packages(exchange)[PACKAGE].type
     require(kind == pb.PackageType_TopLevel, "a top-level package", f"the type {kind}")
 
 
 def all_downloaded(downloads: Mapping[str, HttpResponse]) -> None:
+    """Assert that each download has the status 200 and a file (DownloadableFile.download_url)."""
     for name, download in downloads.items():
         require(download.status == 200 and download.body, f"the status 200 and the file of {name!r}", str(download))
 
 
 def sha256_of_each(exchange: Exchange, downloads: Mapping[str, HttpResponse]) -> None:
+    """Assert that content_hash is the SHA-256 of each file (DownloadableFile.content_hash)."""
     for name, download in downloads.items():
         if download.status != 200:
             raise PreconditionFailedError("packages.url-http-get", f"{name!r}: {download}")
@@ -81,19 +91,23 @@ def sha256_of_each(exchange: Exchange, downloads: Mapping[str, HttpResponse]) ->
 
 
 def another_all_packages_hash(exchange: Exchange, before: bytes) -> None:
+    """Assert that the hash of all packages differs from the one ``before``."""
     another_hash(processed(exchange).packages_available.all_packages_hash, before, "all_packages_hash")
 
 
 def another_package_hash(exchange: Exchange, before: Exchange) -> None:
+    """Assert that the hash of the package differs from that of an earlier offer (PackageAvailable.hash)."""
     another_hash(_package_hash(exchange), _package_hash(before), "hash of the package")
 
 
 def downloaded(download: HttpResponse, content: bytes) -> None:
+    """Assert that a download has the status 200 and exactly this content (DownloadableFile.download_url)."""
     require(download.status == 200, "the status 200", str(download))
     require(download.body == content, f"the {len(content)} bytes of the package", f"{len(download.body)} bytes")
 
 
 def all_resumed(downloads: Mapping[str, HttpResponse], earlier: Mapping[str, HttpResponse]) -> None:
+    """Assert that downloads from the fourth byte on have the rest of the files (RFC 9110, section 14)."""
     for name, download in downloads.items():
         rest = earlier[name].body[3:]
         require(download.status == 206, "the status 206", str(download))
@@ -101,6 +115,7 @@ def all_resumed(downloads: Mapping[str, HttpResponse], earlier: Mapping[str, Htt
 
 
 def first_bytes(downloads: Mapping[str, HttpResponse], earlier: Mapping[str, HttpResponse], count: int) -> None:
+    """Assert that downloads have only the first ``count`` bytes of the files (RFC 9110, section 14)."""
     for name, download in downloads.items():
         wanted = earlier[name].body[:count]
         require(download.status == 206, "the status 206", str(download))

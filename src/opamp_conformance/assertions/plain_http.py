@@ -9,6 +9,7 @@ from opamp_conformance.wire.http import GZIP, HttpResponse
 
 
 def status(exchange: Exchange, expected: int) -> None:
+    """Assert the status of an HTTP response."""
     actual = f"the status {exchange.status}" if exchange.status else (exchange.failure or described(exchange))
     require(exchange.status == expected, f"the status {expected}", actual)
 
@@ -25,22 +26,26 @@ def any_refused(exchanges: Sequence[Exchange]) -> None:
 
 
 def not_plain_http(exchange: Exchange) -> None:
+    """Assert that a request in another form than that of plain HTTP is refused (Plain HTTP Transport)."""
     is_refused = exchange.status is None or exchange.status >= 300 or exchange.status == 101
     require(is_refused, "a failed WebSocket opening, so a status of 300 or more", str(exchange.response))
 
 
 def not_compressed(exchange: Exchange) -> None:
+    """Assert that a response is not compressed, for an agent that does not accept gzip."""
     is_compressed = isinstance(exchange.response, HttpResponse) and exchange.response.is_compressed
     require(exchange.reply and not is_compressed, "no Content-Encoding gzip", "gzip")
 
 
 def error_compressed(exchange: Exchange) -> None:
+    """Assert that an error is compressed, for an agent that accepts gzip."""
     if not exchange.is_error:
         raise PreconditionFailedError("bad-request.respond", "the malformed message is not answered with an error")
     compressed(exchange)
 
 
 def compressed(exchange: Exchange) -> None:
+    """Assert that a response is compressed with gzip (Plain HTTP Transport, Content-Encoding)."""
     response = exchange.response
     encoding = response.headers.get("content-encoding", "none") if isinstance(response, HttpResponse) else "none"
     require(exchange.reply and encoding.lower() == GZIP, "the Content-Encoding gzip", encoding)

@@ -8,15 +8,18 @@ from opamp_conformance.wire.exchange import Exchange
 
 
 def offered(exchange: Exchange) -> None:
+    """Assert that a configuration with files is offered (AgentRemoteConfig.config)."""
     files = processed(exchange).remote_config.config.config_map
     require(files, "remote_config with a configuration", described(exchange))
 
 
 def none_offered(exchange: Exchange) -> None:
+    """Assert that no configuration is offered (ServerToAgent.remote_config)."""
     require(not exchange.everything.HasField("remote_config"), "no remote_config", "remote_config")
 
 
 def no_files(exchange: Exchange) -> None:
+    """Assert that the files of a configuration are not sent again (AgentRemoteConfig.config)."""
     processed(exchange)
     files = exchange.everything.remote_config.config.config_map
     require(not files, "no configuration, because it has not changed", f"{len(files)} files again")
@@ -31,6 +34,7 @@ def unique_file_names(exchange: Exchange) -> None:
 
 
 def file_named(exchange: Exchange) -> None:
+    """Assert that the file of the scenarios has its name (AgentConfigMap.config_map)."""
     names = list(exchange.reply.remote_config.config.config_map)
     require(FILE in names, f"the file {FILE!r}", ", ".join(map(repr, names)) or "none")
 
@@ -44,17 +48,20 @@ def files_named(exchange: Exchange, *names: str) -> None:
 
 
 def file_has_role(exchange: Exchange, name: str, role: str) -> None:
+    """Assert that a file has the role that the operator gave it (AgentConfigObject.role)."""
     files = processed(exchange).remote_config.config.config_map
     came = files[name].role if name in files else ""
     require(came == role, f"the role {role!r} for the file {name!r}", repr(came) if came else "none")
 
 
 def one_file(exchange: Exchange) -> None:
+    """Assert that a configuration of one file has one entry (AgentConfigMap.config_map)."""
     count = len(exchange.reply.remote_config.config.config_map)
     require(count == 1, "one file, because the operator offered one", f"{count} files")
 
 
 def another_config_hash(exchange: Exchange, before: bytes) -> None:
+    """Assert that config_hash differs from the one ``before`` (AgentRemoteConfig.config_hash)."""
     another_hash(processed(exchange).remote_config.config_hash, before, "config_hash")
 
 

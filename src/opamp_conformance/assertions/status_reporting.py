@@ -20,6 +20,7 @@ def answered(exchange: Exchange) -> None:
 
 
 def answered_or_closed(exchange: Exchange) -> None:
+    """Assert that an answer came, or that the server has closed the WebSocket."""
     if exchange.close_code is None:
         answered(exchange)
 
@@ -31,6 +32,7 @@ def answered_unless_too_large(exchange: Exchange) -> None:
 
 
 def reachable(exchange: Exchange) -> None:
+    """Assert that the server serves the transport of a message (Communication Model)."""
     if exchange.problem is not None:
         raise ViolationError(exchange.problem)
 
@@ -44,6 +46,7 @@ def is_server_to_agent(exchange: Exchange) -> None:
 
 
 def accepted(exchange: Exchange) -> None:
+    """Assert that the answer has no error (ServerToAgent.error_response)."""
     require(not exchange.reply.HasField("error_response"), "no error_response", described(exchange))
 
 
@@ -56,28 +59,33 @@ def understood(exchange: Exchange) -> None:
 
 
 def bare_acknowledgement(exchange: Exchange) -> None:
+    """Assert that an answer without news has nothing but instance_uid (ServerToAgent Message)."""
     extra = sorted(fields_beyond_acknowledgement(processed(exchange)))
     require(not extra, "only instance_uid, because there is nothing to send", f"also {', '.join(extra)}")
 
 
 def full_state_requested(exchange: Exchange) -> None:
+    """Assert that the server asks for the full state (ServerToAgent.flags, ReportFullState)."""
     processed(exchange)
     flags = exchange.everything.flags
     require(flags & pb.ServerToAgentFlags_ReportFullState, "the flag ReportFullState", f"flags {flags:#x}")
 
 
 def no_full_state_requested(exchange: Exchange) -> None:
+    """Assert that the server does not ask for the full state (ServerToAgent.flags, ReportFullState)."""
     processed(exchange)
     flags = exchange.everything.flags
     require(not flags & pb.ServerToAgentFlags_ReportFullState, "no flag ReportFullState", f"flags {flags:#x}")
 
 
 def capabilities_announced(exchange: Exchange) -> None:
+    """Assert that the server announces its capabilities (ServerToAgent.capabilities)."""
     processed(exchange)
     require(exchange.everything.capabilities, "capabilities", "capabilities 0")
 
 
 def accepts_status(exchange: Exchange) -> None:
+    """Assert that the server announces AcceptsStatus, as each server has to (ServerCapabilities)."""
     bits = exchange.reply.capabilities
     require(
         bits & pb.ServerCapabilities_AcceptsStatus, "AcceptsStatus among the capabilities", f"capabilities {bits:#x}"

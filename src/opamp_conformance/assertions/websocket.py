@@ -11,11 +11,13 @@ from opamp_proto import opamp_pb2 as pb
 
 
 def binary(exchange: Exchange) -> None:
+    """Assert that a message is binary (WebSocket Message Format)."""
     received = _received(exchange)
     require(received.is_binary, "a binary message", str(received))
 
 
 def header_zero(exchange: Exchange) -> None:
+    """Assert that a message begins with the header 0 (WebSocket Message Format)."""
     received = _received(exchange)
     if not received.is_binary:
         raise PreconditionFailedError("ws.binary-frames.server", str(received))
@@ -24,6 +26,7 @@ def header_zero(exchange: Exchange) -> None:
 
 
 def server_to_agent_after_header(exchange: Exchange) -> None:
+    """Assert that one ServerToAgent follows the header (WebSocket Message Format)."""
     try:
         header_zero(exchange)
     except ViolationError as error:
@@ -51,6 +54,7 @@ def not_processed(exchange: Exchange) -> None:
 
 
 def stays_open(exchange: Exchange) -> None:
+    """Assert that a message is answered, and does not end the WebSocket."""
     is_open = exchange.close_code is None and exchange.response is not None
     require(is_open, "an answer", exchange.failure or described(exchange))
 
@@ -67,6 +71,7 @@ def pong(problem: str | None) -> None:
 
 
 def not_opened(exchange: Exchange) -> None:
+    """Assert that the opening of a WebSocket is refused by an HTTP response (RFC 6455, section 4.2.2)."""
     is_refused = isinstance(exchange.response, HttpResponse)
     require(is_refused, "an HTTP response instead of a WebSocket", exchange.failure or described(exchange))
 
