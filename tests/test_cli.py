@@ -194,7 +194,7 @@ def test_pytest_settings_of_the_user_have_no_effect(cli: Cli, tmp_path: Path, mo
 def plain_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_the_suite_under_plain_pytest(cli: Cli, tmp_path: Path) -> None:

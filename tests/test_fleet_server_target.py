@@ -207,7 +207,7 @@ def test_an_interrupted_start_leaves_nothing_behind(engine: Any) -> None:
     process = start()
     wait_until(lambda: any(hasattr(thing, "logs") for thing in _leftovers(engine)))
     process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=180)
+    output = process.communicate(timeout=600)
     assert process.returncode == 2, output
     assert "interrupted" in output[1]
 

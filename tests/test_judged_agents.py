@@ -138,7 +138,7 @@ def test_serve_judges_agents_for_a_while(cli: Cli, tmp_path: Path, breaks: bool 
     serve = ("serve", "--port", str(port), "--contract", "opamp", "--for", "4s", "--fail-on", "MUST")
     with ThreadPoolExecutor() as pool:
         files = ("--junit", tmp_path / "junit.xml", "--jsonl", tmp_path / "jsonl", "--html", tmp_path / "html")
-        running = pool.submit(cli, *serve, *files, timeout=180)
+        running = pool.submit(cli, *serve, *files, timeout=600)
         message = Agent("test").full_status()
         message.effective_config.config_map.config_map["a.yaml"].body = b"hunter2-in-a-file"
         message.capabilities |= int(pb.AgentCapabilities_ReportsEffectiveConfig) | ((1 << 40) if breaks else 0)

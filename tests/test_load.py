@@ -259,7 +259,7 @@ def test_locust_runs_a_locustfile(tmp_path: Path) -> None:
             *("--headless", "-u", "4", "--host", server.url, "--agents", "200"),
             *("--csv", str(tmp_path / "out"), "--html", str(tmp_path / "out.html")),
         ]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
     with (tmp_path / "out_stats.csv").open() as file:

@@ -86,7 +86,7 @@ def test_a_master_gives_no_credentials_to_strangers() -> None:
     command = [sys.executable, "-m", "locust", "-f", str(resources.folder("loadtests") / "steady.py"), "--master"]
     options = ["--headless", "--host", "http://127.0.0.1:9", "--header", "X-Key: sesame-open", "--master-bind-port"]
     command += [*options, str(free_port()), "--master-bind-host", "*"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert done.returncode == 2
     assert "--header-env" in done.stderr
     assert "sesame" not in done.stdout + done.stderr

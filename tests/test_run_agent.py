@@ -86,7 +86,7 @@ def test_mistakes_are_told_in_one_line(cli: Cli, arguments: tuple[str, ...], exp
 
 
 def test_an_agent_that_ends_at_once_is_told_with_its_last_lines(cli: Cli) -> None:
-    result = cli("run", "--agent", f"{sys.executable} -c 'print(1 + 1); raise SystemExit(3)'", timeout=180)
+    result = cli("run", "--agent", f"{sys.executable} -c 'print(1 + 1); raise SystemExit(3)'", timeout=600)
     assert result.returncode == 2
     assert "the agent does not report: http: expected a first message; got the agent has ended; its last lines: 2" in (
         one_line(result)
@@ -101,7 +101,7 @@ def test_a_driver_that_accepts_everything_is_told(cli: Cli, tmp_path: Path) -> N
         "for line in sys.stdin:\n"
         "    print(json.dumps({'id': json.loads(line)['id'], 'ok': True}), flush=True)\n"
     )
-    result = cli("run", "--driver", f"{sys.executable} {yes}", timeout=180)
+    result = cli("run", "--driver", f"{sys.executable} {yes}", timeout=600)
     assert result.returncode == 2
     assert "the driver accepts a verb that does not exist" in one_line(result)
 

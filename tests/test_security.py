@@ -231,11 +231,16 @@ def test_secrets_in_attributes_are_not_stored() -> None:
     ],
     ids=["base-60", "long-number", "long-hex", "aliases", "merges", "long-key", "deep", "deep-maps", "python-object"],
 )
-def test_a_hostile_configuration_is_read_in_linear_time(body: bytes) -> None:
+def test_a_hostile_configuration_is_read_as_fast_as_an_ordinary_one(body: bytes) -> None:
     """Each of them has less than 256 KiB; to read it must not hold up other agents."""
+    ordinary = b"".join(b"b%d: {x: 1}\n" % number for number in range(16_000))
+    assert _seconds_to_read(body) < 3 * _seconds_to_read(ordinary)
+
+
+def _seconds_to_read(body: bytes) -> float:
     began = time.process_time()
     redaction.configuration(body)
-    assert time.process_time() - began < 1.0
+    return time.process_time() - began
 
 
 def test_numbers_are_read_by_yaml_1_2() -> None:

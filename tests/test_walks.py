@@ -193,7 +193,7 @@ def test_interrupted_walks_disconnect_their_agents(cli: Cli, tmp_path: Path) -> 
     wait_until(lambda: events.exists() and "ScenarioFinished" in events.read_text())
     time.sleep(1)  # The walks have begun.
     process.send_signal(signal.SIGINT)
-    _, problem = process.communicate(timeout=180)
+    _, problem = process.communicate(timeout=600)
     assert process.returncode == ExitCode.COULD_NOT_TELL
     assert "interrupted" in problem
     finished = json.loads(events.read_text().splitlines()[-1])

@@ -48,7 +48,7 @@ class Cli:
     env: dict[str, str] = field(default_factory=lambda: {**os.environ})
 
     def __call__(
-        self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 180
+        self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 600
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end. With variables of its own, it imports everything anew."""
         words = [str(argument) for argument in arguments]

@@ -14,7 +14,7 @@ from support.fault_injection import free_port
 from support.peers import ROOT
 
 _PROGRAMS = ("opamp-conformance", "pip", "python3", "pytest", "locust", "curl", "tox", "docker")
-_SECONDS = 180
+_SECONDS = 600
 _BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SERVING = re.compile(r"^(opamp-conformance serve [^&\n]*?)( &)?$", re.MULTILINE)
 

@@ -188,7 +188,7 @@ class ElasticsearchNode:
         """Start it; return its URL."""
         up = shlex.split(os.environ["OPAMP_ELASTICSEARCH_UP"])
         command = [*up, "--name", self.name, "--port", str(self.port), "--data", str(self.data)]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True).stdout
+        told = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
         return told.strip().partition("=")[2]
 
     def kill(self) -> None:
