@@ -101,7 +101,9 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[
     marker = next((mark for mark in getattr(obj, "pytestmark", ()) if mark.name == "opamp_scenario"), None)
     if plan is None or plan.cases is None or marker is None:
         return None
-    chosen = collector.config.stash.setdefault(_chosen, {key for key, _ in plan.cases})
+    if _chosen not in collector.config.stash:
+        collector.config.stash[_chosen] = {key for key, _ in plan.cases}
+    chosen = collector.config.stash[_chosen]
     return None if any(case.key in chosen for case in marker.args[0].cases()) else []
 
 
