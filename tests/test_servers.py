@@ -22,6 +22,7 @@ REASONS_WITHOUT_ROW = (
     "does not announce",
     "announces no custom capabilities",
     "no Authorization header",
+    "about one transport only",
 )
 """Reasons why a scenario is not applicable. The tables have no rows for these scenarios, only their number."""
 

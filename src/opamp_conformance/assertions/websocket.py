@@ -34,7 +34,7 @@ def server_to_agent_after_header(exchange: Exchange) -> None:
     try:
         pb.ServerToAgent.FromString(_received(exchange).data)
     except DecodeError as error:
-        actual = f"{_received(exchange)}: {error}"
+        actual = f"{_received(exchange)}, which cannot be decoded as protobuf"
         raise ViolationError(Violation("one ServerToAgent after the header", actual)) from error
 
 

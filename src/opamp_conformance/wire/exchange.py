@@ -59,8 +59,8 @@ class Exchange:
             return None, Violation("a WebSocket", str(self.response))
         try:
             message = pb.ServerToAgent.FromString(self.response.data)
-        except (DecodeError, ValueError) as error:
-            return None, Violation(expected, f"{self.response}: {str(error) or 'not protobuf'}")
+        except (DecodeError, ValueError):  # Their texts say no more.
+            return None, Violation(expected, f"{self.response}, which cannot be decoded as protobuf")
         if not message.ListFields():  # An empty body decodes, but it is addressed to no agent.
             return None, Violation(expected, str(self.response))
         return message, None
