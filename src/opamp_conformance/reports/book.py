@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from pytest_bdd.feature import get_features
-from pytest_bdd.parser import Examples, Feature, ScenarioTemplate, Step
-
 from opamp_conformance import resources
 from opamp_conformance.ledger.ledger import Requirement, load_ledger
 from opamp_conformance.ledger.versions import SpecVersion
@@ -15,6 +12,7 @@ from opamp_conformance.reports.html import rendered
 from opamp_conformance.reports.run_record import RunRecord
 from opamp_conformance.results.verdicts import Verdict
 from opamp_conformance.suite.catalogue import Scenario, Tags, load_both_sides
+from opamp_conformance.suite.features import Examples, WrittenFeature, WrittenScenario, read_feature
 
 Verdicts = Mapping[tuple[str, str], Verdict]
 """The verdicts of a run, by the key and transport of a case."""
@@ -69,24 +67,22 @@ def write_book(folder: Path, version: SpecVersion, record: RunRecord | None) -> 
 
 
 def _chapters(version: SpecVersion, verdicts: Verdicts) -> Iterator[tuple[str, list[Part]]]:
-    features = sorted(get_features([str(resources.folder("features"))]), key=lambda feature: feature.filename)
-    for chapter, found in groupby(features, key=lambda feature: Path(feature.filename).parent.name):
-        yield chapter, [_part(feature, version, verdicts) for feature in found]
+    paths = sorted(resources.folder("features").rglob("*.feature"))
+    for chapter, found in groupby(paths, key=lambda path: path.parent.name):
+        yield chapter, [_part(read_feature(path), version, verdicts) for path in found]
 
 
-def _part(feature: Feature, version: SpecVersion, verdicts: Verdicts) -> Part:
-    templates = feature.scenarios.values()
+def _part(feature: WrittenFeature, version: SpecVersion, verdicts: Verdicts) -> Part:
     rules = [
-        (rule, [entry for template in found if (entry := _entry(feature, template, version, verdicts)) is not None])
-        for rule, found in groupby(templates, key=lambda template: template.rule.name if template.rule else "")
+        (rule, [entry for written in found if (entry := _entry(written, version, verdicts)) is not None])
+        for rule, found in groupby(feature.scenarios, key=lambda written: written.rule)
     ]
-    background = feature.background.steps if feature.background else []
-    return Part(feature.name or "", feature.description or "", _lines(background), rules)
+    return Part(feature.name, feature.description, feature.background, rules)
 
 
-def _entry(feature: Feature, template: ScenarioTemplate, version: SpecVersion, verdicts: Verdicts) -> Entry | None:
+def _entry(written: WrittenScenario, version: SpecVersion, verdicts: Verdicts) -> Entry | None:
     """Make the entry of a scenario; None if it has ended by a version."""
-    [key] = Tags.of(feature, template, load_ledger()).keys
+    [key] = Tags.of(written, load_ledger()).keys
     scenario = load_both_sides()[key]
     if scenario.has_ended_by(version):
         return None
@@ -97,12 +93,7 @@ def _entry(feature: Feature, template: ScenarioTemplate, version: SpecVersion, v
         for case in scenario.cases()
         if (case.key, case.transport) in verdicts
     ]
-    own = [step for step in template.steps if step.background is None]
-    return Entry(scenario, requirements, since, _lines(own), template.examples, seen)
-
-
-def _lines(steps: Sequence[Step]) -> list[str]:
-    return [f"{step.keyword} {step.name}" for step in steps]
+    return Entry(scenario, requirements, since, written.steps, written.examples, seen)
 
 
 def _verdicts(record: RunRecord | None) -> Verdicts:

@@ -9,13 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from pytest_bdd.feature import get_features
-from pytest_bdd.parser import Feature, ScenarioTemplate
-
 from opamp_conformance import resources
 from opamp_conformance.errors import ConformanceError
 from opamp_conformance.ledger.ledger import Contract, Ledger, Level, Requirement, Subject, load_ledger
 from opamp_conformance.ledger.versions import SpecVersion
+from opamp_conformance.suite.features import WrittenFeature, WrittenScenario, read_feature
 from opamp_conformance.wire.transport import Transport
 
 _CONTRACT_TAG: Final = "contract."
@@ -164,17 +162,17 @@ def read_features(folder: Path, ledger: Ledger, subject: Subject = Subject.SERVE
     found: list[Scenario] = []
     problems: list[str] = []
     is_about_agents = subject is Subject.AGENT
-    paths = sorted(str(path) for path in folder.rglob("*.feature") if (path.name == _AGENT_FEATURES) is is_about_agents)
-    for feature in sorted(get_features(paths), key=lambda feature: feature.filename):
+    paths = sorted(path for path in folder.rglob("*.feature") if (path.name == _AGENT_FEATURES) is is_about_agents)
+    for feature in map(read_feature, paths):
         if (_AGENT_TAG in feature.tags) is not is_about_agents:
             problems.append(
-                f"{feature.filename}: the tag @agent belongs to features in files {_AGENT_FEATURES}, and only there"
+                f"{feature.path}: the tag @agent belongs to features in files {_AGENT_FEATURES}, and only there"
             )
-        for template in feature.scenarios.values():
-            tags = Tags.of(feature, template, ledger)
-            problems += _problems(template, tags, ledger)
+        for written in feature.scenarios:
+            tags = Tags.of(written, ledger)
+            problems += _problems(written, tags, ledger)
             if not problems:
-                found.append(_scenario(feature, template, tags, ledger))
+                found.append(_scenario(feature, written, tags, ledger))
     twice = [key for key, count in Counter(scenario.key for scenario in found).items() if count > 1]
     problems += [f"{key}: more than one scenario has this key; give each a slug" for key in twice]
     if problems:
@@ -192,13 +190,12 @@ class Tags:
     unknown: frozenset[str]
 
     @classmethod
-    def of(cls, feature: Feature, template: ScenarioTemplate, ledger: Ledger) -> "Tags":
-        everything = frozenset({*template.tags, *feature.tags, *(template.rule.tags if template.rule else ())})
-        levels = everything & set(Level)
-        named = everything - levels - _OTHER_TAGS
+    def of(cls, written: WrittenScenario, ledger: Ledger) -> "Tags":
+        levels = written.tags & set(Level)
+        named = written.tags - levels - _OTHER_TAGS
         ids = {tag: _requirement_of(tag, ledger) for tag in named}
         known = {tag: requirement for tag, requirement in ids.items() if requirement is not None}
-        return cls(everything, levels, known, frozenset(ids) - frozenset(known))
+        return cls(written.tags, levels, known, frozenset(ids) - frozenset(known))
 
     @property
     def keys(self) -> list[str]:
@@ -215,8 +212,8 @@ def _requirement_of(tag: str, ledger: Ledger) -> str | None:
     return without_slug if without_slug in ledger else None
 
 
-def _problems(template: ScenarioTemplate, tags: Tags, ledger: Ledger) -> list[str]:
-    title = template.name
+def _problems(written: WrittenScenario, tags: Tags, ledger: Ledger) -> list[str]:
+    title = written.title
     problems = [f"{title!r}: {tag} is not in the ledger" for tag in sorted(tags.unknown)]
     if len(tags.levels) != 1:
         problems.append(f"{title!r}: has {len(tags.levels)} level tags instead of one")
@@ -227,25 +224,24 @@ def _problems(template: ScenarioTemplate, tags: Tags, ledger: Ledger) -> list[st
     for requirement in sorted(tags.requirements.values()):
         if ledger[requirement].level not in tags.levels:
             problems.append(f"{title!r}: {requirement} is of level {ledger[requirement].level}")
-    if not any(step.type == "then" for step in template.steps):
+    if not written.asserts:
         problems.append(f"{title!r}: asserts nothing, because it has no Then")
     return problems
 
 
-def _scenario(feature: Feature, template: ScenarioTemplate, tags: Tags, ledger: Ledger) -> Scenario:
-    path = Path(feature.filename)
+def _scenario(feature: WrittenFeature, written: WrittenScenario, tags: Tags, ledger: Ledger) -> Scenario:
     is_fleet = f"{_CONTRACT_TAG}{Contract.FLEET}" in tags.everything
     transports = tuple(transport for transport in Transport if f"{_TRANSPORT_TAG}{transport}" in tags.everything)
     named = set(tags.requirements.values())
     return Scenario(
         key=tags.keys[0],
-        title=template.name,
-        examples=tuple(dict(values) for examples in template.examples for values in examples.as_contexts()),
-        steps=tuple(f"{step.keyword} {step.name}" for step in template.steps),
+        title=written.title,
+        examples=tuple(values for examples in written.examples for values in examples.values()),
+        steps=written.background + written.steps,
         tags=tags.everything,
-        chapter=path.parent.name,
-        feature=feature.name or path.stem,
-        path=path,
+        chapter=feature.path.parent.name,
+        feature=feature.name or feature.path.stem,
+        path=feature.path,
         contract=Contract.FLEET if is_fleet else Contract.OPAMP,
         level=Level(next(iter(tags.levels))),
         requirements=ledger.in_order(named),
