@@ -1,12 +1,7 @@
-"""Recorded replies of a real Fleet Server 9.5, checked against the specification.
+"""Recorded replies of a real Fleet Server 9.5, checked against the specification."""
 
-Each recording contains a request, the bytes of the reply, and the changes in the index of the server.
-"""
-
-import json
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +18,7 @@ from opamp_conformance.errors import PreconditionFailedError, ViolationError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse
 from opamp_proto import opamp_pb2 as pb
-
-RECORDINGS: dict[str, dict[str, Any]] = {
-    recording["case"]: recording
-    for recording in json.loads((Path(__file__).parent / "data" / "fleet_server_9.5.json").read_text())
-    if "request" in recording
-}
+from support.recorded_fleet_server import RECORDINGS
 
 REQUESTING = ["c", "c3", "c5", "x4"]
 CHECK_INS = ["b", "b2", "b3", "c2", "c4", "e4", "x3"]

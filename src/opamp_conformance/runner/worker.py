@@ -152,7 +152,7 @@ class Worker:
         problem = self.store_problem
         if self._served_at_end:
             problem = f"the target served no {' and no '.join(self._served_at_end)} at first, and does now: run again"
-        return WorkerSummary(tuple(self.findings()), cleanup, self.log.findings.announced, problem)
+        return WorkerSummary(tuple(self.findings()), cleanup, tuple(sorted(self.log.findings.signs)), problem)
 
     def created(self) -> str:
         """Return what the run has created on the target, in a sentence."""
