@@ -148,6 +148,7 @@ Feature: The document of an enrolled agent
     Scenario: The return of an agent changes nothing that it reported before
       Given an agent with every capability
       And the agent has reported its full status
+      And the agent's document has the status "online"
       And the agent has disconnected
       And the agent's document has the status "disconnected"
       When the agent checks in

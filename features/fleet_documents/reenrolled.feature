@@ -75,6 +75,7 @@ Feature: The documents of an agent that is enrolled again
   @MUST @fleet.document.health.returned
   Scenario: The health that an agent reports when it comes back to its old instance_uid is in its document
     Given an enrolled agent
+    And the agent's document has the status "online"
     And the agent has received a new_instance_uid
     And the agent's document has been marked as reenrolled
     When the agent reports that it is unhealthy

@@ -96,7 +96,7 @@ class FakeEngine:
         one = f"{len(things) + 1:064x}"
         ports = {name: [{"HostIp": "127.0.0.1", "HostPort": str(port)}] for name, port in self.ports.items()}
         config = {"Labels": thing.get("Labels", {}), "Tty": True, "Image": thing.get("Image", "")}
-        things[one] = {**thing, "Id": one, "Config": config, "NetworkSettings": {"Ports": ports}}
+        things[one] = {"HostConfig": {}, **thing, "Id": one, "Config": config, "NetworkSettings": {"Ports": ports}}
         return one
 
     def _is_asked_for(self, thing: dict[str, Any], query: dict[str, list[str]]) -> bool:

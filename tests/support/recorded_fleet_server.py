@@ -22,24 +22,37 @@ _ENROLLED: Final = "a"
 _CHECK_IN: Final = "b"
 _NEW_INSTANCE_UID: Final = "c"
 _DISCONNECTED: Final = "e3"
+_DISCONNECT_REFUSED: Final = "d"
 _NOT_ENROLLED: Final = "x5"
+_TOO_MANY_REQUESTS: Final = (
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 18\r\n\r\n"
+    b'{"statusCode":429}'
+)
 
 
 class RecordedFleetServer(BadServer):
     """Answers each message with the recorded reply to such a message, for the instance_uid of its agent.
 
-    Every ``one_in``-th enrollment is refused, as beyond the limit of enrollments.
+    It refuses each enrollment, or each request, whose number is a multiple of the given one, as beyond a limit. If it
+    has ``short_connections``, it ends each connection after a reply, as after a time without requests.
     """
 
-    def __init__(self, one_in: int) -> None:
+    def __init__(self, *, enrollments: int = 0, requests: int = 0, short_connections: bool = False) -> None:
         super().__init__(self._answer)
-        self._one_in = one_in
-        self._enrollments = 0
+        self._refused_enrollment = enrollments
+        self._refused_request = requests
+        self._has_short_connections = short_connections
+        self._enrollments = self._requests = 0
         self._enrolled: set[bytes] = set()
         self.refused = 0
+        """How many enrollments and requests it has refused."""
 
     def _answer(self, connection: socket.socket) -> None:
         while request := read_request(connection):
+            self._requests += 1
+            if self._is_refused(self._requests, self._refused_request):
+                connection.sendall(_TOO_MANY_REQUESTS)
+                continue
             message = pb.AgentToServer.FromString(request.partition(b"\r\n\r\n")[2])
             reply = pb.ServerToAgent.FromString(bytes.fromhex(RECORDINGS[self._case(message)]["reply_bytes_hex"]))
             reply.instance_uid = message.instance_uid
@@ -47,15 +60,23 @@ class RecordedFleetServer(BadServer):
                 reply.agent_identification.new_instance_uid = uuid6.uuid7().bytes
                 self._enrolled.add(reply.agent_identification.new_instance_uid)
             respond(connection, reply.SerializeToString())
+            if self._has_short_connections:
+                return
+
+    def _is_refused(self, number: int, multiple: int) -> bool:
+        is_refused = multiple > 0 and number % multiple == 0
+        self.refused += is_refused
+        return is_refused
 
     def _case(self, message: pb.AgentToServer) -> str:
         """Return the recording of a message like this one."""
         is_request = message.flags & pb.AgentToServerFlags_RequestInstanceUid
         if message.instance_uid in self._enrolled and not is_request:
             return _DISCONNECTED if message.HasField("agent_disconnect") else _CHECK_IN
+        if message.HasField("agent_disconnect"):
+            return _DISCONNECT_REFUSED
         self._enrollments += 1
-        if self._enrollments % self._one_in == 0:
-            self.refused += 1
+        if self._is_refused(self._enrollments, self._refused_enrollment):
             return _NOT_ENROLLED
         if is_request:
             return _NEW_INSTANCE_UID

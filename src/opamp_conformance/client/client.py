@@ -53,8 +53,12 @@ class Client:
         transport: Transport = Transport.HTTP,
         log: RunLog | None = None,
         run_id: str = "",
+        find_problem: Callable[[], str] = lambda: "",
     ) -> None:
-        """Prepare to connect. Raises InconclusiveError for unusable certificates."""
+        """Prepare to connect. Raises InconclusiveError for unusable certificates.
+
+        ``find_problem`` returns why the server cannot become available, if it is known not to be its own fault.
+        """
         self.endpoint = endpoint
         self.transport = transport
         self.timing = timing
@@ -67,7 +71,7 @@ class Client:
         self._lookout = Lookout(timing, run_id, self._report)
         self.was_answered = False
         """Whether a ServerToAgent has arrived."""
-        self._retries = Retries(timing, self.log)
+        self._retries = Retries(timing, self.log, find_problem)
         self._last_sent: dict[bytes, WebSocketMessage] = {}
         self._last_message_sent: set[bytes] = set()
 
