@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
+from testcontainers.core.config import ConnectionMode, testcontainers_config
 
 from opamp_conformance.targets.fleet_server import containers
 from support.command_line import Cli, interruptible
@@ -32,6 +33,11 @@ class Site:
 
     engine: FakeEngine
     host: str
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables by which the command finds the engine. Also in a container, its ports are those of this host."""
+        return {"DOCKER_HOST": self.host, "TESTCONTAINERS_CONNECTION_MODE": "docker_host"}
 
     @property
     def is_empty(self) -> bool:
@@ -77,7 +83,7 @@ def test_ctrl_c_at_each_stage_leaves_nothing_behind(request_line: str, cli: Cli)
             stderr=subprocess.PIPE,
             text=True,
             preexec_fn=interruptible,
-            env={**cli.env, "DOCKER_HOST": where.host},
+            env={**cli.env, **where.variables},
         )
         assert stage.reached.wait(60)
         process.send_signal(signal.SIGINT)
@@ -90,7 +96,7 @@ def test_ctrl_c_at_each_stage_leaves_nothing_behind(request_line: str, cli: Cli)
 
 def in_vain(cli: Cli, where: Site, *options: str) -> str:
     """Run the command, which cannot tell; return its message."""
-    result = cli(*COMMAND, *options, env={"DOCKER_HOST": where.host})
+    result = cli(*COMMAND, *options, env=where.variables)
     assert result.returncode == 2, result.stdout + result.stderr
     assert where.is_empty
     [message] = [line for line in result.stderr.splitlines() if line.startswith("opamp-conformance: ")]
@@ -114,7 +120,7 @@ def test_an_image_that_is_missing(image: str, cli: Cli) -> None:
 def test_a_reaper_that_is_missing_is_no_reason_to_stop(cli: Cli) -> None:
     with site(missing="example/reaper:1", has_elasticsearch=False) as where:
         where.engine.is_running = False
-        result = cli(*COMMAND, "--reaper-image", "example/reaper:1", env={"DOCKER_HOST": where.host})
+        result = cli(*COMMAND, "--reaper-image", "example/reaper:1", env=where.variables)
     assert "the image example/reaper:1 cannot be pulled" in result.stderr
     assert "if this run is killed, the next one removes its containers" in result.stderr
     assert "Elasticsearch starts" in result.stderr
@@ -129,6 +135,7 @@ def test_a_container_that_ends(cli: Cli) -> None:
 @pytest.mark.parametrize("name", ["Elasticsearch", "Fleet Server"])
 def test_a_service_that_never_gets_ready(name: str, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "_START_SECONDS", 1.0)
+    monkeypatch.setattr(testcontainers_config, "connection_mode_override", ConnectionMode.docker_host)
     with site(health=STARTING, has_elasticsearch=name != "Elasticsearch") as where:
         monkeypatch.setenv("DOCKER_HOST", where.host)
         result = cli.in_process(*COMMAND)

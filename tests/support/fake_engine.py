@@ -88,6 +88,8 @@ class FakeEngine:
                 return 200, self.containers[one]
             case _, ["logs"]:
                 return 200, "a line of the log"
+            case _, ["archive"]:
+                return 200, None
             case _, ["start"]:
                 self.containers[one]["State"]["Status"] = "running" if self.is_running else "exited"
         return 204, None
