@@ -276,7 +276,7 @@ class FirstCapabilitiesKept(FleetDocuments):
         return self._first[record.instance_uid]
 
 
-@breaks("fleet.document.health")
+@breaks("fleet.document.health", also=["fleet.document.new-uid"])
 class CheckinMessageMissing(FleetDocuments):
     """last_checkin_message in the document is always empty."""
 
