@@ -365,18 +365,17 @@ class NewDocumentMarked(FleetCore):
         return outcome._replace(put=tuple(record._replace(reenrolled=True) for record in outcome.put))
 
 
-@breaks(
-    "fleet.document.none-when-refused:configuration",
-    also=["fleet.request-uid.unknown-agent", "identification.request-uid.answered", "response.no-error-on-success"],
-)
+@breaks("fleet.document.none-when-refused:configuration", also=["fleet.request-uid.unknown-agent"])
 class OrphanOfUnreadableConfiguration(FleetCore):
     """An agent that asks for an instance_uid with a configuration that is no mapping is enrolled, and gets an error."""
 
     def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         outcome = super().answer_instance_uid_request(known, message)
         body = message.effective_config.config_map.config_map[""].body
-        is_mapping = not body or b":" in body
-        return outcome if is_mapping else outcome._replace(reply=self.unavailable(message.instance_uid, 1))
+        if not body or b":" in body:
+            return outcome
+        unavailable = pb.ServerErrorResponseType_Unavailable
+        return outcome._replace(reply=self.error(message.instance_uid, unavailable, "failed to update agent"))
 
 
 @breaks("fleet.document.none-when-refused:key")
