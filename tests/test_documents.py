@@ -37,7 +37,7 @@ def where() -> Iterator[FleetAgents]:
     with access.client() as client:
         client.indices.create(index=index, settings={"refresh_interval": "-1"})
         try:
-            yield FleetAgents(access, index, "policy", patience=1.5)
+            yield FleetAgents(access, index, "policy", ("default",), patience=1.5)
         finally:
             client.indices.delete(index=index)
 
@@ -81,7 +81,9 @@ class WithoutStore(MockTarget):
 
     @contextmanager
     def start(self) -> Iterator[Endpoint]:
-        gone = FleetAgents(ElasticsearchAccess(f"http://127.0.0.1:{free_port()}"), "agents", "policy", patience=1)
+        gone = FleetAgents(
+            ElasticsearchAccess(f"http://127.0.0.1:{free_port()}"), "agents", "policy", ("default",), patience=1
+        )
         with super().start() as endpoint:
             yield replace(endpoint, fleet_agents=gone)
 

@@ -16,10 +16,21 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from opamp_conformance.client.timing import Timing
+from opamp_conformance.errors import InconclusiveError
+from opamp_conformance.ledger.ledger import Contract
+from opamp_conformance.results.events import Event
+from opamp_conformance.results.verdicts import Verdict
+from opamp_conformance.runner.run import grade
+from opamp_conformance.suite.selection import Selection
+from opamp_conformance.targets.mock import MockTarget
+from opamp_conformance.wire.transport import Transport
+from opamp_mock_server import ElasticsearchSettings, Settings
 from support.fault_injection import CONNECTIONS, ElasticsearchNode, Fault, Fleet, Instance, Proxy
-from support.matrix import is_nightly
+from support.matrix import RunRecord, is_nightly
 
 AGENTS = 2000
+MOST_SECONDS_WITHOUT_STORE = 90.0
 INDEX = "fleet-under-fault"
 
 
@@ -150,6 +161,42 @@ def test_no_agent_is_lost(site: Site, chosen: str) -> None:
     assert fleet.recovered == {agent.name for agent in fleet.agents}
     # A killed instance cannot acknowledge what it has just written. This concerns at most one agent per connection.
     assert len(enrolled_twice) <= (CONNECTIONS if KILLS_AN_INSTANCE in faults else 0)
+
+
+@dataclass
+class Stopping(RunRecord):
+    """The events of a run whose store stops after the first scenario that has passed."""
+
+    stop: Callable[[], None] = lambda: None
+
+    def handle(self, event: Event) -> None:
+        had_passed = self.ended(Verdict.PASSED)
+        super().handle(event)
+        if self.ended(Verdict.PASSED) and not had_passed:
+            self.stop()
+
+
+@pytest.mark.parametrize(
+    ("how", "state"), [("killed", "it cannot be reached"), ("suspended", "it does not answer in time")]
+)
+def test_a_store_that_stops_during_a_run_is_no_verdict_about_the_server(
+    node: ElasticsearchNode, how: str, state: str
+) -> None:
+    """The run ends soon: no scenario after the one that noticed it takes any time."""
+    url = node.start()
+    store = ElasticsearchSettings(url, "fleet-without-store")
+    record = Stopping(stop=node.kill if how == "killed" else node.suspend)
+    selection = Selection(tuple(Contract), only=["fleet.document.*"], transports=[Transport.HTTP])
+    began = time.monotonic()
+    try:
+        with pytest.raises(InconclusiveError, match=rf"{state}, since the scenario fleet\.document\."):
+            grade(MockTarget(Settings(store=store)), selection, timing=Timing(3), workers=1, listeners=[record])
+    finally:
+        node.kill()
+    assert record.ended(Verdict.FAILED, Verdict.BLOCKED) == []
+    not_run = [event for event in record.ended(Verdict.ERROR) if event.actual.startswith("not run: ")]
+    assert len(not_run) > len(record.scenarios) / 2
+    assert time.monotonic() - began < MOST_SECONDS_WITHOUT_STORE
 
 
 @dataclass(frozen=True)

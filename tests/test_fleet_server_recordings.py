@@ -1,12 +1,7 @@
-"""Recorded replies of a real Fleet Server 9.5, checked against the specification.
+"""Recorded replies of a real Fleet Server 9.5, checked against the specification."""
 
-Each recording contains a request, the bytes of the reply, and the changes in the index of the server.
-"""
-
-import json
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +18,8 @@ from opamp_conformance.errors import PreconditionFailedError, ViolationError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpRequest, HttpResponse
 from opamp_proto import opamp_pb2 as pb
-
-RECORDINGS: dict[str, dict[str, Any]] = {
-    recording["case"]: recording
-    for recording in json.loads((Path(__file__).parent / "data" / "fleet_server_9.5.json").read_text())
-    if "request" in recording
-}
+from support.command_line import Cli
+from support.recorded_fleet_server import RECORDINGS, RecordedFleetServer
 
 REQUESTING = ["c", "c3", "c5", "x4"]
 CHECK_INS = ["b", "b2", "b3", "c2", "c4", "e4", "x3"]
@@ -172,6 +163,24 @@ def test_the_checks_of_every_reply_find_one_breach_in_all_recordings() -> None:
     for case in RECORDINGS:
         findings.inspect(exchange(case))
     assert {finding.requirement for finding in findings} == {"error.excludes-other-fields"}
+
+
+LIMITS: dict[str, Callable[[], RecordedFleetServer]] = {
+    "enrollments": lambda: RecordedFleetServer(enrollments=4),
+    "requests": lambda: RecordedFleetServer(requests=9),
+    "idle connections": lambda: RecordedFleetServer(short_connections=True),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_the_limits_of_fleet_server_are_no_failures(limit: str, cli: Cli) -> None:
+    """The specification allows them (docs/fleet-contract.md): the suite tries again."""
+    only = ("--only", "fleet.check-in", "--only", "fleet.auto-enrollment", "--only", "fleet.new-uid.enrolled")
+    with LIMITS[limit]() as server:
+        result = cli("run", "--url", server.url, "--profile", "fleet-server", "--transport", "http", *only)
+        assert server.refused > 0 or limit == "idle connections"
+    assert result.returncode == 0, result.stdout
+    assert " failed" not in result.stdout
 
 
 def test_every_recording_has_a_judgement() -> None:

@@ -24,6 +24,7 @@ from support.command_line import Cli, interruptible, one_line
 from support.fault_injection import free_port
 from support.http_requests import metric
 from support.peers import running
+from support.recorded_fleet_server import RecordedFleetServer
 
 # Do not import locust here: it patches the standard library of its process.
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("locust") is None, reason="locust is not installed")
@@ -311,6 +312,21 @@ def test_a_server_that_does_not_speak_opamp(cli: Cli) -> None:
         result = cli("load", "enrollment", "--url", server.url, "--agents", "10")
     assert result.returncode == 2
     assert "no OpAMP reply" in result.stdout
+
+
+def test_the_limit_of_enrollments_of_a_fleet_server_is_no_breach_with_its_profile(cli: Cli) -> None:
+    """The command of docs/fleet-server.md, with recorded replies."""
+    arguments = ("load", "enrollment", "--contract", "fleet", "--agents", 40, "--fail-if", "violations>0")
+    with RecordedFleetServer(enrollments=5) as server:
+        result = cli(*arguments, "--url", server.url, "--profile", "fleet-server", "--fail-if", "not_enrolled>0")
+        assert server.refused > 0
+    assert result.returncode == 0, result.stdout
+    assert "error.excludes-other-fields" in result.stdout
+    assert "known: every reply has custom_capabilities, even an error" in result.stdout
+    with RecordedFleetServer(enrollments=5) as server:
+        result = cli(*arguments, "--url", server.url)
+    assert result.returncode == 1
+    assert "violations>0" in result.stdout
 
 
 def test_known_breaches_of_a_profile_do_not_fail_a_load_test(cli: Cli, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from opamp_conformance.checks.support import REQUIREMENTS, signs
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.profiles.loading import load_profile, names
 from opamp_conformance.profiles.profile import Kind
@@ -260,6 +261,76 @@ def test_an_unsupported_part_that_the_server_announces_is_outdated(cli: Cli, tmp
         assert result.returncode == 1
         assert "the server announces OffersPackages: remove the entry" in result.stdout
         assert cli(*arguments, "--only", "auth.401").returncode == 0
+
+
+def reply_with(sign: str) -> pb.ServerToAgent:
+    """Return a reply that shows one sign of support, as parts of a message."""
+    settings, name = pb.ConnectionSettingsOffers, sign.rpartition(" ")[2]
+    if sign.startswith("announces "):
+        return pb.ServerToAgent(capabilities=pb.ServerCapabilities.Value(f"ServerCapabilities_{name}"))
+    offers = {
+        "sends connection_settings": settings(),
+        "sends connection_settings.opamp": settings(opamp=pb.OpAMPConnectionSettings()),
+        "sends connection_settings for own telemetry": settings(own_metrics=pb.TelemetryConnectionSettings()),
+        "sends connection_settings.other_connections": settings(other_connections={"a": pb.OtherConnectionSettings()}),
+        "sends a certificate": settings(opamp=pb.OpAMPConnectionSettings(certificate=pb.TLSCertificate())),
+    }
+    if sign in offers:
+        return pb.ServerToAgent(connection_settings=offers[sign])
+    return {
+        "sends remote_config": pb.ServerToAgent(remote_config=pb.AgentRemoteConfig()),
+        "sends packages_available": pb.ServerToAgent(packages_available=pb.PackagesAvailable()),
+        "sends a command": pb.ServerToAgent(command=pb.ServerToAgentCommand()),
+        "sends custom_capabilities or a custom_message": pb.ServerToAgent(
+            custom_capabilities=pb.CustomCapabilities(capabilities=["io.example"])
+        ),
+        "sets ReportAvailableComponents": pb.ServerToAgent(flags=pb.ServerToAgentFlags_ReportAvailableComponents),
+        "answers RequestInstanceUid with a new_instance_uid": pb.ServerToAgent(
+            agent_identification=pb.AgentIdentification(new_instance_uid=bytes(16))
+        ),
+    }[sign]
+
+
+REQUEST = pb.AgentToServer(flags=pb.AgentToServerFlags_RequestInstanceUid)
+
+
+@pytest.mark.parametrize("sign", REQUIREMENTS)
+def test_a_sign_of_support_makes_each_chapter_about_it_outdated(tmp_path: Path, sign: str) -> None:
+    assert sign in signs(REQUEST, reply_with(sign))
+    for requirement in REQUIREMENTS[sign]:
+        chapter = f"{requirement.rpartition('.')[0]}.*"
+        text = f'[[unsupported]]\nrequirements = ["{chapter}"]\nbecause = "so"\n'
+        assert sign in load_profile(str(profile(tmp_path, text))).unsupported_signs()
+        one_transport = load_profile(str(profile(tmp_path, f'{text}transport = "websocket"\n')))
+        assert one_transport.unsupported_signs() == {}
+
+
+def test_a_server_that_supports_nothing_shows_no_sign_of_it() -> None:
+    plain = pb.ServerToAgent(capabilities=pb.ServerCapabilities_AcceptsStatus, flags=1)
+    plain.custom_capabilities.SetInParent()
+    plain.agent_identification.new_instance_uid = bytes(16)
+    assert list(signs(pb.AgentToServer(), plain)) == []
+    assert list(signs(None, plain)) == []
+
+
+@pytest.mark.parametrize(
+    ("requirements", "expected"),
+    [
+        (["custom.*"], "the server sends custom_capabilities or a custom_message"),
+        (["package-status.*"], "the server announces AcceptsPackagesStatus"),
+        (["fleet.request-uid.*", "identification.request-uid.*"], "the server answers RequestInstanceUid"),
+    ],
+)
+def test_an_unsupported_part_that_the_server_uses_is_outdated(
+    cli: Cli, tmp_path: Path, requirements: list[str], expected: str
+) -> None:
+    text = f'[[unsupported]]\nrequirements = {json.dumps(requirements)}\nbecause = "it has none"\n'
+    with cli.serve("--contract", "fleet") as url:
+        arguments = ("run", "--url", url, "--profile", profile(tmp_path, text), "--transport", "http")
+        result = cli(*arguments, "--contract", "all")
+    assert result.returncode == 1
+    assert expected in result.stdout
+    assert "remove the entry from the profile" in result.stdout
 
 
 def test_a_version_can_be_part_of_the_name() -> None:

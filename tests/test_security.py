@@ -82,7 +82,7 @@ def test_a_websocket_is_closed_when_its_key_is_revoked(server: MockServer, keys:
         assert closed.value.rcvd.code == 1008
 
 
-@pytest.mark.parametrize("text", ["key policy something", "k\N{LATIN SMALL LETTER E WITH ACUTE}y policy"])
+@pytest.mark.parametrize("text", ["key policy namespace something", "k\N{LATIN SMALL LETTER E WITH ACUTE}y policy"])
 def test_an_invalid_key_file_is_an_error(keys: Path, text: str, cli: Cli) -> None:
     keys.write_text(text, encoding="utf-8")
     with pytest.raises(KeyFileError):

@@ -12,6 +12,25 @@ Feature: The documents of an agent that is enrolled again
     And the agent has received a new_instance_uid
     Then there is a document with the new_instance_uid
 
+  @MUST @fleet.document.new-uid.like-any
+  Scenario: The new document is like that of any enrolled agent
+    Given an agent with every capability
+    And the agent has received a new_instance_uid
+    Then the document with the new_instance_uid is like that of any enrolled agent
+
+  @MUST @fleet.document.new-uid.like-any-again
+  Scenario: The new document of an enrolled agent is like that of any enrolled agent
+    Given an agent with every capability
+    And the agent has reported its full status
+    And the agent has received a new_instance_uid
+    Then the document with the new_instance_uid is like that of any enrolled agent
+
+  @MUST @fleet.document.namespaces.enrolled-again
+  Scenario: The new document has the namespaces of the enrollment key
+    Given an enrolled agent
+    And the agent has received a new_instance_uid
+    Then the document with the new_instance_uid has the namespaces of the enrollment key
+
   @MUST @fleet.document.policy.enrolled-again
   Scenario: The new document has the policy of the enrollment key
     Given an enrolled agent
@@ -30,6 +49,14 @@ Feature: The documents of an agent that is enrolled again
     And the agent has received a new_instance_uid
     Then the agent's document is marked as reenrolled
 
+  @MUST @fleet.document.kept.enrolled-again
+  Scenario: The mark changes nothing that the agent reported before
+    Given an agent with every capability
+    And the agent has reported its full status
+    And the agent's document has the status "online"
+    And the agent has received a new_instance_uid
+    Then the agent's document has kept the rest
+
   @MUST @fleet.document.reenrolled.stays
   Scenario: The mark stays while the agent uses its new_instance_uid
     Given an enrolled agent
@@ -44,6 +71,15 @@ Feature: The documents of an agent that is enrolled again
     And the agent's document has been marked as reenrolled
     When the agent checks in
     Then the agent's document has its last sequence number
+
+  @MUST @fleet.document.health.returned
+  Scenario: The health that an agent reports when it comes back to its old instance_uid is in its document
+    Given an enrolled agent
+    And the agent's document has the status "online"
+    And the agent has received a new_instance_uid
+    And the agent's document has been marked as reenrolled
+    When the agent reports that it is unhealthy
+    Then the agent's document has its last health
 
   @MUST @fleet.document.reenrolled-cleared
   Scenario: The mark is removed when the agent comes back to its old instance_uid

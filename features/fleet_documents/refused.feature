@@ -29,6 +29,19 @@ Feature: The documents of refused agents
     And the agent has received a new_instance_uid
     Then the agent has no document
 
+  @MUST @fleet.document.none-when-refused.configuration
+  Scenario: An agent whose configuration is not YAML has no document that it does not know of
+    Given an unknown agent
+    When the agent reports a configuration that is not YAML with the RequestInstanceUid flag
+    Then the agent has only a document with an announced new_instance_uid
+
+  @MUST @fleet.document.none-when-refused.key
+  Scenario: An agent that is refused because of its key has no document
+    Given an unknown agent
+    And an API key that is no enrollment key
+    When the agent reports its full status with that key
+    Then the agent has no document
+
   @MUST @fleet.document.unchanged-when-refused
   Scenario: The document of an enrolled agent whose disconnect is refused does not change
     Given an enrolled agent

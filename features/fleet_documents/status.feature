@@ -24,11 +24,39 @@ Feature: The status in the document of an agent
     When the agent reports a recoverable error
     Then the agent's document gets the status "degraded"
 
-  @MUST @fleet.document.health
+  @MUST @fleet.document.status.unhealthy-recoverable
+  Scenario: An unhealthy agent is in error, whatever its status says
+    Given an enrolled agent
+    And the agent's document has the status "online"
+    When the agent reports that it is unhealthy, with the status of a recoverable error
+    Then the agent's document gets the status "error"
+
+  @MUST @fleet.document.health.changed
   Scenario: The document has the health that the agent reported last
     Given an enrolled agent
     When the agent reports that it is unhealthy
     Then the agent's document has its last health
+
+  @MUST @fleet.document.health.error-message
+  Scenario: The message in the document is the agent's last error message
+    Given an enrolled agent
+    When the agent reports that it is unhealthy, with an error message
+    Then the agent's document has its last error message
+
+  @MUST @fleet.document.health.components
+  Scenario: The document has the health of the agent's components
+    Given an enrolled agent
+    When the agent reports the health of components nested 2 levels deep
+    Then the agent's document has the health of components nested 2 levels deep
+
+  @MUST @fleet.document.health.unchanged
+  Scenario: A check-in without health does not change the health
+    Given an enrolled agent
+    And the agent has reported that it is unhealthy
+    And the agent's document has the status "error"
+    When the agent checks in
+    Then the agent's document has its last sequence number
+    And the agent's document has its last health
 
   @MUST @fleet.document.status.unchanged
   Scenario: A check-in without health does not change the status

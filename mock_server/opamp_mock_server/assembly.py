@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 from opamp_agent_checks import AgentJudge
 from opamp_mock_server.control.control import Control, RunningServer
 from opamp_mock_server.control.guard import is_loopback
-from opamp_mock_server.core.agent_state import DEFAULT_POLICY
 from opamp_mock_server.core.core import Core, FleetCore
 from opamp_mock_server.deviations import Deviation, apply_deviations
 from opamp_mock_server.instances import Instances
-from opamp_mock_server.limits.authentication import Authenticator, FileAuthenticator
+from opamp_mock_server.limits.authentication import Authenticator, FileAuthenticator, Policy
 from opamp_mock_server.limits.concurrency import ConcurrencyLimit, Priority
 from opamp_mock_server.limits.pending_bytes import PendingBytes
 from opamp_mock_server.limits.rate import RateLimits
@@ -105,7 +104,9 @@ def connect_parts(
 
     def make_backend() -> Backend:
         backend = (
-            _elasticsearch(settings, documents[0]) if documents else MemoryBackend(limits.agents, limits.stored_bytes)
+            _elasticsearch(settings, documents[0](authenticator.namespaces_of))
+            if documents
+            else MemoryBackend(limits.agents, limits.stored_bytes)
         )
         metrics.watch(backend.gauges)
         backends.append(backend)
@@ -157,7 +158,7 @@ def _gauges_of(concurrency: ConcurrencyLimit) -> Mapping[str, float]:
     }
 
 
-def _elasticsearch(settings: Settings, documents: type[FleetDocuments]) -> Backend:
+def _elasticsearch(settings: Settings, documents: FleetDocuments) -> Backend:
     # The client of Elasticsearch is an extra, and takes longer to load than everything else.
     try:
         from opamp_mock_server.stores.elasticsearch.backend import ElasticsearchBackend  # noqa: PLC0415
@@ -165,10 +166,10 @@ def _elasticsearch(settings: Settings, documents: type[FleetDocuments]) -> Backe
         extra = "pip install 'opamp-conformance[elasticsearch]'"
         raise StoreSetupError(f"Elasticsearch needs its client ({error.name} is not installed): {extra}") from error
     assert settings.store is not None
-    return ElasticsearchBackend(settings.store, documents(), has_operator=settings.control)
+    return ElasticsearchBackend(settings.store, documents, has_operator=settings.control)
 
 
 def _authenticator(settings: Settings) -> Authenticator:
     if settings.enrollment_key_file is not None:
         return FileAuthenticator(settings.enrollment_key_file)
-    return Authenticator(dict.fromkeys(settings.enrollment_keys, DEFAULT_POLICY))
+    return Authenticator(dict.fromkeys(settings.enrollment_keys, Policy(namespaces=settings.namespaces)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from opamp_mock_server.core.agent_state import DEFAULT_NAMESPACES
 from opamp_mock_server.core.core import ALL_CAPABILITIES
 from opamp_mock_server.deviations import Deviation
 from opamp_mock_server.limits.limits import Limits
@@ -52,7 +53,8 @@ class Endpoint:
 class Settings:
     """How a mock server behaves. Port 0 means a free port. Without enrollment keys, all requests are accepted.
 
-    A file of enrollment keys also has their policies, and is read again whenever it changes. Web pages of the
+    ``namespaces`` are those of the agents with one of these keys. A file of enrollment keys also has their policies
+    and namespaces, and is read again whenever it changes. Web pages of the
     ``allowed_origins`` may open WebSockets. Without a ``store``, agents are kept in memory. Further ``instances``
     listen on free ports. ``capabilities`` are bits of ServerCapabilities: the server neither announces nor supports a
     missing capability. The server collects what agents break (MockServer.judge) if it ``judges_agents``, or has the
@@ -66,6 +68,7 @@ class Settings:
     spec_version: str = "0.20"
     deviations: tuple[Deviation, ...] = ()
     enrollment_keys: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = DEFAULT_NAMESPACES
     enrollment_key_file: Path | None = None
     store: ElasticsearchSettings | None = None
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES

@@ -183,13 +183,26 @@ class ElasticsearchNode:
     data: Path
     name: str = f"faults-{os.getpid()}"
     port: int = field(default_factory=free_port)
+    url: str = ""
 
     def start(self) -> str:
         """Start it; return its URL."""
         up = shlex.split(os.environ["OPAMP_ELASTICSEARCH_UP"])
         command = [*up, "--name", self.name, "--port", str(self.port), "--data", str(self.data)]
         told = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
-        return told.strip().partition("=")[2]
+        self.url = told.strip().partition("=")[2]
+        return self.url
+
+    def suspend(self) -> None:
+        """Stop its process, so that it keeps its connections and answers nothing. ``kill`` ends it all the same."""
+        os.kill(self._pid(), signal.SIGSTOP)
+
+    def _pid(self) -> int:
+        from elasticsearch import Elasticsearch  # noqa: PLC0415 (an extra)
+
+        with Elasticsearch(self.url) as client:
+            nodes = client.nodes.info(metric="process")["nodes"]
+        return int(next(iter(nodes.values()))["process"]["id"])
 
     def kill(self) -> None:
         subprocess.run(

@@ -13,6 +13,9 @@ _BYTES_OF_A_TEXT: Final = 64
 DEFAULT_POLICY: Final = "default"
 """The policy of agents whose enrollment key names none."""
 
+DEFAULT_NAMESPACES: Final = ("default",)
+"""The namespaces of a policy whose enrollment keys name none."""
+
 
 class AgentRecord(NamedTuple):
     """One enrolled agent.

@@ -7,11 +7,11 @@ it. So a deviation can change the document without a change in what the server d
 import base64
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from opamp_mock_server.core.agent_state import AgentRecord
+from opamp_mock_server.core.agent_state import DEFAULT_NAMESPACES, AgentRecord
 from opamp_mock_server.stores.redaction import attributes, cleaned
 from opamp_proto import opamp_pb2 as pb
 
@@ -73,7 +73,13 @@ def instance_uid_of(document: str) -> bytes:
 
 
 class FleetDocuments:
-    """How records become documents. Each method is one decision, which a deviation can change."""
+    """How records become documents. Each method is one decision, which a deviation can change.
+
+    ``namespaces_of`` returns the namespaces of a policy.
+    """
+
+    def __init__(self, namespaces_of: Callable[[str], Sequence[str]] = lambda policy_id: DEFAULT_NAMESPACES) -> None:
+        self._namespaces_of = namespaces_of
 
     def document(self, record: AgentRecord, enrolled_at: str, description: Description) -> str:
         """Return the document of a record, as JSON."""
@@ -84,6 +90,7 @@ class FleetDocuments:
             "updated_at": now,
             "last_checkin": now,
             "policy_id": record.policy_id,
+            "namespaces": self.namespaces(record),
             "sequence_num": record.sequence_num,
             "last_checkin_status": description.status if record.connected else self.disconnected(),
             "capabilities": self.capabilities(record),
@@ -99,7 +106,6 @@ class FleetDocuments:
         described: dict[str, object] = {
             "type": self.type(),
             "policy_revision_idx": 1,
-            "namespaces": self.namespaces(),
             "unhealthy_reason": None,
             **self.identity(record.instance_uid, status.agent_description),
         }
@@ -137,9 +143,9 @@ class FleetDocuments:
         """Return the configuration without secrets; ``configurations`` are all of the last report."""
         return configurations.get("", next(iter(configurations.values())))
 
-    def namespaces(self) -> list[str]:
-        """Return the namespaces of the enrollment key; the keys of the mock server have only one."""
-        return ["default"]
+    def namespaces(self, record: AgentRecord) -> list[str]:
+        """Return the namespaces of the agent, which are those of its policy."""
+        return list(self._namespaces_of(record.policy_id))
 
     def type(self) -> str:
         return "OPAMP"

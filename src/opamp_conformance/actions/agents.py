@@ -1,6 +1,8 @@
 """The agents of a scenario, and their ordinary reports."""
 
 import secrets
+import time
+from typing import Final
 
 from opamp_conformance.actions.preconditions import require_accepted
 from opamp_conformance.client import sample_messages
@@ -10,6 +12,8 @@ from opamp_conformance.errors import NotApplicableError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
+
+_MORE_THAN_A_SECOND: Final = 1.1
 
 
 class Agents:
@@ -69,6 +73,12 @@ class Agents:
         self.report(agent)
         return agent
 
+    def reported_like(self, agent: Agent) -> Agent:
+        """Make another agent with the same capabilities that has reported its full status."""
+        other = Agent(self._run_id, capabilities=agent.capabilities)
+        self.report(other)
+        return other
+
     def report(self, agent: Agent) -> Exchange:
         """Report the full status of an agent."""
         return require_accepted(self._client.send(agent.full_status()))
@@ -76,6 +86,11 @@ class Agents:
     def check_in(self, agent: Agent, times: int = 1) -> None:
         for _ in range(times):
             require_accepted(self._client.send(agent.check_in()))
+
+    def check_in_later(self, agent: Agent) -> Exchange:
+        """Check in when the time in full seconds is another one than that of the message before."""
+        time.sleep(_MORE_THAN_A_SECOND)
+        return self._client.send(agent.check_in())
 
     def check_in_without_gap(self, agent: Agent) -> None:
         """Check in when nothing is missing.

@@ -1,7 +1,8 @@
 """The documents of agents in Elasticsearch (docs/fleet-contract.md). Each assertion waits for what it expects."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,10 +11,19 @@ from opamp_conformance.assertions.common import require
 from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import HEALTHY, SERVICE_NAME, Agent
 from opamp_conformance.errors import Violation, ViolationError
+from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
 
 _MARK: Final = "audit_unenrolled_reason"
+_MARKED_AT: Final = "audit_unenrolled_time"
 _REENROLLED: Final = "reenrolled"
+_OF_THE_AGENT: Final = (
+    *("active", "agent", "capabilities", "effective_config", "health", "identifying_attributes"),
+    *("last_checkin_message", "local_metadata", "namespaces", "non_identifying_attributes", "policy_id"),
+    *("policy_revision_idx", "tags", "type"),
+)
+"""The fields that change only when the agent reports something else."""
+_TIMES: Final = ("last_checkin", "updated_at")
 
 
 def identity(documents: FleetDocuments, instance_uid: bytes) -> None:
@@ -26,11 +36,11 @@ def kind(documents: FleetDocuments, agent: Agent) -> None:
 
 
 def policy(documents: FleetDocuments, instance_uid: bytes) -> None:
-    _wait_for(documents, instance_uid, {"policy_id": documents.policy_id})
+    _wait_for(documents, instance_uid, {"policy_id": documents.policy_id, "policy_revision_idx": 1})
 
 
-def namespaces(documents: FleetDocuments, agent: Agent) -> None:
-    _wait_for(documents, agent.instance_uid, {"namespaces": list(documents.namespaces)})
+def namespaces(documents: FleetDocuments, instance_uid: bytes) -> None:
+    _wait_for(documents, instance_uid, {"namespaces": list(documents.namespaces)})
 
 
 def report(documents: FleetDocuments, agent: Agent, instance_uid: bytes) -> None:
@@ -39,8 +49,43 @@ def report(documents: FleetDocuments, agent: Agent, instance_uid: bytes) -> None
         "identifying_attributes": {"service.name": SERVICE_NAME, "service.instance.id": agent.name},
         "sequence_num": agent.sequence_num,
         "last_checkin_message": HEALTHY,
+        "health.status": HEALTHY,
     }
     _wait_for(documents, instance_uid, expected)
+
+
+def like_enrolled(documents: FleetDocuments, agent: Agent, instance_uid: bytes, other: Agent) -> None:
+    """Assert that the document of an agent differs from that of another one only in what identifies the agent."""
+    actual = _unidentified(documents, instance_uid, agent.name)
+    expected = _unidentified(documents, other.instance_uid, other.name)
+    _require_same(actual, expected, "the document of another agent with the same report")
+
+
+def kept(documents: FleetDocuments, agent: Agent, before: Document) -> None:
+    """Assert that a document has what it had before, apart from what belongs to each message."""
+    after = documents.get(agent.instance_uid) or {}
+    _require_same(_of_the_agent(after), _of_the_agent(before), "what the document had before the last message")
+
+
+def later(documents: FleetDocuments, agent: Agent, before: Document) -> None:
+    """Assert that the times of the last message are later than before, and that of enrollment is the same."""
+
+    def is_later(document: Document) -> bool:
+        same = document.get("enrolled_at") == before.get("enrolled_at") is not None
+        return same and all(_is_time_after(document.get(name), before.get(name)) for name in _TIMES)
+
+    documents.wait_for(agent.instance_uid, is_later, f"a document with later times {' and '.join(_TIMES)}")
+
+
+def last_error(documents: FleetDocuments, agent: Agent) -> None:
+    expected = sample_messages.LAST_ERROR
+    _wait_for(documents, agent.instance_uid, {"last_checkin_message": expected, "health.last_error": expected})
+
+
+def component_health(documents: FleetDocuments, agent: Agent, depth: int) -> None:
+    """Assert that the health has that of nested components."""
+    path = ".".join(f"component_health_map.component/{level}" for level in range(depth, 0, -1))
+    _wait_for(documents, agent.instance_uid, {f"health.{path}.status": HEALTHY})
 
 
 def unhealthy(documents: FleetDocuments, agent: Agent) -> None:
@@ -61,8 +106,8 @@ def still_has_status(documents: FleetDocuments, agent: Agent, expected: str) -> 
     require(actual == expected, f"last_checkin_status: {expected!r}, as before", repr(actual))
 
 
-def tags(documents: FleetDocuments, agent: Agent, own: Sequence[str]) -> None:
-    _wait_for(documents, agent.instance_uid, {"tags": [SERVICE_NAME, *own]})
+def tags(documents: FleetDocuments, agent: Agent, *expected: str) -> None:
+    _wait_for(documents, agent.instance_uid, {"tags": list(expected)})
 
 
 def metadata(documents: FleetDocuments, agent: Agent) -> None:
@@ -121,11 +166,15 @@ def no_secrets(documents: FleetDocuments, agent: Agent) -> None:
 
 
 def reenrolled(documents: FleetDocuments, agent: Agent, *, by_search: bool = False) -> None:
-    _wait_for(documents, agent.instance_uid, {_MARK: _REENROLLED}, by_search=by_search)
+    document = _wait_for(documents, agent.instance_uid, {_MARK: _REENROLLED}, by_search=by_search)
+    require(bool(document.get(_MARKED_AT)), f"{_MARKED_AT} with the mark", "none")
 
 
 def not_reenrolled(documents: FleetDocuments, agent: Agent) -> None:
-    documents.wait_for(agent.instance_uid, lambda document: not document.get(_MARK), f"a document without {_MARK}")
+    def is_unmarked(document: Document) -> bool:
+        return not document.get(_MARK) and not document.get(_MARKED_AT)
+
+    documents.wait_for(agent.instance_uid, is_unmarked, f"a document without {_MARK} and {_MARKED_AT}")
 
 
 def none(documents: FleetDocuments, agent: Agent) -> None:
@@ -134,12 +183,15 @@ def none(documents: FleetDocuments, agent: Agent) -> None:
 
 def none_named(documents: FleetDocuments, agent: Agent) -> None:
     """Assert that no document is about the agent, under any instance_uid."""
-    found = [
-        document["agent"]["id"]
-        for document in documents.latest()
-        if (document.get("identifying_attributes") or {}).get("service.instance.id") == agent.name
-    ]
+    found = _named(documents, agent)
     require(not found, "no document about the refused agent", f"the document {', '.join(found)}")
+
+
+def only_announced(documents: FleetDocuments, agent: Agent, exchange: Exchange) -> None:
+    """Assert that no document is about the agent, except under the new_instance_uid of an exchange."""
+    announced = exchange.new_instance_uid.hex()
+    found = [name for name in _named(documents, agent) if name.replace("-", "") != announced]
+    require(not found, "no document that the agent does not know of", f"the document {', '.join(found)}")
 
 
 def unchanged(documents: FleetDocuments, agent: Agent, before: Document) -> None:
@@ -147,6 +199,46 @@ def unchanged(documents: FleetDocuments, agent: Agent, before: Document) -> None
     if after != before:
         differing = sorted(name for name in {*before, *(after or ())} if (after or {}).get(name) != before.get(name))
         raise ViolationError(Violation("the unchanged document", f"other values of {', '.join(differing)}"))
+
+
+def _named(documents: FleetDocuments, agent: Agent) -> list[str]:
+    """Return the ids of all documents about an agent."""
+    return [
+        document["agent"]["id"]
+        for document in documents.latest()
+        if (document.get("identifying_attributes") or {}).get("service.instance.id") == agent.name
+    ]
+
+
+def _is_reported(document: Document) -> bool:
+    return bool(document.get("last_checkin_status"))
+
+
+def _is_time_after(time: object, before: object) -> bool:
+    """Return whether two texts are times (RFC 3339), and the first is later."""
+    try:
+        return datetime.fromisoformat(str(time)) > datetime.fromisoformat(str(before))
+    except (TypeError, ValueError):
+        return False
+
+
+def _of_the_agent(document: Document) -> dict[str, Any]:
+    """Return the fields that the agent determines, with the capabilities in order."""
+    fields = {name: document.get(name) for name in _OF_THE_AGENT}
+    return {**fields, "capabilities": sorted(fields["capabilities"] or ())}
+
+
+def _unidentified(documents: FleetDocuments, instance_uid: bytes, name: str) -> dict[str, Any]:
+    """Wait for a document; return these fields, the status and the mark, without the names of the agent."""
+    document = documents.wait_for(instance_uid, _is_reported, "a document with a status")
+    more = {field: document.get(field) for field in (_MARK, _MARKED_AT, "last_checkin_status")}
+    text = json.dumps({**_of_the_agent(document), **more})
+    return dict(json.loads(text.replace(str(UUID(bytes=instance_uid)), "").replace(name, "")))
+
+
+def _require_same(actual: Mapping[str, Any], expected: Mapping[str, Any], what: str) -> None:
+    differing = sorted(name for name in expected if actual.get(name) != expected[name])
+    require(not differing, what, f"other values of {', '.join(differing)}")
 
 
 def _wait_for(

@@ -12,6 +12,7 @@ from opamp_conformance.checks.exchanges import EXCHANGE_CHECKS
 from opamp_conformance.checks.offer_memory import Breach
 from opamp_conformance.checks.server_messages import CHECKS, TRUTHFUL, undeclared_use
 from opamp_conformance.checks.situation import shows_its_sender
+from opamp_conformance.checks.support import signs
 from opamp_conformance.errors import Violation
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.wire.exchange import Exchange
@@ -48,8 +49,9 @@ class Findings:
     ) -> None:
         self._excuses = excuses
         self._findings: dict[str, Finding] = {}
-        self.announced = 0
-        """The capabilities that the server has announced, as bits of ServerCapabilities."""
+        self._announced = 0
+        self.signs: set[str] = set()
+        """What the server has done that shows which parts of OpAMP it supports (checks/support.py)."""
         self.conversation = Conversation(contracts)
         self.where = ""
         """The command that runs the current scenario, empty between scenarios."""
@@ -81,8 +83,9 @@ class Findings:
             violation = check(sent, reply)
             if violation is not None:
                 yield requirement, violation
-        self.announced |= reply.capabilities
-        violation = undeclared_use(self.announced, reply)
+        self._announced |= reply.capabilities
+        self.signs.update(signs(exchange.request.message, reply))
+        violation = undeclared_use(self._announced, reply)
         if violation is not None:
             yield TRUTHFUL, violation
 

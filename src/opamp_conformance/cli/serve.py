@@ -106,7 +106,7 @@ _SECTIONS: Final = {
 @click.option(
     "--enrollment-key-file",
     type=FILE,
-    help="File with one key per line, each with its policy if it has one; read again when it changes.",
+    help="File with one key per line, each with its policy and its namespaces, if any; read again when it changes.",
 )
 @click.option(
     "--store",

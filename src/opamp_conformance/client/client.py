@@ -46,13 +46,17 @@ class Client:
         transport: Transport = Transport.HTTP,
         log: RunLog | None = None,
         run_id: str = "",
+        find_problem: Callable[[], str] = lambda: "",
     ) -> None:
-        """Prepare to connect. Raises InconclusiveError for unusable certificates."""
+        """Prepare to connect. Raises InconclusiveError for unusable certificates.
+
+        ``find_problem`` returns why the server cannot become available, if it is known not to be its own fault.
+        """
         self.endpoint = endpoint
         self.transport = transport
         self.timing = timing
         self.log = log or RunLog()
-        self._exchanger = Exchanger(endpoint, timing, transport, self.log, run_id)
+        self._exchanger = Exchanger(endpoint, timing, transport, self.log, run_id, find_problem)
         self.tls = self._exchanger.tls
         self._runner = asyncio.Runner()
 

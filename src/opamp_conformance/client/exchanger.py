@@ -7,7 +7,7 @@ recorded here, because it comes before the answer.
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -33,8 +33,16 @@ _REST_SECONDS: Final = 0.12
 class Exchanger:
     """The connections to one endpoint, and the exchanges on them."""
 
-    def __init__(self, endpoint: Endpoint, timing: Timing, transport: Transport, log: RunLog, run_id: str) -> None:
-        """Prepare to connect. Raises InconclusiveError for unusable certificates."""
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        timing: Timing,
+        transport: Transport,
+        log: RunLog,
+        run_id: str,
+        find_problem: Callable[[], str],
+    ) -> None:
+        """Prepare to connect, as ``Client`` says."""
         # To read the authorities of the system takes longer than a scenario, so only https does it.
         is_tls = endpoint.url.startswith("https:") or endpoint.tls != Tls()
         self.tls = tls_context(endpoint.tls) if is_tls else None
@@ -46,7 +54,7 @@ class Exchanger:
         self._transport = transport
         self._log = log
         self._began = time.monotonic()
-        self._retries = Retries(timing, log)
+        self._retries = Retries(timing, log, find_problem)
         self._last_sent: dict[bytes, WebSocketMessage] = {}
         self._last_message_sent: set[bytes] = set()
 

@@ -20,11 +20,15 @@ DEFAULT_RETRY_SECONDS: Final = 1.0
 
 
 class Retries:
-    """Attempts exchanges again, for all messages of one client."""
+    """Attempts exchanges again, for all messages of one client.
 
-    def __init__(self, timing: Timing, log: RunLog) -> None:
+    ``find_problem`` returns why there is no point in that, such as a store that is gone; empty if there is one.
+    """
+
+    def __init__(self, timing: Timing, log: RunLog, find_problem: Callable[[], str]) -> None:
         self._timing = timing
         self._log = log
+        self._find_problem = find_problem
         self._vain_retries = 0
 
     async def exchange(self, attempt: Callable[[], Awaitable[Exchange]]) -> Exchange:
@@ -34,6 +38,7 @@ class Retries:
             exchange = await self._until_available(attempt)
             if not exchange.is_busy:
                 return exchange
+            self._raise_if_in_vain()
             self._log.findings.inspect(exchange)
             attempts += 1
             told = exchange.retry_after
@@ -51,6 +56,7 @@ class Retries:
         exchange = await attempt()
         if not exchange.is_unavailable or self._vain_retries >= _MAX_VAIN_RETRIES:
             return exchange
+        self._raise_if_in_vain()
         for seconds in _BACKOFF_SECONDS:
             self._log.record_unjudged(exchange)
             await asyncio.sleep(seconds)
@@ -60,3 +66,9 @@ class Retries:
                 return exchange
         self._vain_retries += 1
         return exchange
+
+    def _raise_if_in_vain(self) -> None:
+        """Raise ThrottledError if the server cannot become available."""
+        problem = self._find_problem()
+        if problem:
+            raise ThrottledError(problem)

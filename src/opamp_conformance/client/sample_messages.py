@@ -16,7 +16,10 @@ HOST: Final = "conformance-host"
 PLATFORM: Final = "linux"
 FATAL: Final = "StatusFatalError"
 """The status of an unhealthy agent."""
-SECRETS: Final = ("correct-horse-battery", "c3RhcGxlLWtleS1vZi1hbGw")
+LAST_ERROR: Final = "the disk is full"
+"""The error message of an unhealthy agent."""
+SECRETS: Final = ("correct-horse-battery", "c3RhcGxlLWtleS1vZi1hbGw", "730918264519")
+"""The last one is a number."""
 NO_SECRETS: Final = {"exporters.otlp.endpoint": "backend:4317", "receivers.database.username": "reader"}
 """The values in the configuration of with_secrets() that are no secrets, by path."""
 
@@ -85,7 +88,7 @@ def with_secrets(agent: Agent) -> pb.AgentToServer:
     """Return a full report with a configuration that has secrets."""
     message = agent.full_status()
     message.capabilities |= pb.AgentCapabilities_ReportsEffectiveConfig
-    password, api_key = SECRETS
+    password, api_key, _ = SECRETS
     text = f"""
 exporters:
   otlp:
@@ -93,6 +96,9 @@ exporters:
     headers: {{api_key: {api_key}}}
 receivers:
   database: {{username: reader, password: {password}}}
+  others:
+    - {{ACCESS_TOKEN: {password}, clientSecret: {password}, Authorization: {api_key}}}
+    - {{key_passphrase: {password}, tls_certificate: {api_key}}}
 """
     message.effective_config.config_map.config_map[""].CopyFrom(configuration(text))
     return message
@@ -101,7 +107,7 @@ receivers:
 def with_secrets_in_lists(agent: Agent) -> pb.AgentToServer:
     """Return a full report with a configuration that has secrets in lists of names and values."""
     message = with_secrets(agent)
-    password, api_key = SECRETS
+    password, api_key, _ = SECRETS
     text = f"""
 exporters:
   otlp:
@@ -111,6 +117,30 @@ receivers:
   database: {{username: reader, environment: [{{name: DB_PASSWORD, value: {password}}}]}}
 """
     message.effective_config.config_map.config_map[""].CopyFrom(configuration(text))
+    return message
+
+
+def with_secrets_that_are_no_texts(agent: Agent) -> pb.AgentToServer:
+    """Return a full report with a configuration that has a list and a number under keys of secrets."""
+    message = with_secrets(agent)
+    password, api_key, number = SECRETS
+    text = f"""
+exporters:
+  otlp:
+    endpoint: {NO_SECRETS["exporters.otlp.endpoint"]}
+    api_keys: [{api_key}, {password}]
+receivers:
+  database: {{username: reader, password: {number}}}
+"""
+    message.effective_config.config_map.config_map[""].CopyFrom(configuration(text))
+    return message
+
+
+def with_several_configurations(agent: Agent) -> pb.AgentToServer:
+    """Return a report with the configuration OTHER_CONFIGURATION, and with two under keys that are not empty."""
+    message = with_other_configuration(agent)
+    for name in ("collector.yaml", "supervisor.yaml"):
+        message.effective_config.config_map.config_map[name].CopyFrom(configuration("receivers: {}"))
     return message
 
 
@@ -144,6 +174,21 @@ def degraded(agent: Agent) -> pb.AgentToServer:
     return message
 
 
+def degraded_and_unhealthy(agent: Agent) -> pb.AgentToServer:
+    """Return a report of an unhealthy agent, with the status of a recoverable problem."""
+    message = degraded(agent)
+    message.health.healthy = False
+    return message
+
+
+def without_name(agent: Agent, tags: str) -> pb.AgentToServer:
+    """Return a full report of an agent without service.name, and with tags."""
+    message = with_details(agent, tags)
+    attributes = message.agent_description.identifying_attributes
+    attributes.remove(next(one for one in attributes if one.key == "service.name"))
+    return message
+
+
 def with_only(agent: Agent, part: str) -> pb.AgentToServer:
     """Return a report that has only the description, or only the health."""
     whole, message = agent.full_status(), agent.check_in()
@@ -161,6 +206,13 @@ def unhealthy(agent: Agent) -> pb.AgentToServer:
     message = agent.check_in()
     message.health.healthy = False
     message.health.status = FATAL
+    return message
+
+
+def unhealthy_with_error(agent: Agent) -> pb.AgentToServer:
+    """Return a report of an unhealthy agent, with an error message."""
+    message = unhealthy(agent)
+    message.health.last_error = LAST_ERROR
     return message
 
 

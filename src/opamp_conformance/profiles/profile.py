@@ -13,20 +13,12 @@ from typing import Final
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from opamp_conformance.checks.support import REQUIREMENTS
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.globs import matches
 from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.suite.catalogue import Case
 from opamp_conformance.wire.transport import Transport
-
-_ABOUT_CAPABILITIES: Final = {
-    "OffersRemoteConfig": "remote-config.offer-field",
-    "OffersPackages": "packages.offer-field",
-    "OffersConnectionSettings": "offers.hash-covers-all",
-    "AcceptsConnectionSettingsRequest": "csr.server-responds",
-}
-"""A requirement about what each capability of a server promises."""
-
 
 _NEWEST_PATCH: Final = 9999
 
@@ -149,16 +141,18 @@ class Profile:
             for requirement in exemption.requirements
         }
 
-    def unsupported_capabilities(self) -> dict[str, tuple[str, str]]:
-        """Return the server capabilities that the server must not announce, because the profile says it lacks them.
+    def unsupported_signs(self) -> dict[str, tuple[str, str]]:
+        """Return what the server must not do, because the profile says that it does not support that part of OpAMP.
 
-        Each comes with a requirement that is about it, and the reason.
+        Each comes with a requirement that is about it, and the reason. Entries about one transport are left out.
         """
+        unsupported = [one for one in self.exemptions if one.kind is Kind.UNSUPPORTED and one.transport is None]
         return {
-            capability: (requirement, exemption.excuse.because)
-            for capability, requirement in _ABOUT_CAPABILITIES.items()
-            for exemption in self.exemptions
-            if exemption.kind is Kind.UNSUPPORTED and exemption.has_requirement(requirement)
+            sign: (requirement, exemption.excuse.because)
+            for sign, requirements in REQUIREMENTS.items()
+            for requirement in requirements
+            for exemption in unsupported
+            if exemption.has_requirement(requirement)
         }
 
 

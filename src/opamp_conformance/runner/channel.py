@@ -29,8 +29,8 @@ class WorkerSummary:
 
     findings: tuple[FindingBooked, ...]
     cleanup: CleanupReport
-    announced: int = 0
-    """The capabilities that the server has announced, as bits of ServerCapabilities."""
+    signs: tuple[str, ...] = ()
+    """What the server has done that shows which parts of OpAMP it supports."""
     problem: str = ""
     """Why the process could not tell what the server does, empty if it could."""
 
@@ -110,4 +110,4 @@ def received_summary(node: Any) -> WorkerSummary | None:
     fields = json.loads(text)
     events = [event_of(json.loads(finding)) for finding in fields["findings"]]
     findings = tuple(event for event in events if isinstance(event, FindingBooked))
-    return WorkerSummary(findings, CleanupReport(**fields["cleanup"]), fields["announced"], fields["problem"])
+    return WorkerSummary(findings, CleanupReport(**fields["cleanup"]), tuple(fields["signs"]), fields["problem"])

@@ -58,7 +58,7 @@ class ScenarioJudge:
         """Judge a scenario. ``transcript`` is called if a report shows it.
 
         If the target was lost in it, it has failed, because an answer that never comes breaks a MUST. A failure says
-        nothing about the target if ``find_problem`` finds one.
+        nothing about the target if ``find_problem`` finds one; it may also explain an error, such as a busy target.
         """
         scenario, error = case.scenario, end.error
         requirements = self.ledger.due(scenario.requirements, self.plan.spec_version)
@@ -66,7 +66,7 @@ class ScenarioJudge:
         expected, actual = (shown(side, self.redactor) for side in _sides(error))
         if loss is not None:
             verdict, expected, actual = Verdict.FAILED, f"an answer to every message ({ANSWER})", loss.because
-        problem = find_problem() if verdict in _FAILURES else ""
+        problem = find_problem() if verdict in (*_FAILURES, Verdict.ERROR) else ""
         if problem:
             verdict, expected, actual = Verdict.ERROR, "", problem
         exemption = self.exemption(case)

@@ -24,7 +24,7 @@ class RunPlan:
     this run, by the ``spec_version`` of the specification. ``cases`` are keys and transports, None for all.
     ``exemptions`` are what the target's profile says of cases, ``known_findings`` and ``flaky_findings`` the
     requirements that any message may break, with reasons; those that are known have to be broken. The server must not
-    announce the ``unsupported_capabilities``, each with a requirement and the reason. ``assumed`` are the bits of
+    show the ``unsupported_signs``, each with a requirement and the reason. ``assumed`` are the bits of
     ServerCapabilities that the target is graded by without announcing them. ``agent`` is the agent to grade, None in a
     run about a server.
     """
@@ -44,7 +44,7 @@ class RunPlan:
     exemptions: tuple[CaseExemption, ...] = ()
     known_findings: Mapping[str, Excuse] = field(default_factory=dict)
     flaky_findings: Mapping[str, Excuse] = field(default_factory=dict)
-    unsupported_capabilities: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    unsupported_signs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     agent: AgentCommand | None = None
 
     def as_json(self) -> str:

@@ -104,7 +104,7 @@ def grade(
             exemptions=tuple(known.exempt(cases)),
             known_findings=known.findings(Kind.KNOWN),
             flaky_findings=known.findings(Kind.FLAKY),
-            unsupported_capabilities=known.unsupported_capabilities(),
+            unsupported_signs=known.unsupported_signs(),
         )
         is_whole = not selection.only and not selection.skip and not walks.replay
         session = RunSession(plan, listeners, found.cleanup, profile.name, is_whole=is_whole)

@@ -34,7 +34,6 @@ from opamp_conformance.runner.plan import RunPlan
 from opamp_conformance.runner.walking import WalkReport
 from opamp_conformance.suite.selection import Selection
 from opamp_conformance.targets import Target
-from opamp_proto import opamp_pb2 as pb
 
 # How long an interrupted run waits for its workers to disconnect their agents.
 _CLEANUP_SECONDS: Final = 20.0
@@ -70,7 +69,7 @@ class RunSession:
         self._has_begun = False
         self._walks = WalkReport()
         self._is_target_gone = False
-        self._announced = 0
+        self._signs: set[str] = set()
         self._began = time.monotonic()
 
     def start(self, target: Target, selection: Selection, workers: int) -> None:
@@ -157,16 +156,16 @@ class RunSession:
         """Make a failed finding of each entry of the profile that is outdated.
 
         These are known requirements that neither a message nor a scenario breaks any more, and unsupported parts whose
-        capability the server announces.
+        capability the server announces, or that it uses.
         """
         supported = {
             requirement: self._failed_finding(
                 requirement,
                 f"a server that does not support it: {because}",
-                f"the server announces {capability}: remove the entry from the profile",
+                f"the server {sign}: remove the entry from the profile",
             )
-            for capability, (requirement, because) in self._plan.unsupported_capabilities.items()
-            if self._announced & pb.ServerCapabilities.Value(f"ServerCapabilities_{capability}")
+            for sign, (requirement, because) in self._plan.unsupported_signs.items()
+            if sign in self._signs and self._is_due(requirement)
         }
         return supported | {
             requirement: self._failed_finding(requirement, f"a known failure: {excuse.because}", _STALE)
@@ -282,7 +281,7 @@ class RunSession:
         if summary is None:
             return
         self._cleanups.append(summary.cleanup)
-        self._announced |= summary.announced
+        self._signs.update(summary.signs)
         self._problem = self._problem or summary.problem
         for finding in summary.findings:
             earlier = self._findings.get(finding.requirement)

@@ -39,12 +39,14 @@ def open_worker(plan: RunPlan) -> Iterator["Worker"]:
     excuses = ProfileExcuses(plan, redactor)
     log = RunLog(findings=Findings(plan.contracts, excuses.excuses))
     with ExitStack() as stack:
+        documents = stack.enter_context(closing(FleetDocuments(plan.endpoint.fleet_agents)))
         clients = {
-            transport: stack.enter_context(Client(plan.endpoint, plan.timing, transport, log, plan.run_id))
+            transport: stack.enter_context(
+                Client(plan.endpoint, plan.timing, transport, log, plan.run_id, documents.problem)
+            )
             for transport in Transport
         }
         other = stack.enter_context(_other_instance(plan, log)) if plan.endpoint.others else None
-        documents = stack.enter_context(closing(FleetDocuments(plan.endpoint.fleet_agents)))
         yield Worker(plan, clients, log, documents, redactor, excuses, other)
 
 
@@ -148,11 +150,14 @@ class Worker:
         return (event,) if loss is None else (event, loss)
 
     def _store_problem_of(self, case: Case) -> str:
-        """Return why the target has no Elasticsearch any more: then its failures say nothing about itself."""
+        """Return why the target has no Elasticsearch any more: then its failures say nothing about itself.
+
+        It is empty if that was known before the scenario, because then the scenario did not run.
+        """
         problem = "" if self.store_problem else self.documents.problem()
         if problem:
-            self.store_problem = f"{problem}, since the scenario {case.key}"
-        return self.store_problem
+            problem = self.store_problem = f"{problem}, since the scenario {case.key}"
+        return problem
 
     def end(self) -> WorkerSummary:
         """Clean up, and sum up what is not about a single scenario."""
@@ -160,7 +165,7 @@ class Worker:
         problem = self.store_problem
         if self._served_at_end:
             problem = f"the target served no {' and no '.join(self._served_at_end)} at first, and does now: run again"
-        return WorkerSummary(tuple(self.findings()), cleanup, self.log.findings.announced, problem)
+        return WorkerSummary(tuple(self.findings()), cleanup, tuple(sorted(self.log.findings.signs)), problem)
 
     def created(self) -> str:
         """Return what the run has created on the target, in a sentence."""

@@ -32,8 +32,8 @@ class FleetAgents:
     access: ElasticsearchAccess
     index: str
     policy_id: str
+    namespaces: tuple[str, ...]
     patience: float
-    namespaces: tuple[str, ...] = ("default",)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from opamp_mock_server import DEFAULT_POLICY, ORDINARY_KEY_PREFIX, RETIRED_KEY_P
 _MESSAGE_LIMIT: Final = 4 * 1024 * 1024
 """The limit of messages. To send the default of 64 MiB takes longer than all other scenarios, and shows no more."""
 
+_NAMESPACES: Final = ("default", "opamp-conformance")
+
 
 class MockTarget:
     """A mock server on a free port of this machine. It requires an enrollment key.
@@ -33,7 +35,9 @@ class MockTarget:
     def start(self) -> Iterator[Endpoint]:
         key = secrets.token_urlsafe(16)
         own = replace(self._settings, max_body_bytes=_MESSAGE_LIMIT)
-        with MockServer(replace(own, enrollment_keys=(key,), control=True, instances=2)) as server:
+        with MockServer(
+            replace(own, enrollment_keys=(key,), namespaces=_NAMESPACES, control=True, instances=2)
+        ) as server:
             headers = {"Authorization": f"ApiKey {key}"}
             yield Endpoint(
                 server.url,
@@ -50,7 +54,7 @@ class MockTarget:
         if store is None:
             return None
         access = ElasticsearchAccess(store.url, store.api_key, store.service_token, store.ca)
-        return FleetAgents(access, store.index, DEFAULT_POLICY, patience=2)
+        return FleetAgents(access, store.index, DEFAULT_POLICY, _NAMESPACES, patience=2)
 
 
 def _other_key(prefix: str) -> str:

@@ -14,7 +14,7 @@ from opamp_conformance.ledger.ledger import Contract
 from opamp_conformance.targets import ENDPOINT_PATH, Endpoint, FleetAgents, Tls
 from opamp_conformance.targets.elasticsearch import ElasticsearchAccess
 from opamp_conformance.targets.fleet_server.containers import Containers, Images, Say, is_healthy, status
-from opamp_conformance.targets.fleet_server.preparation import Prepared, prepared
+from opamp_conformance.targets.fleet_server.preparation import NAMESPACES, Prepared, prepared
 
 _HEALTHY_SECONDS: Final = 30.0
 _KNOWN_SECONDS: Final = 5.0
@@ -63,7 +63,7 @@ class FleetServerTarget:
                 {"Authorization": f"ApiKey {made.enrollment_key}"},
                 tls,
                 version=_version(url, made, tls),
-                fleet_agents=FleetAgents(made.fleet, _INDEX, made.policy_id, _PATIENCE_SECONDS),
+                fleet_agents=FleetAgents(made.fleet, _INDEX, made.policy_id, NAMESPACES, _PATIENCE_SECONDS),
                 other_keys=made.other_keys,
             )
 

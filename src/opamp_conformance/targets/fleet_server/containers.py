@@ -68,7 +68,7 @@ class Containers:
             raise InconclusiveError(
                 "no container engine answers: start one, or give --elasticsearch-url and --fleet-server-url"
             ) from error
-        _remove_leftovers(self._docker, say)
+        _remove_marked(self._docker, _is_left_over, lambda name: say(f"removing {name} of a killed run"))
 
     @contextmanager
     def network(self) -> Iterator[Network]:
@@ -77,7 +77,7 @@ class Containers:
         network = Network(docker_network_kw={"labels": self._labels()})
         with ExitStack() as stack:
             if not self._keep:
-                stack.callback(_suppressed, network.remove)
+                stack.callback(_suppressed, self._remove_own)
             with self._failures("the network"):
                 network.create()
             yield network
@@ -166,6 +166,11 @@ class Containers:
     def _labels(self) -> dict[str, str]:
         return {_LABEL: f"{socket.gethostname()}/{os.getpid()}"} | ({_KEPT: "1"} if self._keep else {})
 
+    def _remove_own(self) -> None:
+        """Remove everything of this run, also what the engine made for a request that was interrupted."""
+        own = self._labels()
+        _remove_marked(self._docker, lambda labels: own.items() <= labels.items(), lambda name: None)
+
     @contextmanager
     def _failures(self, name: str, container: DockerContainer | None = None) -> Iterator[None]:
         """Turn the errors of the container engine, and of testcontainers, into InconclusiveError."""
@@ -234,16 +239,16 @@ def _is_up(access: ElasticsearchAccess) -> bool:
         return client.ping()
 
 
-def _remove_leftovers(engine: Any, say: Say) -> None:
-    """Remove the containers of killed runs on this machine, and afterwards their networks."""
+def _remove_marked(engine: Any, is_removable: Callable[[Mapping[str, str]], bool], say: Say) -> None:
+    """Remove containers that runs made, by their labels, and afterwards their networks. ``say`` gets the names."""
     marked = {"label": _LABEL}
     for container in engine.containers.list(all=True, filters=marked, ignore_removed=True):
-        if _is_left_over(container.labels):
-            say(f"removing {container.name} of a killed run")
+        if is_removable(container.labels):
+            say(container.name)
             _suppressed(partial(container.remove, force=True, v=True))
     for network in engine.networks.list(filters=marked):
-        if _is_left_over(network.attrs["Labels"]):
-            say(f"removing {network.name} of a killed run")
+        if is_removable(network.attrs["Labels"]):
+            say(network.name)
             _suppressed(network.remove)
 
 

@@ -17,6 +17,8 @@ from opamp_conformance.targets.elasticsearch import ElasticsearchAccess, explain
 
 KEYS: Final = ".fleet-enrollment-api-keys"
 POLICIES: Final = ".fleet-policies"
+NAMESPACES: Final = ("default", "opamp-conformance")
+"""The namespaces of the enrollment key. One of them is no default, so that a server must look at the key."""
 
 _ERRORS: Final = (elasticsearch.ApiError, elastic_transport.TransportError)
 # As Fleet makes them: a key without any privileges.
@@ -145,7 +147,7 @@ def _key(policy_id: str, key: _ApiKey, *, is_active: bool) -> dict[str, Any]:
         "api_key": key.encoded,
         "api_key_id": key.id,
         "name": key.name,
-        "namespaces": ["default"],
+        "namespaces": list(NAMESPACES),
         "policy_id": policy_id,
     }
 
