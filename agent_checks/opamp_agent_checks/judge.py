@@ -47,6 +47,7 @@ _TEXT_CHARACTERS: Final = 500
 _ACCEPTED_BY: Final = {
     "effective_config": pb.ServerCapabilities_AcceptsEffectiveConfig,
     "package_statuses": pb.ServerCapabilities_AcceptsPackagesStatus,
+    "connection_settings_request": pb.ServerCapabilities_AcceptsConnectionSettingsRequest,
 }
 _KEPT_PARTS: Final = (*STATUS_PARTS, "custom_capabilities")
 

@@ -40,7 +40,10 @@ _UNSET_IF_UNCHANGED: Final = {
     "custom_capabilities": "custom.only-on-change",
 }
 _ADOPT: Final = "identification.new-instance-uid.adopt"
-_FULL_PARTS: Final = ("health", "effective_config", "remote_config_status", "package_statuses")
+_FULL_PARTS: Final = (
+    *("health", "effective_config", "remote_config_status", "package_statuses", "connection_settings_status"),
+    *("custom_capabilities", "available_components"),
+)
 
 
 def breaches_of_order(received: Received, agent: Agent, talk: Conversation) -> Iterator[Breach]:

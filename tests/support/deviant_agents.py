@@ -74,6 +74,12 @@ def unhealthy(message: pb.AgentToServer) -> None:
     message.health.healthy = False
 
 
+def unhealthy_component(message: pb.AgentToServer) -> None:
+    message.health.healthy = True
+    message.health.component_health_map["pipelines"].component_health_map["traces"].healthy = False
+    message.health.component_health_map["pipelines"].healthy = True
+
+
 def applied_with_error(message: pb.AgentToServer) -> None:
     message.remote_config_status.status = pb.RemoteConfigStatuses_APPLIED
     message.remote_config_status.error_message = "e"
@@ -200,6 +206,15 @@ def full_state_without_health() -> Script:
     message = script.agent.full_status()
     message.ClearField("health")
     script.say(message)
+    return script
+
+
+def full_state_without_custom_capabilities() -> Script:
+    script = Script()
+    first = script.agent.full_status()
+    first.custom_capabilities.capabilities.append("io.example")
+    script.say(first, pb.ServerToAgent(flags=int(pb.ServerToAgentFlags_ReportFullState)))
+    script.say(script.agent.full_status())
     return script
 
 
@@ -380,6 +395,15 @@ def ignores_server_capabilities() -> Script:
     return script
 
 
+def asks_for_a_certificate_in_vain() -> Script:
+    script = begin()
+    script.say(script.agent.check_in(), pb.ServerToAgent(capabilities=int(pb.ServerCapabilities_AcceptsStatus)))
+    message = script.agent.check_in()
+    message.connection_settings_request.opamp.certificate_request.csr = b"request"
+    script.say(message)
+    return script
+
+
 def two_requests() -> Script:
     script = begin(http=True)
     script.say(script.agent.check_in(), answered=False)
@@ -425,6 +449,7 @@ deviant("effective-config.capability-set", FAILURE, changed(effective_config))
 deviant("components.not-reported-if-incapable", WARNING, changed(components_without_bit))
 deviant("components.hash-included", FAILURE, changed(components_without_hash))
 deviant("health.last-error", WARNING, changed(unhealthy))
+deviant("health.last-error:component", WARNING, changed(unhealthy_component))
 deviant("remote-config.error-message", WARNING, changed(applied_with_error))
 deviant("connection-status.error-message", WARNING, changed(settings_with_error))
 deviant("custom.reverse-fqdn", WARNING, changed(bare_custom_capability))
@@ -487,6 +512,7 @@ deviant("status.first-report.is-first-message", FAILURE, compressed_first)
 deviant("flags.report-full-state.agent", FAILURE, ignores_full_state)
 deviant("flags.report-full-state.agent:late", WARNING, late_full_state)
 deviant("flags.report-full-state.agent:part", WARNING, full_state_without_health)
+deviant("flags.report-full-state.agent:custom-capabilities", WARNING, full_state_without_custom_capabilities)
 for part in ("agent_description", "effective_config", "remote_config_status", "package_statuses"):
     deviant(f"compression.unset.{part.replace('_', '-')}", WARNING, repeats(part))
 deviant("compression.unset.connection-settings-status", WARNING, repeats("connection_settings_status"))
@@ -504,4 +530,5 @@ deviant("remote-config.last-hash:empty", WARNING, no_hash)
 deviant("connection-status.last-hash", FAILURE, wrong_settings_hash)
 deviant("connection-status.last-hash:empty", WARNING, no_settings_hash)
 deviant("interop.agent-stops-unsupported", WARNING, ignores_server_capabilities)
+deviant("interop.agent-stops-unsupported:request", WARNING, asks_for_a_certificate_in_vain)
 deviant("duplicate.one-connection", WARNING, two_connections)
