@@ -21,6 +21,7 @@ from opamp_agent_checks.rules import (
     breaches_of_order,
     breaches_of_wait,
     fingerprint,
+    is_bare,
     is_idle,
     is_started_again,
     may_come_during_wait,
@@ -211,6 +212,10 @@ class AgentJudge:
         talk.idle_reports = talk.idle_reports + 1 if is_idle(event, message, talk) else 0
         if begins_with_new_settings(event, message, agent):
             agent.new_connections -= 1
+        agent.accepted(message)
+        is_in_row = is_bare(message) and talk.acknowledged_at is not None
+        talk.bare_messages = talk.bare_messages + 1 if is_in_row else 0
+        talk.bare_since = talk.bare_since if talk.bare_messages > 1 else event.at
         for part in _KEPT_PARTS:
             if message.HasField(part):
                 talk.parts[part] = fingerprint(getattr(message, part))

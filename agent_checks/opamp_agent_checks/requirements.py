@@ -31,6 +31,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "effective-config.capability-set": "specification.md#configuration",
     "flags.report-full-state.agent": "specification.md#servertoagentflags",
     "health.last-error": "specification.md#componenthealthlast_error",
+    "heartbeat.count-from-last-message": "specification.md#opampconnectionsettingsheartbeat_interval_seconds",
     "http.content-type": "specification.md#plain-http-transport",
     "http.instance-uid-header": "specification.md#plain-http-transport",
     "http.instance-uid-header.equal": "specification.md#plain-http-transport",

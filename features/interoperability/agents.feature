@@ -46,3 +46,21 @@ Feature: Agents and servers of other versions
     Given an agent without the capability AcceptsRemoteConfig
     When the server offers the agent a configuration
     Then the agent has not taken the configuration
+
+  @SHOULD @capabilities.agent.ignore-unsupported.settings
+  Scenario: An agent ignores connection settings if it accepts none
+    Given an agent without the capability AcceptsOpAMPConnectionSettings
+    When the server offers another endpoint
+    Then the agent does not go to the offered endpoint
+
+  @SHOULD @capabilities.agent.ignore-unsupported.packages
+  Scenario: An agent ignores packages if it accepts none
+    Given an agent without the capability AcceptsPackages
+    When the server offers the agent a package
+    Then the agent does not download the package
+
+  @SHOULD @capabilities.agent.ignore-unsupported.telemetry
+  Scenario: An agent ignores a destination for logs if it sends none
+    Given an agent without the capability ReportsOwnLogs
+    When the server offers a destination for the agent's own logs
+    Then the agent sends no telemetry there

@@ -245,6 +245,27 @@ def loop() -> Script:
     return script
 
 
+def heartbeats(seconds: float, *, http: bool) -> Callable[[], Script]:
+    """Make an agent that has accepted an interval of 30 seconds, and sends heartbeats at another one."""
+
+    def play() -> Script:
+        script = begin(http=http)
+        offer = pb.ServerToAgent(instance_uid=script.agent.instance_uid)
+        offer.connection_settings.hash = b"h"
+        offer.connection_settings.opamp.heartbeat_interval_seconds = 30
+        script.say(script.agent.check_in(), offer)
+        message = script.agent.check_in()
+        message.capabilities |= int(pb.AgentCapabilities_ReportsHeartbeat)
+        message.connection_settings_status.status = pb.ConnectionSettingsStatuses_APPLIED
+        message.connection_settings_status.last_connection_settings_hash = b"h"
+        script.say(message)
+        for _ in range(30):
+            script.say(script.agent.check_in(), after=seconds)
+        return script
+
+    return play
+
+
 def keeps_old_uid(*, http: bool) -> Callable[[], Script]:
     def play() -> Script:
         script = begin(http=http)
@@ -518,6 +539,8 @@ for part in ("agent_description", "effective_config", "remote_config_status", "p
 deviant("compression.unset.connection-settings-status", WARNING, repeats("connection_settings_status"))
 deviant("custom.only-on-change", WARNING, repeats("custom_capabilities"))
 deviant("status.no-report-without-change", FAILURE, loop)
+deviant("heartbeat.count-from-last-message", WARNING, heartbeats(10, http=False))
+deviant("heartbeat.count-from-last-message:http", WARNING, heartbeats(10, http=True))
 deviant("disconnect.nothing-after", FAILURE, talks_after_leaving)
 deviant("disconnect.ws-client-message-first", FAILURE, leaves_without_a_word)
 deviant("disconnect.ws-client-close-frame", FAILURE, drops_after_leaving)

@@ -160,7 +160,8 @@ class AgentCore:
         if message.HasField("custom_message"):
             self._echo(message.custom_message)
         downloads: Sequence[Download] = ()
-        if message.HasField("packages_available") and self._has("AcceptsPackages"):
+        accepts_packages = self._has("AcceptsPackages") or not self.behaviour.needs_capability_for_packages
+        if message.HasField("packages_available") and accepts_packages:
             downloads = self.packages.take(message.packages_available)
             self.packages_changed()
         offer = self._take_settings(message.connection_settings) if message.HasField("connection_settings") else None
@@ -326,14 +327,20 @@ class AgentCore:
             name = f"own_{signal}"
             if not self.behaviour.keeps_telemetry:
                 self.state.telemetry.ClearField(name)
-            if offer.HasField(name) and self._has(f"ReportsOwn{signal.capitalize()}"):
+            can_send = (
+                self._has(f"ReportsOwn{signal.capitalize()}") or not self.behaviour.needs_capability_for_telemetry
+            )
+            if offer.HasField(name) and can_send:
                 offered, kept = getattr(offer, name), getattr(self.state.telemetry, name)
                 if not self.behaviour.forgets_telemetry_certificate and not offered.HasField("certificate"):
                     offered.certificate.CopyFrom(kept.certificate)
                 kept.CopyFrom(offered)
         if not offer.HasField("opamp") and not self.behaviour.keeps_headers_if_unset:
             self.state.settings.ClearField("headers")
-        if not offer.HasField("opamp") or not self._has("AcceptsOpAMPConnectionSettings"):
+        accepts_settings = (
+            self._has("AcceptsOpAMPConnectionSettings") or not self.behaviour.needs_capability_for_settings
+        )
+        if not offer.HasField("opamp") or not accepts_settings:
             if not self.behaviour.reports_telemetry_status:
                 return None
             self.settings_status(offer, pb.ConnectionSettingsStatuses_APPLIED)

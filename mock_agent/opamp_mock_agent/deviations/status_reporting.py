@@ -52,6 +52,36 @@ class FullStateWithoutHealth(Behaviour):
 
 
 @breaks(
+    "flags.report-full-state.agent:description", also=("status.report-on-change", "compression.changed-part-complete")
+)
+class FullStateWithoutAttributes(Behaviour):
+    """The agent answers ReportFullState with its identifying attributes only."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        if earlier and _is_full(message):
+            message.agent_description.ClearField("non_identifying_attributes")
+        return message
+
+
+@breaks("flags.report-full-state.agent:beside-flag", also=("interop.tolerate-schema-growth",))
+class IgnoresReportFullStateBesideOthers(Behaviour):
+    """The agent ignores the flag ReportFullState if the server has set another one beside it."""
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if message.flags != pb.ServerToAgentFlags_ReportFullState:
+            message.flags &= ~pb.ServerToAgentFlags_ReportFullState
+        return message
+
+
+@breaks("flags.report-full-state.agent:custom-capabilities")
+class FullStateWithoutCustomCapabilities(Behaviour):
+    """The agent answers ReportFullState without its custom capabilities."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        return _without(message, "custom_capabilities") if earlier and _is_full(message) else message
+
+
+@breaks(
     "capabilities.agent.health-reported",
     also=(
         *("status.report-on-change", "health.healthy-meaning", "health.last-error"),
@@ -227,6 +257,32 @@ class ReportsAfterCustomMessages(Behaviour):
     def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
         if message.HasField("custom_message"):
             message.flags |= int(pb.ServerToAgentFlags_ReportFullState)
+        return message
+
+
+@breaks(
+    "status.no-report-without-change:own-custom-message",
+    also=(
+        *("compression.unset.agent-description", "compression.unset.effective-config"),
+        *("compression.unset.remote-config-status", "custom.only-on-change"),
+    ),
+)
+class ReportsAfterOwnCustomMessages(Behaviour):
+    """The agent answers a custom message of its own capability with a full report."""
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if message.custom_message.capability in message.custom_capabilities.capabilities:
+            message.flags |= int(pb.ServerToAgentFlags_ReportFullState)
+        return message
+
+
+@breaks("custom.capability-matches")
+class AnswersUnderAnotherCapability(Behaviour):
+    """The agent sends a custom message of a capability that nobody has announced."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        if message.HasField("custom_message"):
+            message.custom_message.capability = "org.example.unknown"
         return message
 
 

@@ -40,7 +40,7 @@ class Package:
     def hash(self) -> bytes:
         return hash_of(f"{self.name} {self.version}{self.build}")
 
-    def changed(self, **fields: str) -> "Package":
+    def changed(self, **fields: str | bool) -> "Package":
         return replace(self, **fields)  # type: ignore[arg-type]
 
 
@@ -145,6 +145,11 @@ def downloads_before_another(session: AgentSession, package: Package) -> Sequenc
     since = session.position
     installed(session, offer(session, [package, Package("another")]))
     return [record for record in session.server.records.of(OtherRequest, since) if record.path == package.path]
+
+
+def downloads(session: AgentSession, package: Package) -> Sequence[OtherRequest]:
+    """Return the requests so far for the file of a package."""
+    return [record for record in session.since(OtherRequest) if record.path == package.path]
 
 
 def download(session: AgentSession, package: Package) -> OtherRequest:

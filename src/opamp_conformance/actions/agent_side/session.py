@@ -190,6 +190,13 @@ class AgentSession:
             raise ViolationError(Violation(expected, self._silence()))
         return found
 
+    def next_after(self, record: MessageReceived, expected: str) -> MessageReceived:
+        """Wait for the message after another one; raises PreconditionFailedError if none comes before the limit."""
+        found = self._wait_for(MessageReceived, self.seconds, lambda one: one.at > record.at)
+        if found is None:
+            raise PreconditionFailedError(_POLL, Violation(expected, self._silence()))
+        return found[0]
+
     def message_after_end(self, expected: str, is_wanted: Callable[[pb.AgentToServer], bool]) -> MessageReceived:
         """Wait for a message, as ``message`` does; an agent that has ended meanwhile is started again."""
         found = self._message(is_wanted)

@@ -22,6 +22,10 @@ def comes_through_proxy(record: MessageReceived) -> None:
     require(record.through_proxy, "a connection through the offered proxy", "a direct connection")
 
 
+def has_used_proxy(requests: Sequence[ProxyUsed]) -> None:
+    require(requests, "a connection through the offered proxy", "a direct connection")
+
+
 def is_at_offered_endpoint(record: MessageReceived) -> None:
     require(record.path == SECOND_PATH, "a message at the offered endpoint", f"one at {record.path}")
 
@@ -47,6 +51,18 @@ def none_at_old_endpoint(messages: Sequence[MessageReceived]) -> None:
     """Assert that no message came to the endpoint that the agent has left."""
     left = [record for record in messages if record.path == ENDPOINT_PATH and not record.is_tls]
     require(not left, "the agent to stay at the offered endpoint", "a message at the old one")
+
+
+def none_at_offered_endpoint(messages: Sequence[MessageReceived]) -> None:
+    """Assert that no message came to the endpoint that was offered to an agent without the capability for it."""
+    there = [record for record in messages if record.path == SECOND_PATH]
+    require(not there, "the agent to ignore the offered endpoint", "a message there")
+
+
+def none_at(requests: Sequence[OtherRequest], path: str) -> None:
+    """Assert that no telemetry came to a path."""
+    there = [request for request in requests if request.path == path]
+    require(not there, "no telemetry that the agent has not announced", f"{len(there)} requests")
 
 
 def stays(messages: Sequence[pb.AgentToServer]) -> None:

@@ -101,6 +101,12 @@ def describes_all_of(message: pb.AgentToServer, first: pb.AgentToServer) -> None
     require(wanted <= keys, f"the attributes {', '.join(sorted(wanted))}", ", ".join(sorted(keys)) or "none")
 
 
+def describes_as_before(message: pb.AgentToServer, first: pb.AgentToServer) -> None:
+    """Assert that a description still has each attribute of the first one."""
+    missing = _attributes(first) - _attributes(message)
+    require(not missing, "each attribute of the first report", f"no {', '.join(sorted(missing))}")
+
+
 def _attributes(message: pb.AgentToServer) -> set[str]:
     """Return the names of all attributes in a description."""
     description = message.agent_description
