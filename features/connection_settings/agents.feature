@@ -325,6 +325,12 @@ Feature: The connection settings of an agent
       When the server offers a destination for the agent's own metrics
       Then the agent sends its telemetry there without contradicting its description
 
+    @MUST @own-telemetry.process-conventions
+    Scenario: The metrics of an agent's process follow the conventions
+      Given an agent with the capability ReportsOwnMetrics
+      When the server offers a destination for the agent's own metrics
+      Then the metrics of the agent's process have the units and the kinds of the conventions
+
     @SHOULD @own-telemetry.metrics-periodic
     Scenario: An agent sends its metrics regularly
       Given an agent with the capability ReportsOwnMetrics

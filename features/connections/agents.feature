@@ -25,7 +25,7 @@ Feature: The connections of an agent
   Scenario: An agent has no other connection beside the one that it reports on
     Given an agent that has reported
     When the server asks for the agent's full state
-    Then the agent has one connection
+    Then the agent has one open connection
 
   @transport.websocket @implied @disconnect.ws-server-close.client-completes
   Scenario: An agent completes the closing handshake of the server

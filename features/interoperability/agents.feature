@@ -39,7 +39,8 @@ Feature: Agents and servers of other versions
     Given an agent with the capability ReportsEffectiveConfig
     And the agent has reported its effective config
     When the server sends the agent a message without capabilities
-    Then the agent's next full report still has its effective config
+    Then the agent still reports its full state
+    And the agent's next full report still has its effective config
 
   @SHOULD @capabilities.agent.ignore-unsupported
   Scenario: An agent ignores a configuration if it accepts none

@@ -26,6 +26,12 @@ Feature: The status reports of an agent
     When the server asks for the agent's full state and its components at once
     Then the agent answers with a full report
 
+  @implied @flags.report-full-state.agent.after-error
+  Scenario: An agent goes on after an Unknown error
+    Given an agent that has reported
+    When the server answers the agent's full report with an Unknown error
+    Then the agent still reports its full state
+
   @implied @capabilities.agent.health-reported
   Scenario: An agent that can report its health does so
     Given an agent with the capability ReportsHealth

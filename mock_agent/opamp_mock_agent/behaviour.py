@@ -105,6 +105,7 @@ class Behaviour:
     signals_with_headers: Sequence[str] = ("metrics", "traces", "logs")
     uses_telemetry_proxy = True
     repeats_telemetry = True
+    unit_of_cpu_time = "s"
     keeps_telemetry = True
     reports_telemetry_status = True
 

@@ -96,7 +96,7 @@ class Telemetry:
                 for mode, value in (("user", times.user), ("system", times.system))
             ]
             total = {"dataPoints": points, "aggregationTemporality": 2, "isMonotonic": True}
-            metric = {"name": "process.cpu.time", "unit": "s", "sum": total}
+            metric = {"name": "process.cpu.time", "unit": self._core.behaviour.unit_of_cpu_time, "sum": total}
             return {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [metric]}]}]}
         if signal == "traces":
             span = {"traceId": "0" * 31 + "1", "spanId": "0" * 15 + "1", "name": "report", "kind": 1}

@@ -6,6 +6,7 @@ from opamp_conformance.actions.agent_side import connection_settings as settings
 from opamp_conformance.actions.agent_side.headers import headers
 from opamp_conformance.actions.agent_side.proxy import proxy
 from opamp_conformance.actions.agent_side.session import AgentSession
+from opamp_conformance.actions.agent_side.telemetry import metrics_of
 from opamp_conformance.assertions.agent_side import connection_settings as assert_settings
 from opamp_conformance.assertions.agent_side import connections as assert_connections
 from opamp_conformance.assertions.agent_side import identification as assert_identification
@@ -212,6 +213,12 @@ def _(agent_session: AgentSession, destination: str) -> None:
 def _(agent_session: AgentSession, destination: str) -> None:
     request = settings_actions.telemetry_at(agent_session, destination)
     assert_settings.describes_alike(request, agent_session.first)
+
+
+@then("the metrics of the agent's process have the units and the kinds of the conventions")
+def _(agent_session: AgentSession, destination: str) -> None:
+    request = settings_actions.telemetry_at(agent_session, destination)
+    assert_settings.follows_conventions(metrics_of(request))
 
 
 @then("the agent sends its telemetry there again and again")

@@ -93,7 +93,7 @@ def _(waits: Sequence[float], seconds: int) -> None:
     assert_connections.not_much_sooner(waits, seconds)
 
 
-@then("the agent has one connection")
+@then("the agent has one open connection")
 def _(agent_session: AgentSession) -> None:
     assert_connections.is_only_one(agent_session.server.records.all())
 

@@ -17,6 +17,7 @@ from opamp_proto import opamp_pb2 as pb
         *("own-telemetry.status", "own-telemetry.send-to-offered", "telemetry-settings.endpoint-as-given"),
         *("capabilities.agent.own-telemetry", "telemetry-settings.headers-used", "own-telemetry.metrics-periodic"),
         *("description.identifying-in-resource", "own-telemetry.non-identifying-same", "identification.stable"),
+        "own-telemetry.process-conventions",
         *("opamp-settings.certificate-used", "certificate.agent-not-trusting-ca", "csr.own-key"),
         *("telemetry-settings.certificate-used", "proxy.url-used", "proxy.connect-headers", "tls.insecure-skip-verify"),
         *("tls.min-version", "tls.max-version", "tls.cipher-suites"),
@@ -248,7 +249,12 @@ class OtherHash(Behaviour):
     also=(
         *("description.identifying-in-resource", "own-telemetry.non-identifying-same"),
         *("telemetry-settings.endpoint-as-given", "capabilities.agent.own-telemetry", "own-telemetry.metrics-periodic"),
-        *("telemetry-settings.headers-used", "telemetry-settings.certificate-used"),
+        *(
+            "telemetry-settings.headers-used",
+            "telemetry-settings.certificate-used",
+            "own-telemetry.process-conventions",
+        ),
+        "proxy.url-used",
     ),
 )
 class NoTelemetry(Behaviour):
@@ -276,6 +282,13 @@ class OneMetric(Behaviour):
     """The agent sends its metrics once."""
 
     repeats_telemetry = False
+
+
+@breaks("own-telemetry.process-conventions")
+class CpuTimeInMilliseconds(Behaviour):
+    """The unit of process.cpu.time is the millisecond."""
+
+    unit_of_cpu_time = "ms"
 
 
 @breaks("own-telemetry.continue")

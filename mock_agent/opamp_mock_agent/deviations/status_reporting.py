@@ -293,6 +293,20 @@ class RepeatsRefusedReports(Behaviour):
     repeats_after_error = True
 
 
+@breaks("flags.report-full-state.agent:after-error")
+class FullStateNotAfterError(Behaviour):
+    """After an Unknown error, the agent does not report its full state any more."""
+
+    _has_failed = False
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        is_unknown = message.error_response.type == pb.ServerErrorResponseType_Unknown
+        self._has_failed |= message.HasField("error_response") and is_unknown
+        if self._has_failed:
+            message.flags &= ~pb.ServerToAgentFlags_ReportFullState
+        return message
+
+
 @breaks("capabilities.agent.undefined-bits-zero")
 class UndefinedCapability(Behaviour):
     """The agent sets a capability bit that no version defines."""
