@@ -15,9 +15,9 @@ from support.command_line import Cli, one_line
 from support.http_requests import ask, send
 
 FROZEN = {
-    SpecVersion.V0_18: "285bc6eb2e5ccb5cd0238ccf5ad033effbea64215d5e6853171c962e5cb12463",
-    SpecVersion.V0_19: "5b0ae67c5bcf2b02c27978cbdceec5aab3ba7a6f084d9570f1c44c80a908bd3d",
-    SpecVersion.V0_20: "3f032e0713daa55ec26759d5e6138d873cc4e8cd119582be7de0e87505e473f7",
+    SpecVersion.V0_18: "43b12b9e39737dd3f480154e34c0edf95ce1e9bd29171cfca44740b8e8689c9f",
+    SpecVersion.V0_19: "9144ed7796b245b3d7f82a3ee46629bc48532d3f1debc39dae52ab8e12f52a27",
+    SpecVersion.V0_20: "98c5aba8eaf590ec56fc678d790532e34dda5b4355139afba792f1c0f1c82dcf",
 }
 """SHA-256 of the output of ``ledger show`` for each version. Change one only with a reason in CHANGELOG.md."""
 
