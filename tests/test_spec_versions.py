@@ -15,9 +15,9 @@ from support.command_line import Cli, one_line
 from support.http_requests import ask, send
 
 FROZEN = {
-    SpecVersion.V0_18: "43b12b9e39737dd3f480154e34c0edf95ce1e9bd29171cfca44740b8e8689c9f",
-    SpecVersion.V0_19: "9144ed7796b245b3d7f82a3ee46629bc48532d3f1debc39dae52ab8e12f52a27",
-    SpecVersion.V0_20: "98c5aba8eaf590ec56fc678d790532e34dda5b4355139afba792f1c0f1c82dcf",
+    SpecVersion.V0_18: "8dbc6798ffda7a1d5b2544e4ff41b03efb6e24decfa2347935431b12ac9c04e0",
+    SpecVersion.V0_19: "8ba1db09e59adf6b46f49f94d935e9332025262766dc90dced1682208376defc",
+    SpecVersion.V0_20: "2403452fda23e3941e174d7191ecf6b0cf6e9c05c0a2dfcf8e3a9835b54302e9",
 }
 """SHA-256 of the output of ``ledger show`` for each version. Change one only with a reason in CHANGELOG.md."""
 

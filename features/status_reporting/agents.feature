@@ -14,7 +14,13 @@ Feature: The status reports of an agent
     When the server sends the agent a message that asks for nothing
     Then the agent still reports its full state
 
-  @implied @flags.report-full-state.agent.description
+  @implied @flags.report-full-state.complete
+  Scenario: An agent's full report has every part that its first report had
+    Given an agent that has reported
+    When the server asks for the agent's full state
+    Then the report has each part of the agent's first report
+
+  @implied @flags.report-full-state.complete.description
   Scenario: An agent's full report describes it as its first report did
     Given an agent that has reported
     When the server asks for the agent's full state

@@ -108,9 +108,7 @@ def _(agent_session: AgentSession) -> None:
 
 @then("the agent does not download the package")
 def _(agent_session: AgentSession) -> None:
-    agent_session.fence()
-    requests = package_actions.downloads(agent_session, PACKAGE)
-    assert_packages.not_downloaded(requests, "the agent accepts no packages")
+    assert_packages.not_downloaded(agent_session.soon(PACKAGE.path), "the agent accepts no packages")
 
 
 @then("the agent downloads the other file")

@@ -127,6 +127,11 @@ def _(agent_session: AgentSession) -> None:
     assert_status.is_report(agent_session.first)
 
 
+@then("the report has each part of the agent's first report")
+def _(agent_session: AgentSession, report: pb.AgentToServer) -> None:
+    assert_status.has_parts_of(report, agent_session.first)
+
+
 @then("the report has each attribute of the agent's first report")
 def _(agent_session: AgentSession, report: pb.AgentToServer) -> None:
     assert_status.describes_as_before(report, agent_session.first)

@@ -43,7 +43,11 @@ class IgnoresReportFullState(Behaviour):
         return message
 
 
-@breaks("flags.report-full-state.agent:part", also=("capabilities.agent.health-reported",), needs="http")
+@breaks(
+    "flags.report-full-state.agent:part",
+    also=("capabilities.agent.health-reported", "flags.report-full-state.complete"),
+    needs="http",
+)
 class FullStateWithoutHealth(Behaviour):
     """The agent answers ReportFullState without its health."""
 
@@ -52,7 +56,8 @@ class FullStateWithoutHealth(Behaviour):
 
 
 @breaks(
-    "flags.report-full-state.agent:description", also=("status.report-on-change", "compression.changed-part-complete")
+    "flags.report-full-state.complete:description",
+    also=("status.report-on-change", "compression.changed-part-complete", "compression.unset.agent-description"),
 )
 class FullStateWithoutAttributes(Behaviour):
     """The agent answers ReportFullState with its identifying attributes only."""
@@ -73,7 +78,7 @@ class IgnoresReportFullStateBesideOthers(Behaviour):
         return message
 
 
-@breaks("flags.report-full-state.agent:custom-capabilities")
+@breaks("flags.report-full-state.complete", also=("flags.report-full-state.agent",))
 class FullStateWithoutCustomCapabilities(Behaviour):
     """The agent answers ReportFullState without its custom capabilities."""
 

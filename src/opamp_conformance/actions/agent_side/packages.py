@@ -147,11 +147,6 @@ def downloads_before_another(session: AgentSession, package: Package) -> Sequenc
     return [record for record in session.server.records.of(OtherRequest, since) if record.path == package.path]
 
 
-def downloads(session: AgentSession, package: Package) -> Sequence[OtherRequest]:
-    """Return the requests so far for the file of a package."""
-    return [record for record in session.since(OtherRequest) if record.path == package.path]
-
-
 def download(session: AgentSession, package: Package) -> OtherRequest:
     """Wait for a request for the file of a package; raises ViolationError."""
     expected = f"a download of the package {package.name!r}"

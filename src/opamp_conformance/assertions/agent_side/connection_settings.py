@@ -70,10 +70,8 @@ def none_at_offered_endpoint(messages: Sequence[MessageReceived]) -> None:
     require(not there, "the agent to ignore the offered endpoint", "a message there")
 
 
-def none_at(requests: Sequence[OtherRequest], path: str) -> None:
-    """Assert that no telemetry came to a path."""
-    there = [request for request in requests if request.path == path]
-    require(not there, "no telemetry that the agent has not announced", f"{len(there)} requests")
+def no_telemetry(requests: Sequence[OtherRequest]) -> None:
+    require(not requests, "no telemetry that the agent has not announced", f"{len(requests)} requests")
 
 
 def stays(messages: Sequence[pb.AgentToServer]) -> None:
