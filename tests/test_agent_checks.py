@@ -1,6 +1,7 @@
 """The checks of agents: each of them finds an agent that breaks one thing, and nothing else; a right agent has no finding."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,7 @@ from opamp_conformance.ledger.ledger import Subject, load_ledger
 from opamp_proto import CONTENT_TYPE, uuid_text
 from opamp_proto import opamp_pb2 as pb
 from support.agent_script import CONFIG, WEBSOCKET, Script, begin, unavailable
-from support.deviant_agents import DEVIANT, heartbeats, never_moves
+from support.deviant_agents import DEVIANT, heartbeats, never_moves, refused_again_and_again
 from support.peers import ROOT
 
 # ---- right agents
@@ -283,6 +284,14 @@ def test_frequent_heartbeats_are_no_loop() -> None:
     for _ in range(20):
         script.say(script.agent.check_in(), after=0.5)
     assert script.found == {}
+
+
+@pytest.mark.parametrize("unread", [False, True])
+@pytest.mark.parametrize(
+    "seconds", [lambda number: 0.01 * 2**number, lambda number: min(30.0, 0.05 * 1.5**number), lambda number: 5.0]
+)
+def test_waits_that_grow_or_are_long_are_no_storm(seconds: Callable[[int], float], unread: bool) -> None:
+    assert refused_again_and_again(seconds, unread=unread)().found == {}
 
 
 @pytest.mark.parametrize("http", [False, True])

@@ -60,6 +60,10 @@ class Agent:
     wait_until: float | None = None
     wait_requirement: str = ""
     waits_since: float = 0.0
+    refused_since: float = 0.0
+    """When the first of the last requests came that were refused without a time to wait."""
+    refused_requests: int = 0
+    """How many these are."""
     new_uid: bytes = b""
     new_uid_at: float = 0.0
     given_up_uids: set[bytes] = field(default_factory=set)
@@ -112,6 +116,14 @@ class Agent:
     def wait(self, requirement: str, since: float, seconds: float) -> None:
         """Note that the server asks the agent to wait."""
         self.wait_requirement, self.waits_since, self.wait_until = requirement, since, since + seconds
+
+    def refused(self, at: float, seconds: float | None) -> None:
+        """Note that a request was refused, and how long the server asks to wait; None without that."""
+        self.refused_requests = self.refused_requests + 1 if seconds is None else 0
+        if self.refused_requests == 1:
+            self.refused_since = at
+        if seconds is not None:
+            self.wait("throttle.http-retry-after-time", at, seconds)
 
     def accepted(self, message: pb.AgentToServer) -> None:
         """Note the interval of heartbeats that the agent says to have accepted, if it sends any."""

@@ -17,6 +17,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "compression.unset.effective-config": "specification.md#agenttoservereffective_config",
     "compression.unset.package-statuses": "specification.md#agenttoserverpackage_statuses",
     "compression.unset.remote-config-status": "specification.md#agenttoserverremote_config_status",
+    "connection.backoff-jitter": "specification.md#establishing-connection",
     "connection-status.error-message": "specification.md#connectionsettingsstatuserror_message",
     "connection-status.last-hash": "specification.md#connectionsettingsstatuslast_connection_settings_hash",
     "csr.certificate-request-required": "specification.md#opampconnectionsettingsrequest-message",

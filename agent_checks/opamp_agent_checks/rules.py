@@ -26,6 +26,9 @@ _HASTY_MESSAGES: Final = 20
 _HASTY_SHARE: Final = 0.6
 """An agent may vary its interval, and its clock may be another."""
 _OF_EACH_MESSAGE: Final = frozenset({"instance_uid", "sequence_num", "capabilities"})
+_MOST_REFUSED: Final = 15
+_REFUSED_SECONDS: Final = 10.0
+"""Waits that begin with 10 ms, and double, need 5 minutes for so many requests."""
 _NEVER_MOVES: Final = 3
 """A number that was repeated so often is not repeated by a race."""
 _MOST_LOST: Final = 10
@@ -243,6 +246,20 @@ def breaches_of_wait(received: Received, agent: Agent) -> Iterator[Breach]:
     if agent.wait_until is not None and received.at < agent.wait_until - _GRACE_SECONDS:
         early = agent.wait_until - received.at
         yield warning(agent.wait_requirement, "no message before the wait is over", f"one {early:.1f} s too early")
+
+
+def breaches_of_backoff(received: Received, agent: Agent) -> Iterator[Breach]:
+    """Check that an agent whose requests are refused waits longer each time.
+
+    Only many requests within a short time count: any waits that grow exponentially would need more time.
+    """
+    if received.http is None or agent.refused_requests < _MOST_REFUSED:
+        return
+    seconds = received.at - agent.refused_since
+    if seconds < _REFUSED_SECONDS:
+        expected = "waits that grow with each refused request"
+        actual = f"{agent.refused_requests + 1} requests within {seconds:.1f} s"
+        yield warning("connection.backoff-jitter", expected, actual)
 
 
 def _repeated(received: Received, message: pb.AgentToServer, agent: Agent, talk: Conversation) -> Iterator[Breach]:

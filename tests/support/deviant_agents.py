@@ -336,6 +336,18 @@ def impatient_over_http() -> Script:
     return script
 
 
+def refused_again_and_again(seconds: Callable[[int], float], *, unread: bool) -> Callable[[], Script]:
+    """Make an agent whose requests are refused with 503 twenty times; ``seconds`` are its waits."""
+
+    def play() -> Script:
+        script = begin(http=True)
+        for number in range(20):
+            script.refuse(after=seconds(number), unread=unread)
+        return script
+
+    return play
+
+
 def tries_again() -> Script:
     script = begin()
     bad = pb.ServerToAgent()
@@ -547,6 +559,8 @@ deviant("disconnect.ws-client-close-frame", FAILURE, drops_after_leaving)
 deviant("throttle.retry-after-ns", WARNING, impatient)
 deviant("throttle.retry-after-ns:another connection", WARNING, impatient_on_another_connection)
 deviant("throttle.http-retry-after-time", WARNING, impatient_over_http)
+deviant("connection.backoff-jitter", WARNING, refused_again_and_again(lambda number: 0.3, unread=False))
+deviant("connection.backoff-jitter:unread", WARNING, refused_again_and_again(lambda number: 0.3, unread=True))
 deviant("bad-request.no-retry", WARNING, tries_again)
 deviant("remote-config.last-hash", FAILURE, wrong_hash)
 deviant("remote-config.last-hash:empty", WARNING, no_hash)
