@@ -97,7 +97,7 @@ def follows_conventions(metrics: Sequence[Metric]) -> None:
         raise NotApplicableError("the agent sends no metric of its process that all releases of the conventions have")
     for metric in known:
         wanted, came = _PROCESS_METRICS[metric.name], (metric.unit, metric.kind)
-        require(came == wanted, f"{metric.name} in {wanted[0]}, as a {wanted[1]}", f"in {came[0]}, as a {came[1]}")
+        require(came == wanted, f"{metric.name} with {' and '.join(wanted)}", " and ".join(came))
 
 
 def describes_alike(request: OtherRequest, report: pb.AgentToServer) -> None:
