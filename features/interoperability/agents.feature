@@ -34,6 +34,14 @@ Feature: Agents and servers of other versions
     When the server announces that it only accepts status
     Then the agent's next full report has no package statuses
 
+  @MUST @interop.agent-stops-unsupported.certificate
+  Scenario: An agent does not ask for a certificate if the server issues none
+    Given an agent whose driver can let it ask for a certificate
+    When the server announces that it only accepts status
+    And the server asks for the agent's full state
+    And the agent asks for a certificate
+    Then the agent sends no signing request
+
   @implied @capabilities.agent.server-zero-is-unspecified
   Scenario: A message without capabilities does not change what the server accepts
     Given an agent with the capability ReportsEffectiveConfig

@@ -75,6 +75,7 @@ class Behaviour:
     restarts = True
     keeps_capabilities_if_zero = True
     stops_unsupported = True
+    stops_requests = True
     always_reported: Sequence[str] = ()
     skips_same_package_set = True
     skips_same_package = True

@@ -72,7 +72,7 @@ class AgentCore:
     @property
     def has_news(self) -> bool:
         """Whether there is something to report now."""
-        return self.status.has_news or bool(self.echoes) or bool(self.requests)
+        return self.status.has_news or bool(self.echoes) or self._has_request
 
     @property
     def asks_for_uid(self) -> bool:
@@ -106,7 +106,7 @@ class AgentCore:
             message.flags |= pb.AgentToServerFlags_RequestInstanceUid
         if self.echoes:
             message.custom_message.CopyFrom(self.echoes.popleft())
-        if self.requests:
+        if self._has_request:
             message.connection_settings_request.CopyFrom(self.requests.popleft())
         return self._sent(message)
 
@@ -252,6 +252,13 @@ class AgentCore:
         return frozenset(
             part for part, bit in needed.items() if not announced & bit and part not in self.behaviour.always_reported
         )
+
+    @property
+    def _has_request(self) -> bool:
+        """Whether there is a request for settings that the server accepts, as far as it has announced anything."""
+        announced = self._server_capabilities
+        is_accepted = not announced or bool(announced & pb.ServerCapabilities_AcceptsConnectionSettingsRequest)
+        return bool(self.requests) and (is_accepted or not self.behaviour.stops_requests)
 
     def _describe(self) -> None:
         """Set every part of the status that the agent has."""

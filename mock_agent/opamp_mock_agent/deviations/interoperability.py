@@ -42,6 +42,13 @@ class ReportsUnsupported(Behaviour):
     stops_unsupported = False
 
 
+@breaks("interop.agent-stops-unsupported:certificate")
+class AsksInVain(Behaviour):
+    """The agent asks a server for a certificate that does not accept such requests."""
+
+    stops_requests = False
+
+
 @breaks("interop.agent-stops-unsupported:packages")
 class ReportsUnsupportedPackages(Behaviour):
     """The agent reports its packages to a server that does not accept them."""
