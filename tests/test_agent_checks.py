@@ -1,6 +1,7 @@
 """The checks of agents: each of them finds an agent that breaks one thing, and nothing else; a right agent has no finding."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,7 @@ from opamp_conformance.ledger.ledger import Subject, load_ledger
 from opamp_proto import CONTENT_TYPE, uuid_text
 from opamp_proto import opamp_pb2 as pb
 from support.agent_script import CONFIG, WEBSOCKET, Script, begin, unavailable
-from support.deviant_agents import DEVIANT, never_moves
+from support.deviant_agents import DEVIANT, heartbeats, never_moves, refused_again_and_again
 from support.peers import ROOT
 
 # ---- right agents
@@ -103,6 +104,21 @@ def test_a_full_report_leaves_out_packages_that_the_server_does_not_accept() -> 
     script.say(script.agent.check_in(), ask)
     script.say(script.agent.full_status())
     assert script.found == {}
+
+
+def test_messages_to_an_offered_endpoint_that_does_not_work_leave_no_gap() -> None:
+    script = begin(http=True)
+    offer = pb.ServerToAgent(instance_uid=script.agent.instance_uid)
+    offer.connection_settings.hash = b"h"
+    offer.connection_settings.opamp.destination_endpoint = "http://127.0.0.1/v1/opamp"
+    script.say(script.agent.check_in(), offer)
+    script.agent.full_status()
+    script.say(script.agent.full_status())
+    assert script.found == {}
+    message = script.agent.check_in()
+    message.sequence_num += 1
+    script.say(message)
+    assert "sequence.increment" in script.found
 
 
 def test_an_agent_may_begin_anew_over_offered_settings() -> None:
@@ -267,6 +283,28 @@ def test_frequent_heartbeats_are_no_loop() -> None:
     script = begin()
     for _ in range(20):
         script.say(script.agent.check_in(), after=0.5)
+    assert script.found == {}
+
+
+@pytest.mark.parametrize("unread", [False, True])
+@pytest.mark.parametrize(
+    "seconds", [lambda number: 0.01 * 2**number, lambda number: min(30.0, 0.05 * 1.5**number), lambda number: 5.0]
+)
+def test_waits_that_grow_or_are_long_are_no_storm(seconds: Callable[[int], float], unread: bool) -> None:
+    assert refused_again_and_again(seconds, unread=unread)().found == {}
+
+
+@pytest.mark.parametrize("http", [False, True])
+@pytest.mark.parametrize("seconds", [20, 30, 300])
+def test_heartbeats_may_come_a_little_early(seconds: float, http: bool) -> None:
+    assert heartbeats(seconds, http=http)().found == {}
+
+
+def test_heartbeats_that_a_busy_server_reads_at_once_are_not_early() -> None:
+    script = heartbeats(30, http=False)()
+    script.now += 20 * 30
+    for _ in range(20):
+        script.say(script.agent.check_in(), after=0.2)
     assert script.found == {}
 
 

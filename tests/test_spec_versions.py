@@ -15,9 +15,9 @@ from support.command_line import Cli, one_line
 from support.http_requests import ask, send
 
 FROZEN = {
-    SpecVersion.V0_18: "285bc6eb2e5ccb5cd0238ccf5ad033effbea64215d5e6853171c962e5cb12463",
-    SpecVersion.V0_19: "5b0ae67c5bcf2b02c27978cbdceec5aab3ba7a6f084d9570f1c44c80a908bd3d",
-    SpecVersion.V0_20: "3f032e0713daa55ec26759d5e6138d873cc4e8cd119582be7de0e87505e473f7",
+    SpecVersion.V0_18: "8dbc6798ffda7a1d5b2544e4ff41b03efb6e24decfa2347935431b12ac9c04e0",
+    SpecVersion.V0_19: "8ba1db09e59adf6b46f49f94d935e9332025262766dc90dced1682208376defc",
+    SpecVersion.V0_20: "2403452fda23e3941e174d7191ecf6b0cf6e9c05c0a2dfcf8e3a9835b54302e9",
 }
 """SHA-256 of the output of ``ledger show`` for each version. Change one only with a reason in CHANGELOG.md."""
 

@@ -17,10 +17,12 @@ from opamp_agent_checks.message_checks import (
 )
 from opamp_agent_checks.rules import (
     begins_with_new_settings,
+    breaches_of_backoff,
     breaches_of_concurrency,
     breaches_of_order,
     breaches_of_wait,
     fingerprint,
+    is_bare,
     is_idle,
     is_started_again,
     may_come_during_wait,
@@ -47,6 +49,7 @@ _TEXT_CHARACTERS: Final = 500
 _ACCEPTED_BY: Final = {
     "effective_config": pb.ServerCapabilities_AcceptsEffectiveConfig,
     "package_statuses": pb.ServerCapabilities_AcceptsPackagesStatus,
+    "connection_settings_request": pb.ServerCapabilities_AcceptsConnectionSettingsRequest,
 }
 _KEPT_PARTS: Final = (*STATUS_PARTS, "custom_capabilities")
 
@@ -133,8 +136,9 @@ class AgentJudge:
             agent.open_requests.pop(event.connection, None)
         if event.status is not None and event.status >= 400:
             talk.is_order_known, talk.last_answer_was_error = False, True
-            if event.retry_after is not None:
-                agent.wait("throttle.http-retry-after-time", event.at, event.retry_after)
+            agent.refused(event.at, event.retry_after)
+        elif ends:
+            agent.refused_requests = 0
         if event.message is not None:
             self._note_reply(event, event.message, uid, agent, talk)
 
@@ -158,9 +162,9 @@ class AgentJudge:
         agent = self._agents.get(uid)
         if agent is not None:
             self._book(event, uid, breaches_of_wait(event, agent))
+            self._book(event, uid, breaches_of_backoff(event, agent))
             agent.http.is_order_known = False
-            if retry_after is not None:
-                agent.wait("throttle.http-retry-after-time", event.at, retry_after)
+            agent.refused(event.at, retry_after)
 
     def closed(self, event: Closed) -> None:
         """Judge the end of a WebSocket."""
@@ -188,6 +192,7 @@ class AgentJudge:
         yield from breaches_of_fields(message)
         yield from breaches_of_order(event, agent, talk)
         yield from breaches_of_concurrency(event, agent)
+        yield from breaches_of_backoff(event, agent)
 
     def _known(self, event: Received, uid: bytes) -> tuple[Agent, Conversation]:
         """Return the agent and the conversation of a message. An agent keeps its state under a given uid."""
@@ -210,6 +215,10 @@ class AgentJudge:
         talk.idle_reports = talk.idle_reports + 1 if is_idle(event, message, talk) else 0
         if begins_with_new_settings(event, message, agent):
             agent.new_connections -= 1
+        agent.accepted(message)
+        is_in_row = is_bare(message) and talk.acknowledged_at is not None
+        talk.bare_messages = talk.bare_messages + 1 if is_in_row else 0
+        talk.bare_since = talk.bare_since if talk.bare_messages > 1 else event.at
         for part in _KEPT_PARTS:
             if message.HasField(part):
                 talk.parts[part] = fingerprint(getattr(message, part))

@@ -40,6 +40,10 @@ class Conversation:
     idle_reports: int = 0
     has_left: bool = False
     last_answer_was_error: bool = False
+    bare_since: float = 0.0
+    """When the first of the last messages came that have nothing to report, each after an acknowledgement."""
+    bare_messages: int = 0
+    """How many these are."""
     is_order_known: bool = True
     """False after requests that were refused unread: they may have used up sequence numbers."""
 
@@ -56,6 +60,10 @@ class Agent:
     wait_until: float | None = None
     wait_requirement: str = ""
     waits_since: float = 0.0
+    refused_since: float = 0.0
+    """When the first of the last requests came that were refused without a time to wait."""
+    refused_requests: int = 0
+    """How many these are."""
     new_uid: bytes = b""
     new_uid_at: float = 0.0
     given_up_uids: set[bytes] = field(default_factory=set)
@@ -63,6 +71,10 @@ class Agent:
     config_hashes: set[bytes] = field(default_factory=set)
     settings_hashes: set[bytes] = field(default_factory=set)
     offered_at: float = float("-inf")
+    offered_interval: tuple[bytes, int] = (b"", 0)
+    """The hash of the last OpAMP settings, and their interval of heartbeats in seconds."""
+    interval: int = 0
+    """The interval of heartbeats in seconds that the agent has certainly accepted, 0 for none."""
     custom_capabilities: set[str] | None = field(default_factory=set)
     """What the agent has announced, each shortened; None if that is too much to remember."""
     server_custom_capabilities: set[str] = field(default_factory=set)
@@ -105,6 +117,22 @@ class Agent:
         """Note that the server asks the agent to wait."""
         self.wait_requirement, self.waits_since, self.wait_until = requirement, since, since + seconds
 
+    def refused(self, at: float, seconds: float | None) -> None:
+        """Note that a request was refused, and how long the server asks to wait; None without that."""
+        self.refused_requests = self.refused_requests + 1 if seconds is None else 0
+        if self.refused_requests == 1:
+            self.refused_since = at
+        if seconds is not None:
+            self.wait("throttle.http-retry-after-time", at, seconds)
+
+    def accepted(self, message: pb.AgentToServer) -> None:
+        """Note the interval of heartbeats that the agent says to have accepted, if it sends any."""
+        status, (offered, seconds) = message.connection_settings_status, self.offered_interval
+        is_applied = status.status == pb.ConnectionSettingsStatuses_APPLIED
+        has_heartbeats = message.capabilities & pb.AgentCapabilities_ReportsHeartbeat
+        if offered and status.last_connection_settings_hash == offered and is_applied and has_heartbeats:
+            self.interval = seconds
+
     def offered(self, message: pb.ServerToAgent, at: float) -> None:
         """Note what the server offers and announces."""
         if message.HasField("remote_config") or message.HasField("connection_settings"):
@@ -113,6 +141,9 @@ class Agent:
             self.config_hashes.add(message.remote_config.config_hash)
         if message.connection_settings.HasField("opamp"):
             self.new_connections = 2  # With the new settings, and back with the old ones.
+            opamp = message.connection_settings.opamp
+            self.interval = 0
+            self.offered_interval = (message.connection_settings.hash, opamp.heartbeat_interval_seconds)
         if message.HasField("connection_settings"):
             self.settings_hashes.add(message.connection_settings.hash)
         if message.HasField("custom_capabilities"):

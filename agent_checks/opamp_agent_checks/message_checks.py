@@ -120,8 +120,15 @@ def _components(message: pb.AgentToServer) -> Iterator[Breach]:
 
 
 def _health(message: pb.AgentToServer) -> Iterator[Breach]:
-    if message.HasField("health") and not message.health.healthy and not message.health.last_error:
-        yield warning("health.last-error", "last_error of an agent that is not healthy", "none")
+    if message.HasField("health"):
+        yield from _of_health(message.health, "an agent")
+
+
+def _of_health(health: pb.ComponentHealth, whose: str) -> Iterator[Breach]:
+    if not health.healthy and not health.last_error:
+        yield warning("health.last-error", f"last_error of {whose} that is not healthy", "none")
+    for name, component in health.component_health_map.items():
+        yield from _of_health(component, f"the component {name!r}")
 
 
 def _packages(message: pb.AgentToServer) -> Iterator[Breach]:

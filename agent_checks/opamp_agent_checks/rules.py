@@ -22,6 +22,13 @@ _EMPTY_LOOP_SECONDS: Final = 0.1
 """A message without a report is a heartbeat, which may come often, unless it comes at once."""
 _LOOP_LENGTH: Final = 5
 """Fewer reports in a row may be a coincidence."""
+_HASTY_MESSAGES: Final = 20
+_HASTY_SHARE: Final = 0.6
+"""An agent may vary its interval, and its clock may be another."""
+_OF_EACH_MESSAGE: Final = frozenset({"instance_uid", "sequence_num", "capabilities"})
+_MOST_REFUSED: Final = 15
+_REFUSED_SECONDS: Final = 10.0
+"""Waits that begin with 10 ms, and double, need 5 minutes for so many requests."""
 _NEVER_MOVES: Final = 3
 """A number that was repeated so often is not repeated by a race."""
 _MOST_LOST: Final = 10
@@ -40,7 +47,10 @@ _UNSET_IF_UNCHANGED: Final = {
     "custom_capabilities": "custom.only-on-change",
 }
 _ADOPT: Final = "identification.new-instance-uid.adopt"
-_FULL_PARTS: Final = ("health", "effective_config", "remote_config_status", "package_statuses")
+_FULL_PARTS: Final = (
+    *("health", "effective_config", "remote_config_status", "package_statuses", "connection_settings_status"),
+    *("custom_capabilities", "available_components"),
+)
 
 
 def breaches_of_order(received: Received, agent: Agent, talk: Conversation) -> Iterator[Breach]:
@@ -57,6 +67,10 @@ def _sequence(received: Received, message: pb.AgentToServer, agent: Agent, talk:
         yield from _sequence_over_connections(message, agent)
         return
     if not talk.is_order_known or _is_resent(message, talk) or _is_new_run(received, message):
+        return
+    # What the agent has sent to an offered endpoint that does not work has not come.
+    is_back = begins_with_new_settings(received, message, agent)
+    if is_back and last < message.sequence_num <= last + 1 + _MOST_LOST:
         return
     expected = f"sequence_num {last + 1}, one more than before"
     if message.sequence_num < last or (message.sequence_num == last and talk.repeated_numbers >= _NEVER_MOVES):
@@ -172,6 +186,24 @@ def is_idle(received: Received, message: pb.AgentToServer, talk: Conversation) -
     )
 
 
+def _hasty(received: Received, message: pb.AgentToServer, agent: Agent, talk: Conversation) -> Iterator[Breach]:
+    """Check that messages with nothing to report come no more often than the interval that the agent has accepted.
+
+    Only many in a row count, by their number and the whole time: a busy server may read several at once.
+    """
+    if not agent.interval or talk.bare_messages < _HASTY_MESSAGES or not is_bare(message):
+        return
+    seconds = (received.at - talk.bare_since) / talk.bare_messages
+    if seconds < agent.interval * _HASTY_SHARE:
+        expected = f"a heartbeat {agent.interval} s after the last message"
+        yield warning("heartbeat.count-from-last-message", expected, f"one every {seconds:.1f} s")
+
+
+def is_bare(message: pb.AgentToServer) -> bool:
+    """Return whether a message has nothing but what each message has."""
+    return all(field.name in _OF_EACH_MESSAGE for field, _ in message.ListFields())
+
+
 def _new_uid(received: Received, message: pb.AgentToServer, agent: Agent, talk: Conversation) -> Iterator[Breach]:
     if not agent.new_uid:
         if message.instance_uid in agent.given_up_uids and _is_next(message, talk):
@@ -214,6 +246,20 @@ def breaches_of_wait(received: Received, agent: Agent) -> Iterator[Breach]:
     if agent.wait_until is not None and received.at < agent.wait_until - _GRACE_SECONDS:
         early = agent.wait_until - received.at
         yield warning(agent.wait_requirement, "no message before the wait is over", f"one {early:.1f} s too early")
+
+
+def breaches_of_backoff(received: Received, agent: Agent) -> Iterator[Breach]:
+    """Check that an agent whose requests are refused waits longer each time.
+
+    Only many requests within a short time count: any waits that grow exponentially would need more time.
+    """
+    if received.http is None or agent.refused_requests < _MOST_REFUSED:
+        return
+    seconds = received.at - agent.refused_since
+    if seconds < _REFUSED_SECONDS:
+        expected = "waits that grow with each refused request"
+        actual = f"{agent.refused_requests + 1} requests within {seconds:.1f} s"
+        yield warning("connection.backoff-jitter", expected, actual)
 
 
 def _repeated(received: Received, message: pb.AgentToServer, agent: Agent, talk: Conversation) -> Iterator[Breach]:
@@ -306,6 +352,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     _full_state,
     _unchanged,
     _loop,
+    _hasty,
     _new_uid,
     _after_leaving,
     _waits,

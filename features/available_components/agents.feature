@@ -19,6 +19,19 @@ Feature: The components of an agent
     When the server asks for the agent's components
     Then the agent answers with the map of its components
 
+  @implied @flags.report-available-components.agent.again
+  Scenario: An agent sends its components each time that the server asks for them
+    Given an agent with the capability ReportsAvailableComponents
+    When the server asks for the agent's components
+    And the server asks for the agent's components
+    Then the agent answers with the map of its components
+
+  @SHOULD @components.hash-same-for-same-set.with-map
+  Scenario: The map of components has the same hash
+    Given an agent with the capability ReportsAvailableComponents
+    When the server asks for the agent's components
+    Then the map has the hash of the agent's first message
+
   @SHOULD @components.hash-same-for-same-set
   Scenario: Two agents with the same components have the same hash
     Given an agent with the capability ReportsAvailableComponents

@@ -40,6 +40,13 @@ Feature: The connection settings of an agent
     When the server offers another endpoint and two headers
     Then the agent connects to the offered endpoint with the headers
 
+  @implied @opamp-settings.headers-used.same-endpoint
+  Scenario: An agent sends the offered headers to the endpoint that it has already
+    Given an agent with the capability AcceptsOpAMPConnectionSettings
+    And the agent has moved to another endpoint that the server has offered
+    When the server offers that endpoint again, and two headers
+    Then the agent connects with the headers
+
   @implied @opamp-settings.headers-used.again
   Scenario: An agent sends the offered headers each time that it connects
     Given an agent with the capability AcceptsOpAMPConnectionSettings
@@ -96,7 +103,7 @@ Feature: The connection settings of an agent
     And the connection of the agent breaks
     Then the agent connects to the offered endpoint with the headers
 
-  Rule: An agent uses only the versions of TLS that it is offered
+  Rule: An agent uses only the versions and cipher suites of TLS that it is offered
 
     @implied @tls.min-version
     Scenario: An agent uses no lower version
@@ -109,6 +116,18 @@ Feature: The connection settings of an agent
       Given an agent with the capability AcceptsOpAMPConnectionSettings
       When the server offers an endpoint that has TLS 1.3 only, and 1.2 as the highest version
       Then the agent returns to the old endpoint
+
+    @implied @tls.cipher-suites
+    Scenario: An agent uses no other cipher suite
+      Given an agent with the capability AcceptsOpAMPConnectionSettings
+      When the server offers an endpoint that has one cipher suite, and another one as the only suite
+      Then the agent returns to the old endpoint
+
+    @implied @tls.cipher-suites.same
+    Scenario: An agent uses the offered cipher suite
+      Given an agent with the capability AcceptsOpAMPConnectionSettings
+      When the server offers an endpoint that has one cipher suite, and that one as the only suite
+      Then the agent connects to the offered endpoint over TLS
 
   Rule: An agent connects through the proxy that it is offered
 
@@ -138,6 +157,13 @@ Feature: The connection settings of an agent
       Given an agent with the capability AcceptsOpAMPConnectionSettings
       When the server offers an endpoint where nothing listens
       Then the agent returns to the old endpoint
+
+    @implied @opamp-offer.revert-on-failure.accepted
+    Scenario: An agent returns to the settings that it has accepted last
+      Given an agent with the capability AcceptsOpAMPConnectionSettings
+      And the agent has moved to another endpoint that the server has offered
+      When the server offers an endpoint where nothing listens
+      Then the agent returns to the offered endpoint
 
     @implied @opamp-offer.success-criteria.authorization
     Scenario: An agent returns from an endpoint that refuses it
@@ -200,6 +226,14 @@ Feature: The connection settings of an agent
       When the server offers an endpoint where nothing listens
       Then the agent reports that the settings have failed
 
+    @MUST @opamp-offer.report-failed.after-success
+    Scenario: An agent reports that later settings have failed
+      Given an agent with the capability AcceptsOpAMPConnectionSettings
+      And the agent has the capability ReportsConnectionSettingsStatus
+      And the agent has moved to another endpoint that the server has offered
+      When the server offers an endpoint where nothing listens
+      Then the agent reports that the settings have failed
+
     @implied @connection-status.last-hash @capabilities.agent.connection-status-reported.offer
     Scenario: An agent reports the hash of the last settings
       Given an agent with the capability AcceptsOpAMPConnectionSettings
@@ -228,6 +262,26 @@ Feature: The connection settings of an agent
       When the server offers a destination for the agent's own logs
       Then the agent sends its telemetry there
 
+    @implied @own-telemetry.send-to-offered.replaced
+    Scenario: An agent sends its metrics to the destination that was offered last
+      Given an agent with the capability ReportsOwnMetrics
+      And the agent sends its metrics to a destination that the server has offered
+      When the server offers a destination for the agent's own metrics
+      Then the agent sends its telemetry there
+
+    @implied @own-telemetry.send-to-offered.beside-opamp
+    Scenario: An agent takes a destination for its metrics beside another endpoint
+      Given an agent with the capability ReportsOwnMetrics
+      And the agent has the capability AcceptsOpAMPConnectionSettings
+      When the server offers another endpoint, and a destination for the agent's own metrics
+      Then the agent sends its telemetry there
+
+    @implied @proxy.url-used.telemetry
+    Scenario: An agent sends its metrics through the offered proxy
+      Given an agent with the capability ReportsOwnMetrics
+      When the server offers a destination and a proxy for the agent's own metrics
+      Then the agent sends its telemetry there through the proxy
+
     @implied @telemetry-settings.certificate-used
     Scenario: An agent shows the offered certificate to the destination of its metrics
       Given an agent with the capability ReportsOwnMetrics
@@ -247,6 +301,18 @@ Feature: The connection settings of an agent
       When the server offers a destination for the agent's own metrics
       Then the agent sends its telemetry there with the offered headers
 
+    @implied @telemetry-settings.headers-used.traces
+    Scenario: An agent sends the offered headers with its traces
+      Given an agent with the capability ReportsOwnTraces
+      When the server offers a destination for the agent's own traces
+      Then the agent sends its telemetry there with the offered headers
+
+    @implied @telemetry-settings.headers-used.logs
+    Scenario: An agent sends the offered headers with its logs
+      Given an agent with the capability ReportsOwnLogs
+      When the server offers a destination for the agent's own logs
+      Then the agent sends its telemetry there with the offered headers
+
     @SHOULD @description.identifying-in-resource
     Scenario: The telemetry of an agent has its identifying attributes
       Given an agent with the capability ReportsOwnMetrics
@@ -258,6 +324,12 @@ Feature: The connection settings of an agent
       Given an agent with the capability ReportsOwnMetrics
       When the server offers a destination for the agent's own metrics
       Then the agent sends its telemetry there without contradicting its description
+
+    @MUST @own-telemetry.process-conventions
+    Scenario: The metrics of an agent's process follow the conventions
+      Given an agent with the capability ReportsOwnMetrics
+      When the server offers a destination for the agent's own metrics
+      Then the metrics of the agent's process have the units and the kinds of the conventions
 
     @SHOULD @own-telemetry.metrics-periodic
     Scenario: An agent sends its metrics regularly

@@ -21,6 +21,12 @@ Feature: The connections of an agent
     When the agent is asked to stop
     Then the agent's last message has agent_disconnect
 
+  @transport.websocket @SHOULD @duplicate.one-connection.idle
+  Scenario: An agent has no other connection beside the one that it reports on
+    Given an agent that has reported
+    When the server asks for the agent's full state
+    Then the agent has one open connection
+
   @transport.websocket @implied @disconnect.ws-server-close.client-completes
   Scenario: An agent completes the closing handshake of the server
     Given an agent that has reported
@@ -73,6 +79,14 @@ Feature: The connections of an agent
       Given an agent with the capability AcceptsOpAMPConnectionSettings
       When the server offers a heartbeat interval of 1 second
       Then the agent sends a heartbeat every 1 second
+
+    @implied @heartbeat.count-from-last-message
+    Scenario: An agent does not send heartbeats more often than at the interval that it was offered last
+      Given an agent with the capability ReportsHeartbeat
+      And the agent has the capability AcceptsOpAMPConnectionSettings
+      And the agent has accepted a heartbeat interval of 1 second
+      When the server offers a heartbeat interval of 3 seconds, and asks for the full state now and then
+      Then the agent's heartbeats come no sooner than 3 seconds after another message
 
     @MUST @heartbeat.instance-uid-set
     Scenario: Each heartbeat says which agent it is from

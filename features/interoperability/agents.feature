@@ -34,15 +34,42 @@ Feature: Agents and servers of other versions
     When the server announces that it only accepts status
     Then the agent's next full report has no package statuses
 
+  @MUST @interop.agent-stops-unsupported.certificate
+  Scenario: An agent does not ask for a certificate if the server issues none
+    Given an agent whose driver can let it ask for a certificate
+    When the server announces that it only accepts status
+    And the server asks for the agent's full state
+    And the agent asks for a certificate
+    Then the agent sends no signing request
+
   @implied @capabilities.agent.server-zero-is-unspecified
   Scenario: A message without capabilities does not change what the server accepts
     Given an agent with the capability ReportsEffectiveConfig
     And the agent has reported its effective config
     When the server sends the agent a message without capabilities
-    Then the agent's next full report still has its effective config
+    Then the agent still reports its full state
+    And the agent's next full report still has its effective config
 
   @SHOULD @capabilities.agent.ignore-unsupported
   Scenario: An agent ignores a configuration if it accepts none
     Given an agent without the capability AcceptsRemoteConfig
     When the server offers the agent a configuration
     Then the agent has not taken the configuration
+
+  @SHOULD @capabilities.agent.ignore-unsupported.settings
+  Scenario: An agent ignores connection settings if it accepts none
+    Given an agent without the capability AcceptsOpAMPConnectionSettings
+    When the server offers another endpoint
+    Then the agent does not go to the offered endpoint
+
+  @SHOULD @capabilities.agent.ignore-unsupported.packages
+  Scenario: An agent ignores packages if it accepts none
+    Given an agent without the capability AcceptsPackages
+    When the server offers the agent a package
+    Then the agent does not download the package
+
+  @SHOULD @capabilities.agent.ignore-unsupported.telemetry
+  Scenario: An agent ignores a destination for logs if it sends none
+    Given an agent without the capability ReportsOwnLogs
+    When the server offers a destination for the agent's own logs
+    Then the agent sends no telemetry there

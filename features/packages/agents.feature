@@ -91,6 +91,12 @@ Feature: The packages of an agent
       When the server offers the agent a package
       Then the agent reports the hash of all packages as it was offered
 
+    @implied @package-status.server-hash.later
+    Scenario: The hash in a report is that of the later one of two offers
+      Given an agent that has installed a package from the server
+      When the server offers another package beside it
+      Then the agent reports the hash of all packages as it was offered
+
     @MUST @package-status.has-version.set @package-status.has-hash.set.installed
     Scenario: An agent reports the version and the hash of a package that it has
       Given an agent with the capability AcceptsPackages
@@ -139,6 +145,12 @@ Feature: The packages of an agent
       And the agent has failed to install a package whose file was missing
       When the server offers the package with its file
       Then the agent reports that it has that package
+
+    @MUST @package-status.has-version.set.failed-update
+    Scenario: An agent does not report the version of a package that it could not update
+      Given an agent that has installed a package from the server
+      When the server offers a new version of the package, whose file is missing
+      Then the agent does not report that it has the new version of the package
 
     @implied @package-status.describes-all
     Scenario: A report describes each package that was offered

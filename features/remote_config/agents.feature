@@ -64,6 +64,28 @@ Feature: The remote configuration of an agent
     When the server offers the agent another configuration
     Then the agent reports the outcome with the hash of the configuration
 
+  @implied @effective-config.is-current
+  Scenario: An agent that takes another configuration reports that it uses it
+    Given an agent with the capability AcceptsRemoteConfig
+    And the agent uses a configuration that the server has offered
+    When the server offers the agent another configuration
+    Then the agent's full report says that it uses the other configuration
+
+  @MUST @status.report-on-change.effective-config
+  Scenario: An agent reports each change of its effective configuration
+    Given an agent with the capability AcceptsRemoteConfig
+    And the agent uses a configuration that the server has offered
+    When the server offers the agent another configuration
+    Then the agent reports that it uses the other configuration
+
+  @implied @remote-config.status-values.after-success
+  Scenario: An agent reports a configuration that it cannot apply, after one that it has applied
+    Given an agent with the capability AcceptsRemoteConfig
+    And the server has offered the agent a configuration
+    And the driver lets the next configuration fail
+    When the server offers the agent another configuration
+    Then the agent reports that the configuration has failed
+
   @implied @remote-config.status-values
   Scenario: An agent reports a configuration that it cannot apply
     Given an agent with the capability AcceptsRemoteConfig

@@ -14,6 +14,30 @@ Feature: The status reports of an agent
     When the server sends the agent a message that asks for nothing
     Then the agent still reports its full state
 
+  @implied @flags.report-full-state.complete
+  Scenario: An agent's full report has every part that its first report had
+    Given an agent that has reported
+    When the server asks for the agent's full state
+    Then the report has each part of the agent's first report
+
+  @implied @flags.report-full-state.complete.description
+  Scenario: An agent's full report describes it as its first report did
+    Given an agent that has reported
+    When the server asks for the agent's full state
+    Then the report has each attribute of the agent's first report
+
+  @implied @flags.report-full-state.agent.beside-flag
+  Scenario: An agent reports its full state when the server asks for its components at once
+    Given an agent that has reported
+    When the server asks for the agent's full state and its components at once
+    Then the agent answers with a full report
+
+  @implied @flags.report-full-state.agent.after-error
+  Scenario: An agent goes on after an Unknown error
+    Given an agent that has reported
+    When the server answers the agent's full report with an Unknown error
+    Then the agent still reports its full state
+
   @implied @capabilities.agent.health-reported
   Scenario: An agent that can report its health does so
     Given an agent with the capability ReportsHealth
@@ -125,6 +149,12 @@ Feature: The status reports of an agent
       When the server sends the agent a custom message
       Then the agent reports nothing until it is asked
       And the agent keeps its connection
+
+    @MUST-NOT @status.no-report-without-change.own-custom-message
+    Scenario: A custom message that the agent understands is no reason for a report
+      Given an agent that has announced a custom capability
+      When the server announces that capability, and sends a custom message of it
+      Then the agent reports nothing until it is asked
 
     @SHOULD-NOT @error.unknown-no-retry
     Scenario: A report that got an Unknown error is not sent again

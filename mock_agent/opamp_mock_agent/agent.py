@@ -73,11 +73,12 @@ class MockAgent:
         """Connect, and talk until the connection ends; then wait as long as the server or the backoff says."""
         try:
             route = self._route()
-            connection = await self._open(route)
+            opened = [await self._open(route) for _ in range(self._behaviour.connections)]
             try:
-                await self._talk(connection, route)
+                await self._talk(opened[0], route)
             finally:
-                await connection.close()
+                for connection in opened:
+                    await connection.close()
         except (ConnectionFailedError, SettingsError) as error:
             self._say(f"no connection: {error}")
             self._has_lost = True
@@ -171,8 +172,9 @@ class MockAgent:
         return is_wanted and interval > 0 and time.monotonic() >= self._last_sent + interval - 0.001
 
     async def _report(self, connection: Connection) -> None:
+        if self._behaviour.counts_from_last_message or not self.core.has_news:
+            self._last_sent = time.monotonic()
         message = self.core.message()
-        self._last_sent = time.monotonic()
         try:
             await connection.send(message)
         except ConnectionFailedError as error:

@@ -42,6 +42,7 @@ class Behaviour:
     skips_verification_if_asked = True
     obeys_min_version = True
     obeys_max_version = True
+    obeys_cipher_suites = True
     uses_offered_certificate = True
     uses_own_key = True
     repeats_certificate_request = True
@@ -50,6 +51,8 @@ class Behaviour:
     uses_offered_headers = True
     uses_offered_heartbeat = True
     sends_heartbeats = True
+    counts_from_last_message = True
+    connections = 1
     stops_heartbeats = True
     sends_heartbeats_after_loss = True
     claims_applied = False
@@ -72,6 +75,7 @@ class Behaviour:
     restarts = True
     keeps_capabilities_if_zero = True
     stops_unsupported = True
+    stops_requests = True
     always_reported: Sequence[str] = ()
     skips_same_package_set = True
     skips_same_package = True
@@ -92,12 +96,17 @@ class Behaviour:
     takes_configuration_after_failure = True
     seconds_to_apply = 0.0
     needs_capability_for_configuration = True
+    needs_capability_for_settings = True
+    needs_capability_for_packages = True
+    needs_capability_for_telemetry = True
     sends_telemetry = True
     telemetry_signals: Sequence[str] = ("metrics", "traces", "logs")
     shows_certificate_with_telemetry = True
     forgets_telemetry_certificate = True
-    sends_telemetry_headers = True
+    signals_with_headers: Sequence[str] = ("metrics", "traces", "logs")
+    uses_telemetry_proxy = True
     repeats_telemetry = True
+    unit_of_cpu_time = "s"
     keeps_telemetry = True
     reports_telemetry_status = True
 

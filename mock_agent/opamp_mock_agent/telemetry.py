@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from opamp_mock_agent.core.agent import AgentCore
 from opamp_mock_agent.transports.connection import load_certificate
+from opamp_mock_agent.transports.proxy import url_of
 from opamp_proto import opamp_pb2 as pb
 
 INTERVAL_SECONDS: Final = 10.0
@@ -42,8 +43,9 @@ class Telemetry:
     async def _send(self, signal: str, settings: pb.TelemetryConnectionSettings) -> None:
         import aiohttp  # noqa: PLC0415 - it takes long to load
 
-        sent = settings.headers.headers if self._core.behaviour.sends_telemetry_headers else ()
-        headers = {header.key: header.value for header in sent}
+        has_headers = signal in self._core.behaviour.signals_with_headers
+        headers = _as_mapping(settings.headers if has_headers else pb.Headers())
+        has_proxy = bool(settings.proxy.url) and self._core.behaviour.uses_telemetry_proxy
         body = json.dumps(self._payload(signal)).encode()
         try:
             async with (
@@ -52,7 +54,11 @@ class Telemetry:
                     timeout=aiohttp.ClientTimeout(total=INTERVAL_SECONDS),
                 ) as session,
                 session.post(
-                    settings.destination_endpoint, data=body, headers={**headers, "Content-Type": "application/json"}
+                    settings.destination_endpoint,
+                    data=body,
+                    headers={**headers, "Content-Type": "application/json"},
+                    proxy=url_of(settings.proxy) if has_proxy else None,
+                    proxy_headers=_as_mapping(settings.proxy.connect_headers),
                 ) as response,
             ):
                 await response.read()
@@ -90,7 +96,7 @@ class Telemetry:
                 for mode, value in (("user", times.user), ("system", times.system))
             ]
             total = {"dataPoints": points, "aggregationTemporality": 2, "isMonotonic": True}
-            metric = {"name": "process.cpu.time", "unit": "s", "sum": total}
+            metric = {"name": "process.cpu.time", "unit": self._core.behaviour.unit_of_cpu_time, "sum": total}
             return {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [metric]}]}]}
         if signal == "traces":
             span = {"traceId": "0" * 31 + "1", "spanId": "0" * 15 + "1", "name": "report", "kind": 1}
@@ -98,6 +104,10 @@ class Telemetry:
             return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
         record = {"timeUnixNano": now, "severityText": "INFO", "body": {"stringValue": "the agent runs"}}
         return {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
+
+
+def _as_mapping(headers: pb.Headers) -> dict[str, str]:
+    return {header.key: header.value for header in headers.headers}
 
 
 def _text(key: str, value: str) -> dict[str, Any]:

@@ -28,6 +28,12 @@ def _(components: pb.AvailableComponents) -> None:
     assert_components.has_map(components)
 
 
+@then("the map has the hash of the agent's first message")
+def _(agent_session: AgentSession, components: pb.AvailableComponents) -> None:
+    component_actions.require_first_hash(agent_session)
+    assert_components.same_hash(agent_session.first.available_components, components)
+
+
 @then("both agents have the same hash of their components")
 def _(agent_session: AgentSession, other_report: pb.AgentToServer) -> None:
     assert_components.same_hash(agent_session.first.available_components, other_report.available_components)

@@ -78,6 +78,11 @@ def _(agent_session: AgentSession) -> None:
     assert_certificates.is_signing_request(certificate_actions.asked(agent_session).message)
 
 
+@then("the agent sends no signing request")
+def _(agent_session: AgentSession) -> None:
+    assert_certificates.none_asked(agent_session.before_fence())
+
+
 @then("the agent connects to the offered endpoint with the certificate")
 def _(agent_session: AgentSession, certificate: IssuedCertificate) -> None:
     assert_certificates.shows(arrival_over_tls(agent_session), certificate)

@@ -4,11 +4,13 @@ from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.agent_side import connection_settings as settings_actions
 from opamp_conformance.actions.agent_side.headers import headers
+from opamp_conformance.actions.agent_side.proxy import proxy
 from opamp_conformance.actions.agent_side.session import AgentSession
+from opamp_conformance.actions.agent_side.telemetry import metrics_of
 from opamp_conformance.assertions.agent_side import connection_settings as assert_settings
 from opamp_conformance.assertions.agent_side import connections as assert_connections
 from opamp_conformance.assertions.agent_side import identification as assert_identification
-from opamp_conformance.scripted_server.records import MessageReceived, Opened
+from opamp_conformance.scripted_server.records import MessageReceived, Opened, ProxyUsed
 from opamp_proto import opamp_pb2 as pb
 
 APPLYING, APPLIED = pb.ConnectionSettingsStatuses_APPLYING, pb.ConnectionSettingsStatuses_APPLIED
@@ -41,6 +43,7 @@ def _(agent_session: AgentSession) -> pb.ConnectionSettingsOffers:
 
 
 @when("the server offers another endpoint and two headers", target_fixture="offer")
+@when("the server offers that endpoint again, and two headers", target_fixture="offer")
 def _(agent_session: AgentSession) -> pb.ConnectionSettingsOffers:
     return settings_actions.offer_second_endpoint(agent_session, headers=headers())
 
@@ -75,6 +78,16 @@ def _(agent_session: AgentSession, signal: str) -> str:
     return settings_actions.offer_telemetry(agent_session, signal)
 
 
+@when("the server offers another endpoint, and a destination for the agent's own metrics", target_fixture="destination")
+def _(agent_session: AgentSession) -> str:
+    return settings_actions.offer_second_endpoint_and_telemetry(agent_session)
+
+
+@when("the server offers a destination and a proxy for the agent's own metrics", target_fixture="destination")
+def _(agent_session: AgentSession) -> str:
+    return settings_actions.offer_telemetry(agent_session, "metrics", proxy=proxy(agent_session))
+
+
 @then("the agent connects to the offered endpoint")
 def _(agent_session: AgentSession) -> None:
     settings_actions.arrival_at_second(agent_session)
@@ -100,6 +113,27 @@ def _(agent_session: AgentSession) -> None:
 def _(agent_session: AgentSession) -> None:
     record = settings_actions.arrival_at_second(agent_session)
     assert_settings.has_headers(record)
+
+
+@then("the agent connects with the headers")
+def _(agent_session: AgentSession) -> None:
+    settings_actions.arrival_with_headers(agent_session)
+
+
+@then("the agent returns to the offered endpoint")
+def _(agent_session: AgentSession) -> None:
+    assert_settings.is_at_offered_endpoint(settings_actions.return_to_any(agent_session))
+
+
+@then("the agent does not go to the offered endpoint")
+def _(agent_session: AgentSession) -> None:
+    agent_session.fence()
+    assert_settings.none_at_offered_endpoint(agent_session.since(MessageReceived))
+
+
+@then("the agent sends no telemetry there")
+def _(agent_session: AgentSession, destination: str) -> None:
+    assert_settings.no_telemetry(agent_session.soon(destination))
 
 
 @then("the agent stays at the offered endpoint")
@@ -156,6 +190,12 @@ def _(agent_session: AgentSession, destination: str) -> None:
     settings_actions.telemetry_at(agent_session, destination)
 
 
+@then("the agent sends its telemetry there through the proxy")
+def _(agent_session: AgentSession, destination: str) -> None:
+    settings_actions.telemetry_at(agent_session, destination)
+    assert_settings.has_used_proxy(agent_session.since(ProxyUsed))
+
+
 @then("the agent sends its telemetry there with the offered headers")
 def _(agent_session: AgentSession, destination: str) -> None:
     request = settings_actions.telemetry_at(agent_session, destination)
@@ -172,6 +212,12 @@ def _(agent_session: AgentSession, destination: str) -> None:
 def _(agent_session: AgentSession, destination: str) -> None:
     request = settings_actions.telemetry_at(agent_session, destination)
     assert_settings.describes_alike(request, agent_session.first)
+
+
+@then("the metrics of the agent's process have the units and the kinds of the conventions")
+def _(agent_session: AgentSession, destination: str) -> None:
+    request = settings_actions.telemetry_at(agent_session, destination)
+    assert_settings.follows_conventions(metrics_of(request))
 
 
 @then("the agent sends its telemetry there again and again")

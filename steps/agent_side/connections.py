@@ -1,6 +1,8 @@
 """Steps about the connections and heartbeats of an agent."""
 
-from pytest_bdd import parsers, then, when
+from collections.abc import Sequence
+
+from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.agent_side import connections as connection_actions
 from opamp_conformance.actions.agent_side.session import AgentSession
@@ -32,6 +34,22 @@ def _(agent_session: AgentSession, seconds: int) -> None:
 def _(agent_session: AgentSession, seconds: int) -> None:
     connection_actions.heartbeats(agent_session, seconds)
     agent_session.drop_connection()
+
+
+@given(parsers.parse("the agent has accepted a heartbeat interval of {seconds:d} second"))
+def _(agent_session: AgentSession, seconds: int) -> None:
+    connection_actions.accept_heartbeat(agent_session, seconds)
+
+
+@when(
+    parsers.parse(
+        "the server offers a heartbeat interval of {seconds:d} seconds, and asks for the full state now and then"
+    ),
+    target_fixture="waits",
+)
+def _(agent_session: AgentSession, seconds: int) -> Sequence[float]:
+    connection_actions.accept_heartbeat(agent_session, seconds)
+    return connection_actions.waits_for_heartbeats(agent_session, seconds)
 
 
 @when("the server turns the heartbeats off")
@@ -68,6 +86,16 @@ def _(agent_session: AgentSession) -> None:
 @then(parsers.parse("the agent sends a heartbeat every {seconds:d} second"))
 def _(agent_session: AgentSession, seconds: int) -> None:
     connection_actions.heartbeats(agent_session, seconds)
+
+
+@then(parsers.parse("the agent's heartbeats come no sooner than {seconds:d} seconds after another message"))
+def _(waits: Sequence[float], seconds: int) -> None:
+    assert_connections.not_much_sooner(waits, seconds)
+
+
+@then("the agent has one open connection")
+def _(agent_session: AgentSession) -> None:
+    assert_connections.is_only_one(agent_session.server.records.all())
 
 
 @then("each heartbeat has the instance_uid of the agent")

@@ -11,6 +11,7 @@ from opamp_proto import opamp_pb2 as pb
 
 PACKAGE, OTHER, MISSING = Package("First-Package"), Package("second"), Package("missing", is_missing=True)
 NEWER, OLDER = PACKAGE.changed(version="2.0", file="other"), PACKAGE.changed(version="0.9", file="other")
+NEWER_MISSING = PACKAGE.changed(version="2.0", is_missing=True)
 FIRST_MISSING = Package("AAA-missing", is_missing=True)
 ALSO_MISSING = Package("ZZZ-missing", is_missing=True)
 FOUND = Package("missing", version="2.0")
@@ -63,6 +64,11 @@ def _(agent_session: AgentSession) -> pb.PackagesAvailable:
     return package_actions.offer(agent_session, [NEWER])
 
 
+@when("the server offers a new version of the package, whose file is missing", target_fixture="available")
+def _(agent_session: AgentSession) -> pb.PackagesAvailable:
+    return package_actions.offer(agent_session, [NEWER_MISSING])
+
+
 @when("the server offers an older version of the package, with another file", target_fixture="available")
 def _(agent_session: AgentSession) -> pb.PackagesAvailable:
     return package_actions.offer(agent_session, [OLDER])
@@ -98,6 +104,11 @@ def _(agent_session: AgentSession) -> pb.PackagesAvailable:
 @then("the agent downloads the package")
 def _(agent_session: AgentSession) -> None:
     package_actions.download(agent_session, PACKAGE)
+
+
+@then("the agent does not download the package")
+def _(agent_session: AgentSession) -> None:
+    assert_packages.not_downloaded(agent_session.soon(PACKAGE.path), "the agent accepts no packages")
 
 
 @then("the agent downloads the other file")
@@ -139,6 +150,11 @@ def _(agent_session: AgentSession, available: pb.PackagesAvailable) -> None:
 @then("the agent reports that it has the new version of the package")
 def _(agent_session: AgentSession, available: pb.PackagesAvailable) -> None:
     assert_packages.has_package(package_actions.installed(agent_session, available), NEWER)
+
+
+@then("the agent does not report that it has the new version of the package")
+def _(agent_session: AgentSession, available: pb.PackagesAvailable) -> None:
+    assert_packages.has_none_or(package_actions.outcome(agent_session, available), PACKAGE)
 
 
 @then("the agent reports that it has that package")

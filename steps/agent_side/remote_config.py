@@ -18,6 +18,11 @@ def _(agent_session: AgentSession) -> pb.AgentRemoteConfig:
     return offer
 
 
+@given("the agent uses a configuration that the server has offered")
+def _(agent_session: AgentSession) -> None:
+    config_actions.let_use(agent_session, config_actions.configuration(FIRST))
+
+
 @given("the driver lets the next configuration fail")
 def _(agent_session: AgentSession) -> None:
     agent_session.tell("fail-next-config", error="a test of the agent")
@@ -95,6 +100,19 @@ def _(agent_session: AgentSession, new_uid: bytes) -> None:
     report = agent_session.fence()
     assert_identification.has_uid(report, new_uid)
     assert_config.tells_hash(report, configuration)
+
+
+@then("the agent's full report says that it uses the other configuration")
+def _(agent_session: AgentSession, configuration: pb.AgentRemoteConfig) -> None:
+    config_actions.require_applied(agent_session, configuration)
+    agent_session.fence()
+    config_actions.reported_use(agent_session, configuration)
+
+
+@then("the agent reports that it uses the other configuration")
+def _(agent_session: AgentSession, configuration: pb.AgentRemoteConfig) -> None:
+    config_actions.require_applied(agent_session, configuration)
+    config_actions.reported_use(agent_session, configuration)
 
 
 @then("the agent has not taken the configuration")

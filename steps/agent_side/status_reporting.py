@@ -31,6 +31,22 @@ def _(agent_session: AgentSession) -> None:
     status_actions.ask_for_full_state(agent_session, 20)
 
 
+@given("an agent that has announced a custom capability")
+def _(agent_session: AgentSession) -> None:
+    agent_session.start()
+    status_actions.own_custom_capability(agent_session)
+
+
+@when("the server announces that capability, and sends a custom message of it")
+def _(agent_session: AgentSession) -> None:
+    status_actions.send_own_custom_message(agent_session)
+
+
+@when("the server asks for the agent's full state and its components at once", target_fixture="report")
+def _(agent_session: AgentSession) -> pb.AgentToServer:
+    return status_actions.ask_with_flag_for_components(agent_session)
+
+
 @when("the server is not available for a while")
 def _(agent_session: AgentSession) -> None:
     status_actions.become_unavailable(agent_session)
@@ -109,6 +125,16 @@ def _(agent_session: AgentSession) -> None:
 @then("the agent's first message is a full report")
 def _(agent_session: AgentSession) -> None:
     assert_status.is_report(agent_session.first)
+
+
+@then("the report has each part of the agent's first report")
+def _(agent_session: AgentSession, report: pb.AgentToServer) -> None:
+    assert_status.has_parts_of(report, agent_session.first)
+
+
+@then("the report has each attribute of the agent's first report")
+def _(agent_session: AgentSession, report: pb.AgentToServer) -> None:
+    assert_status.describes_as_before(report, agent_session.first)
 
 
 @then("the agent answers with a full report")

@@ -4,9 +4,10 @@ from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.agent_side import tls as tls_actions
 from opamp_conformance.actions.agent_side.headers import headers
+from opamp_conformance.actions.agent_side.proxy import proxy
 from opamp_conformance.actions.agent_side.session import AgentSession
 from opamp_conformance.assertions.agent_side import connection_settings as assert_settings
-from opamp_conformance.scripted_server.certificates import TlsEndpoint
+from opamp_conformance.scripted_server.certificates import ONE_SUITE, OTHER_SUITE, TlsEndpoint
 from opamp_conformance.scripted_server.records import ProxyUsed
 from opamp_proto import opamp_pb2 as pb
 
@@ -55,10 +56,20 @@ def _(agent_session: AgentSession, version: str, highest: str) -> None:
     tls_actions.offer_tls(agent_session, TlsEndpoint(f"TLS {version}"), tls=tls)
 
 
+@when("the server offers an endpoint that has one cipher suite, and another one as the only suite")
+def _(agent_session: AgentSession) -> None:
+    tls_actions.offer_suite(agent_session, OTHER_SUITE)
+
+
+@when("the server offers an endpoint that has one cipher suite, and that one as the only suite")
+def _(agent_session: AgentSession) -> None:
+    tls_actions.offer_suite(agent_session, ONE_SUITE)
+
+
 @when("the server offers an endpoint over TLS, and a proxy", target_fixture="offer")
 def _(agent_session: AgentSession) -> pb.ConnectionSettingsOffers:
-    proxy = tls_actions.proxy(agent_session, connect_headers=headers())
-    return tls_actions.offer_tls(agent_session, tls=tls_actions.trusted(agent_session), proxy=proxy)
+    settings = proxy(agent_session, connect_headers=headers())
+    return tls_actions.offer_tls(agent_session, tls=tls_actions.trusted(agent_session), proxy=settings)
 
 
 @then("the agent connects to the offered endpoint over TLS")

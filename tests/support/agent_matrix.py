@@ -179,12 +179,16 @@ def command_for(deviation: str) -> str:
 SHOWN_BY = {
     "components.hash-included": "capabilities.agent.available-components-reported.asked",
     "connection-status.error-message": "opamp-offer.report-applied",
+    "custom.capability-matches": "status.no-report-without-change.own-custom-message",
     "remote-config.error-message": "capabilities.agent.remote-config-status-reported.offer",
 }
 """Scenarios that bring about what the checks of every message find."""
 WITHOUT = {
     "command.unsupported-ignored": "-AcceptsRestartCommand",
     "capabilities.agent.ignore-unsupported": "-AcceptsRemoteConfig -ReportsRemoteConfig",
+    "capabilities.agent.ignore-unsupported:settings": "-AcceptsOpAMPConnectionSettings",
+    "capabilities.agent.ignore-unsupported:packages": "-AcceptsPackages",
+    "capabilities.agent.ignore-unsupported:telemetry": "-ReportsOwnLogs",
 }
 
 

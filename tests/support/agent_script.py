@@ -44,6 +44,18 @@ class Script:
             answer = reply or pb.ServerToAgent(instance_uid=message.instance_uid)
             self.judge.sent(Sent(self.now + 0.01, connection, answer, 200 if self._http else None))
 
+    def refuse(self, *, after: float, unread: bool) -> None:
+        """Let the agent send a message over HTTP, and refuse it with 503: before its body is read, or after it."""
+        self.now += after
+        self._requests += 1
+        message = self.agent.check_in()
+        facts = HttpRequestFacts("POST", CONTENT_TYPE, uuid_text(message.instance_uid))
+        if unread:
+            self.judge.refused(Received(self.now, self._requests, b"", None, facts), None)
+            return
+        self.judge.received(Received(self.now, self._requests, message.SerializeToString(), message, facts))
+        self.judge.sent(Sent(self.now, self._requests, None, 503))
+
     def push(self, message: pb.ServerToAgent) -> None:
         self.judge.sent(Sent(self.now + 0.02, WEBSOCKET, message, is_answer=False))
 

@@ -74,6 +74,12 @@ def unhealthy(message: pb.AgentToServer) -> None:
     message.health.healthy = False
 
 
+def unhealthy_component(message: pb.AgentToServer) -> None:
+    message.health.healthy = True
+    message.health.component_health_map["pipelines"].component_health_map["traces"].healthy = False
+    message.health.component_health_map["pipelines"].healthy = True
+
+
 def applied_with_error(message: pb.AgentToServer) -> None:
     message.remote_config_status.status = pb.RemoteConfigStatuses_APPLIED
     message.remote_config_status.error_message = "e"
@@ -203,6 +209,15 @@ def full_state_without_health() -> Script:
     return script
 
 
+def full_state_without_custom_capabilities() -> Script:
+    script = Script()
+    first = script.agent.full_status()
+    first.custom_capabilities.capabilities.append("io.example")
+    script.say(first, pb.ServerToAgent(flags=int(pb.ServerToAgentFlags_ReportFullState)))
+    script.say(script.agent.full_status())
+    return script
+
+
 def repeats(part: str) -> Callable[[], Script]:
     def play() -> Script:
         script = Script()
@@ -228,6 +243,27 @@ def loop() -> Script:
     for _ in range(8):
         script.say(script.agent.check_in(), after=0.05)
     return script
+
+
+def heartbeats(seconds: float, *, http: bool) -> Callable[[], Script]:
+    """Make an agent that has accepted an interval of 30 seconds, and sends heartbeats at another one."""
+
+    def play() -> Script:
+        script = begin(http=http)
+        offer = pb.ServerToAgent(instance_uid=script.agent.instance_uid)
+        offer.connection_settings.hash = b"h"
+        offer.connection_settings.opamp.heartbeat_interval_seconds = 30
+        script.say(script.agent.check_in(), offer)
+        message = script.agent.check_in()
+        message.capabilities |= int(pb.AgentCapabilities_ReportsHeartbeat)
+        message.connection_settings_status.status = pb.ConnectionSettingsStatuses_APPLIED
+        message.connection_settings_status.last_connection_settings_hash = b"h"
+        script.say(message)
+        for _ in range(30):
+            script.say(script.agent.check_in(), after=seconds)
+        return script
+
+    return play
 
 
 def keeps_old_uid(*, http: bool) -> Callable[[], Script]:
@@ -298,6 +334,18 @@ def impatient_over_http() -> Script:
     script.judge.refused(Received(script.now, 1, b"", None, facts), 30.0)
     script.say(script.agent.check_in(), after=3)
     return script
+
+
+def refused_again_and_again(seconds: Callable[[int], float], *, unread: bool) -> Callable[[], Script]:
+    """Make an agent whose requests are refused with 503 twenty times; ``seconds`` are its waits."""
+
+    def play() -> Script:
+        script = begin(http=True)
+        for number in range(20):
+            script.refuse(after=seconds(number), unread=unread)
+        return script
+
+    return play
 
 
 def tries_again() -> Script:
@@ -380,6 +428,15 @@ def ignores_server_capabilities() -> Script:
     return script
 
 
+def asks_for_a_certificate_in_vain() -> Script:
+    script = begin()
+    script.say(script.agent.check_in(), pb.ServerToAgent(capabilities=int(pb.ServerCapabilities_AcceptsStatus)))
+    message = script.agent.check_in()
+    message.connection_settings_request.opamp.certificate_request.csr = b"request"
+    script.say(message)
+    return script
+
+
 def two_requests() -> Script:
     script = begin(http=True)
     script.say(script.agent.check_in(), answered=False)
@@ -425,6 +482,7 @@ deviant("effective-config.capability-set", FAILURE, changed(effective_config))
 deviant("components.not-reported-if-incapable", WARNING, changed(components_without_bit))
 deviant("components.hash-included", FAILURE, changed(components_without_hash))
 deviant("health.last-error", WARNING, changed(unhealthy))
+deviant("health.last-error:component", WARNING, changed(unhealthy_component))
 deviant("remote-config.error-message", WARNING, changed(applied_with_error))
 deviant("connection-status.error-message", WARNING, changed(settings_with_error))
 deviant("custom.reverse-fqdn", WARNING, changed(bare_custom_capability))
@@ -487,21 +545,27 @@ deviant("status.first-report.is-first-message", FAILURE, compressed_first)
 deviant("flags.report-full-state.agent", FAILURE, ignores_full_state)
 deviant("flags.report-full-state.agent:late", WARNING, late_full_state)
 deviant("flags.report-full-state.agent:part", WARNING, full_state_without_health)
+deviant("flags.report-full-state.agent:custom-capabilities", WARNING, full_state_without_custom_capabilities)
 for part in ("agent_description", "effective_config", "remote_config_status", "package_statuses"):
     deviant(f"compression.unset.{part.replace('_', '-')}", WARNING, repeats(part))
 deviant("compression.unset.connection-settings-status", WARNING, repeats("connection_settings_status"))
 deviant("custom.only-on-change", WARNING, repeats("custom_capabilities"))
 deviant("status.no-report-without-change", FAILURE, loop)
+deviant("heartbeat.count-from-last-message", WARNING, heartbeats(10, http=False))
+deviant("heartbeat.count-from-last-message:http", WARNING, heartbeats(10, http=True))
 deviant("disconnect.nothing-after", FAILURE, talks_after_leaving)
 deviant("disconnect.ws-client-message-first", FAILURE, leaves_without_a_word)
 deviant("disconnect.ws-client-close-frame", FAILURE, drops_after_leaving)
 deviant("throttle.retry-after-ns", WARNING, impatient)
 deviant("throttle.retry-after-ns:another connection", WARNING, impatient_on_another_connection)
 deviant("throttle.http-retry-after-time", WARNING, impatient_over_http)
+deviant("connection.backoff-jitter", WARNING, refused_again_and_again(lambda number: 0.3, unread=False))
+deviant("connection.backoff-jitter:unread", WARNING, refused_again_and_again(lambda number: 0.3, unread=True))
 deviant("bad-request.no-retry", WARNING, tries_again)
 deviant("remote-config.last-hash", FAILURE, wrong_hash)
 deviant("remote-config.last-hash:empty", WARNING, no_hash)
 deviant("connection-status.last-hash", FAILURE, wrong_settings_hash)
 deviant("connection-status.last-hash:empty", WARNING, no_settings_hash)
 deviant("interop.agent-stops-unsupported", WARNING, ignores_server_capabilities)
+deviant("interop.agent-stops-unsupported:request", WARNING, asks_for_a_certificate_in_vain)
 deviant("duplicate.one-connection", WARNING, two_connections)

@@ -72,7 +72,7 @@ class AgentCore:
     @property
     def has_news(self) -> bool:
         """Whether there is something to report now."""
-        return self.status.has_news or bool(self.echoes) or bool(self.requests)
+        return self.status.has_news or bool(self.echoes) or self._has_request
 
     @property
     def asks_for_uid(self) -> bool:
@@ -106,7 +106,7 @@ class AgentCore:
             message.flags |= pb.AgentToServerFlags_RequestInstanceUid
         if self.echoes:
             message.custom_message.CopyFrom(self.echoes.popleft())
-        if self.requests:
+        if self._has_request:
             message.connection_settings_request.CopyFrom(self.requests.popleft())
         return self._sent(message)
 
@@ -160,7 +160,8 @@ class AgentCore:
         if message.HasField("custom_message"):
             self._echo(message.custom_message)
         downloads: Sequence[Download] = ()
-        if message.HasField("packages_available") and self._has("AcceptsPackages"):
+        accepts_packages = self._has("AcceptsPackages") or not self.behaviour.needs_capability_for_packages
+        if message.HasField("packages_available") and accepts_packages:
             downloads = self.packages.take(message.packages_available)
             self.packages_changed()
         offer = self._take_settings(message.connection_settings) if message.HasField("connection_settings") else None
@@ -252,6 +253,13 @@ class AgentCore:
             part for part, bit in needed.items() if not announced & bit and part not in self.behaviour.always_reported
         )
 
+    @property
+    def _has_request(self) -> bool:
+        """Whether there is a request for settings that the server accepts, as far as it has announced anything."""
+        announced = self._server_capabilities
+        is_accepted = not announced or bool(announced & pb.ServerCapabilities_AcceptsConnectionSettingsRequest)
+        return bool(self.requests) and (is_accepted or not self.behaviour.stops_requests)
+
     def _describe(self) -> None:
         """Set every part of the status that the agent has."""
         self.status.set("agent_description", self.description)
@@ -326,14 +334,20 @@ class AgentCore:
             name = f"own_{signal}"
             if not self.behaviour.keeps_telemetry:
                 self.state.telemetry.ClearField(name)
-            if offer.HasField(name) and self._has(f"ReportsOwn{signal.capitalize()}"):
+            can_send = (
+                self._has(f"ReportsOwn{signal.capitalize()}") or not self.behaviour.needs_capability_for_telemetry
+            )
+            if offer.HasField(name) and can_send:
                 offered, kept = getattr(offer, name), getattr(self.state.telemetry, name)
                 if not self.behaviour.forgets_telemetry_certificate and not offered.HasField("certificate"):
                     offered.certificate.CopyFrom(kept.certificate)
                 kept.CopyFrom(offered)
         if not offer.HasField("opamp") and not self.behaviour.keeps_headers_if_unset:
             self.state.settings.ClearField("headers")
-        if not offer.HasField("opamp") or not self._has("AcceptsOpAMPConnectionSettings"):
+        accepts_settings = (
+            self._has("AcceptsOpAMPConnectionSettings") or not self.behaviour.needs_capability_for_settings
+        )
+        if not offer.HasField("opamp") or not accepts_settings:
             if not self.behaviour.reports_telemetry_status:
                 return None
             self.settings_status(offer, pb.ConnectionSettingsStatuses_APPLIED)

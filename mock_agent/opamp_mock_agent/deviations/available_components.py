@@ -37,6 +37,29 @@ class IgnoresReportAvailableComponents(Behaviour):
     answers_flag_for_components = False
 
 
+@breaks("flags.report-available-components.agent:once")
+class SendsComponentsOnce(Behaviour):
+    """The agent obeys the flag ReportAvailableComponents the first time only."""
+
+    _has_sent = False
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if self._has_sent:
+            message.flags &= ~pb.ServerToAgentFlags_ReportAvailableComponents
+        self._has_sent |= bool(message.flags & pb.ServerToAgentFlags_ReportAvailableComponents)
+        return message
+
+
+@breaks("components.hash-same-for-same-set:with-map")
+class OtherHashWithMap(Behaviour):
+    """The agent reports another hash beside the map of its components."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        if message.available_components.components:
+            message.available_components.hash += b"!"
+        return message
+
+
 @breaks("components.hash-same-for-same-set")
 class RandomHash(Behaviour):
     """Each process has another hash of the same components."""

@@ -17,9 +17,10 @@ from opamp_proto import opamp_pb2 as pb
         *("own-telemetry.status", "own-telemetry.send-to-offered", "telemetry-settings.endpoint-as-given"),
         *("capabilities.agent.own-telemetry", "telemetry-settings.headers-used", "own-telemetry.metrics-periodic"),
         *("description.identifying-in-resource", "own-telemetry.non-identifying-same", "identification.stable"),
+        "own-telemetry.process-conventions",
         *("opamp-settings.certificate-used", "certificate.agent-not-trusting-ca", "csr.own-key"),
         *("telemetry-settings.certificate-used", "proxy.url-used", "proxy.connect-headers", "tls.insecure-skip-verify"),
-        *("tls.min-version", "tls.max-version"),
+        *("tls.min-version", "tls.max-version", "tls.cipher-suites"),
     ),
 )
 class IgnoresSettings(Behaviour):
@@ -55,6 +56,18 @@ class IgnoresHeaders(Behaviour):
     uses_offered_headers = False
 
 
+@breaks("opamp-settings.headers-used:same-endpoint")
+class IgnoresHeadersOfSameEndpoint(Behaviour):
+    """The agent ignores offered headers if it has the endpoint already."""
+
+    def merged_settings(
+        self, own: pb.OpAMPConnectionSettings, offer: pb.OpAMPConnectionSettings, merged: pb.OpAMPConnectionSettings
+    ) -> pb.OpAMPConnectionSettings:
+        if own.destination_endpoint == offer.destination_endpoint:
+            merged.headers.CopyFrom(own.headers)
+        return merged
+
+
 @breaks("opamp-settings.headers-used:after-loss", also=("offers.opamp-unset-keeps",), needs="websocket")
 class ForgetsHeadersAfterLoss(Behaviour):
     """After a lost connection, the agent does not send the offered headers any more."""
@@ -68,7 +81,10 @@ class ForgetsHeadersAfterLoss(Behaviour):
 
 @breaks(
     "opamp-offer.client-reconnects:after-loss",
-    also=("opamp-settings.headers-used", "offers.opamp-unset-keeps", "opamp-settings.certificate-used"),
+    also=(
+        *("opamp-settings.headers-used", "offers.opamp-unset-keeps", "opamp-settings.certificate-used"),
+        "opamp-offer.revert-on-failure",
+    ),
     needs="websocket",
 )
 class ReturnsAfterLoss(Behaviour):
@@ -80,7 +96,10 @@ class ReturnsAfterLoss(Behaviour):
 
 @breaks(
     "tls.ca-pem",
-    also=("opamp-settings.certificate-used", "csr.own-key", "proxy.url-used", "proxy.connect-headers"),
+    also=(
+        *("opamp-settings.certificate-used", "csr.own-key", "proxy.url-used", "proxy.connect-headers"),
+        "tls.cipher-suites",
+    ),
 )
 class IgnoresAuthority(Behaviour):
     """The agent does not trust the offered authority."""
@@ -110,7 +129,7 @@ class ReconnectsForOtherSettings(Behaviour):
     "opamp-offer.revert-on-failure",
     also=(
         *("opamp-offer.success-criteria", "offers.client-verifies", "opamp-offer.report-failed", "tls.min-version"),
-        *("tls.max-version", "certificate.agent-not-trusting-ca"),
+        *("tls.max-version", "certificate.agent-not-trusting-ca", "tls.cipher-suites"),
     ),
 )
 class NeverReturns(Behaviour):
@@ -139,7 +158,7 @@ class TrustsEveryone(Behaviour):
     "offers.client-verifies",
     also=(
         *("opamp-offer.revert-on-failure", "opamp-offer.success-criteria", "opamp-offer.report-failed"),
-        *("tls.min-version", "tls.max-version", "certificate.agent-not-trusting-ca"),
+        *("tls.min-version", "tls.max-version", "certificate.agent-not-trusting-ca", "tls.cipher-suites"),
     ),
 )
 class NeverVerifies(Behaviour):
@@ -187,6 +206,21 @@ class NoFailed(Behaviour):
         return _status_missing(message, pb.ConnectionSettingsStatuses_FAILED)
 
 
+@breaks("opamp-offer.report-failed:old-hash", also=("connection-status.last-hash",))
+class FailsWithOldHash(Behaviour):
+    """Settings that do not work are reported with the hash of those that the agent has accepted."""
+
+    _applied = b""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: object) -> pb.AgentToServer:
+        status = message.connection_settings_status
+        if status.status == pb.ConnectionSettingsStatuses_APPLIED:
+            self._applied = status.last_connection_settings_hash
+        elif status.status == pb.ConnectionSettingsStatuses_FAILED and self._applied:
+            status.last_connection_settings_hash = self._applied
+        return message
+
+
 @breaks("connection-status.error-message")
 class ErrorOfAppliedSettings(Behaviour):
     """Settings that are applied have an error_message."""
@@ -215,7 +249,12 @@ class OtherHash(Behaviour):
     also=(
         *("description.identifying-in-resource", "own-telemetry.non-identifying-same"),
         *("telemetry-settings.endpoint-as-given", "capabilities.agent.own-telemetry", "own-telemetry.metrics-periodic"),
-        *("telemetry-settings.headers-used", "telemetry-settings.certificate-used"),
+        *(
+            "telemetry-settings.headers-used",
+            "telemetry-settings.certificate-used",
+            "own-telemetry.process-conventions",
+        ),
+        "proxy.url-used",
     ),
 )
 class NoTelemetry(Behaviour):
@@ -245,6 +284,13 @@ class OneMetric(Behaviour):
     repeats_telemetry = False
 
 
+@breaks("own-telemetry.process-conventions")
+class CpuTimeInMilliseconds(Behaviour):
+    """The unit of process.cpu.time is the millisecond."""
+
+    unit_of_cpu_time = "ms"
+
+
 @breaks("own-telemetry.continue")
 class StopsTelemetry(Behaviour):
     """The agent stops its telemetry if an offer has nothing for it."""
@@ -256,7 +302,51 @@ class StopsTelemetry(Behaviour):
 class TelemetryWithoutHeaders(Behaviour):
     """The agent does not send the offered headers with its telemetry."""
 
-    sends_telemetry_headers = False
+    signals_with_headers = ()
+
+
+@breaks("telemetry-settings.headers-used:metrics-only")
+class HeadersWithMetricsOnly(Behaviour):
+    """The agent sends the offered headers with its metrics only."""
+
+    signals_with_headers = ("metrics",)
+
+
+@breaks("proxy.url-used:telemetry")
+class TelemetryWithoutProxy(Behaviour):
+    """The agent does not use the proxy that is offered for its telemetry."""
+
+    uses_telemetry_proxy = False
+
+
+@breaks(
+    "own-telemetry.send-to-offered:first",
+    also=(
+        *("telemetry-settings.endpoint-as-given", "capabilities.agent.own-telemetry"),
+        "telemetry-settings.certificate-omitted",
+    ),
+)
+class KeepsFirstDestination(Behaviour):
+    """The agent sends its telemetry to the destination that it was offered first."""
+
+    _has_one = False
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if self._has_one:
+            message.connection_settings.ClearField("own_metrics")
+        self._has_one |= message.connection_settings.HasField("own_metrics")
+        return message
+
+
+@breaks("own-telemetry.send-to-offered:beside-opamp")
+class IgnoresTelemetryBesideOpamp(Behaviour):
+    """Of an offer with settings for OpAMP, the agent takes nothing for its telemetry."""
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if message.connection_settings.HasField("opamp"):
+            for name in ("own_metrics", "own_traces", "own_logs"):
+                message.connection_settings.ClearField(name)
+        return message
 
 
 @breaks("own-telemetry.status")

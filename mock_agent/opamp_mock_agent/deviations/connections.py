@@ -74,6 +74,34 @@ class PollsAtOwnInterval(Behaviour):
     uses_offered_heartbeat = False
 
 
+@breaks("duplicate.one-connection", also=("disconnect.ws-client-message-first",), needs="websocket")
+class IdleConnection(Behaviour):
+    """The agent has a second connection, on which it sends nothing."""
+
+    connections = 2
+
+
+@breaks("heartbeat.count-from-last-message", needs="websocket")
+class CountsFromHeartbeat(Behaviour):
+    """The agent counts the interval from its last heartbeat, and not from its last message."""
+
+    counts_from_last_message = False
+
+
+@breaks("heartbeat.count-from-last-message:first-interval", also=("opamp-offer.report-applied",))
+class KeepsFirstInterval(Behaviour):
+    """The agent keeps the first interval of heartbeats that it was offered."""
+
+    _first = 0
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        opamp = message.connection_settings.opamp
+        self._first = self._first or opamp.heartbeat_interval_seconds
+        if opamp.heartbeat_interval_seconds:
+            opamp.heartbeat_interval_seconds = self._first
+        return message
+
+
 @breaks(
     "heartbeat.use-offered-interval",
     also=("heartbeat.every-period", "heartbeat.zero-disables", "heartbeat.instance-uid-set"),

@@ -42,6 +42,13 @@ class ReportsUnsupported(Behaviour):
     stops_unsupported = False
 
 
+@breaks("interop.agent-stops-unsupported:certificate")
+class AsksInVain(Behaviour):
+    """The agent asks a server for a certificate that does not accept such requests."""
+
+    stops_requests = False
+
+
 @breaks("interop.agent-stops-unsupported:packages")
 class ReportsUnsupportedPackages(Behaviour):
     """The agent reports its packages to a server that does not accept them."""
@@ -54,3 +61,24 @@ class TakesZeroAsNone(Behaviour):
     """The agent takes capabilities of 0 for a server that accepts nothing."""
 
     keeps_capabilities_if_zero = False
+
+
+@breaks("capabilities.agent.ignore-unsupported:settings")
+class TakesSettingsWithoutCapability(Behaviour):
+    """The agent takes settings for OpAMP though it has not announced that it accepts any."""
+
+    needs_capability_for_settings = False
+
+
+@breaks("capabilities.agent.ignore-unsupported:packages")
+class TakesPackagesWithoutCapability(Behaviour):
+    """The agent takes packages though it has not announced that it accepts any."""
+
+    needs_capability_for_packages = False
+
+
+@breaks("capabilities.agent.ignore-unsupported:telemetry")
+class SendsTelemetryWithoutCapability(Behaviour):
+    """The agent sends logs though it has not announced that it does."""
+
+    needs_capability_for_telemetry = False

@@ -142,6 +142,20 @@ class NoHashOfAll(Behaviour):
         return message
 
 
+@breaks("package-status.server-hash:first", also=("compression.unset.package-statuses",))
+class KeepsFirstHashOfAll(Behaviour):
+    """The agent reports the hash of all packages of the first offer for ever."""
+
+    _first = b""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: object) -> pb.AgentToServer:
+        statuses = message.package_statuses
+        self._first = self._first or statuses.server_provided_all_packages_hash
+        if statuses.server_provided_all_packages_hash:
+            statuses.server_provided_all_packages_hash = self._first
+        return message
+
+
 @breaks("package-status.has-version.set")
 class NoVersion(Behaviour):
     """The agent does not report the version of a package that it has."""
@@ -179,12 +193,25 @@ def _claim(status: pb.PackageStatus) -> None:
         status.agent_has_version, status.agent_has_hash = status.server_offered_version, status.server_offered_hash
 
 
-@breaks("package-status.has-version.empty", also=("package-status.has-hash.empty",))
+@breaks("package-status.has-version.empty", also=("package-status.has-hash.empty", "package-status.has-version.set"))
 class ClaimsFailedPackage(Behaviour):
     """The agent reports that it has a package that it could not install."""
 
     def outgoing(self, message: pb.AgentToServer, earlier: object) -> pb.AgentToServer:
         return _each(message, _claim)
+
+
+def _claim_update(status: pb.PackageStatus) -> None:
+    if status.agent_has_hash:
+        _claim(status)
+
+
+@breaks("package-status.has-version.set:failed-update")
+class ClaimsFailedUpdate(Behaviour):
+    """The agent reports that it has the new version of a package that it could not update."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: object) -> pb.AgentToServer:
+        return _each(message, _claim_update)
 
 
 def _succeed(status: pb.PackageStatus) -> None:

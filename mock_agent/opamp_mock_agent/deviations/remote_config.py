@@ -145,6 +145,48 @@ class TakesConfigurationWithoutCapability(Behaviour):
     needs_capability_for_configuration = False
 
 
+@breaks("effective-config.is-current", also=("status.report-on-change", "compression.unset.effective-config"))
+class KeepsFirstEffectiveConfig(Behaviour):
+    """The agent reports the configuration that it was given first as its effective one for ever."""
+
+    _own = b""
+    _first: pb.EffectiveConfig | None = None
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        came = message.effective_config.SerializeToString(deterministic=True)
+        self._own = self._own or came
+        if self._first is None and came not in (b"", self._own):
+            self._first = pb.EffectiveConfig.FromString(came)
+        if self._first is not None and came:
+            message.effective_config.CopyFrom(self._first)
+        return message
+
+
+@breaks("status.report-on-change:effective-config")
+class ReportsEffectiveConfigLate(Behaviour):
+    """The agent reports its effective configuration in full reports only."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        if not message.HasField("agent_description"):
+            message.ClearField("effective_config")
+        return message
+
+
+@breaks("remote-config.status-values:old-hash", also=("remote-config.last-hash",))
+class FailsWithOldHash(Behaviour):
+    """A configuration that the agent cannot apply is reported with the hash of the one that it has applied."""
+
+    _applied = b""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        status = message.remote_config_status
+        if status.status == pb.RemoteConfigStatuses_APPLIED:
+            self._applied = status.last_remote_config_hash
+        elif status.status == pb.RemoteConfigStatuses_FAILED and self._applied:
+            status.last_remote_config_hash = self._applied
+        return message
+
+
 @breaks("remote-config.status-values")
 class HidesFailure(Behaviour):
     """The agent reports a configuration as applied that it could not apply."""

@@ -43,12 +43,47 @@ class IgnoresReportFullState(Behaviour):
         return message
 
 
-@breaks("flags.report-full-state.agent:part", also=("capabilities.agent.health-reported",), needs="http")
+@breaks(
+    "flags.report-full-state.agent:part",
+    also=("capabilities.agent.health-reported", "flags.report-full-state.complete"),
+    needs="http",
+)
 class FullStateWithoutHealth(Behaviour):
     """The agent answers ReportFullState without its health."""
 
     def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
         return _without(message, "health") if earlier and _is_full(message) else message
+
+
+@breaks(
+    "flags.report-full-state.complete:description",
+    also=("status.report-on-change", "compression.changed-part-complete", "compression.unset.agent-description"),
+)
+class FullStateWithoutAttributes(Behaviour):
+    """The agent answers ReportFullState with its identifying attributes only."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        if earlier and _is_full(message):
+            message.agent_description.ClearField("non_identifying_attributes")
+        return message
+
+
+@breaks("flags.report-full-state.agent:beside-flag", also=("interop.tolerate-schema-growth",))
+class IgnoresReportFullStateBesideOthers(Behaviour):
+    """The agent ignores the flag ReportFullState if the server has set another one beside it."""
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if message.flags != pb.ServerToAgentFlags_ReportFullState:
+            message.flags &= ~pb.ServerToAgentFlags_ReportFullState
+        return message
+
+
+@breaks("flags.report-full-state.complete", also=("flags.report-full-state.agent",))
+class FullStateWithoutCustomCapabilities(Behaviour):
+    """The agent answers ReportFullState without its custom capabilities."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        return _without(message, "custom_capabilities") if earlier and _is_full(message) else message
 
 
 @breaks(
@@ -230,11 +265,51 @@ class ReportsAfterCustomMessages(Behaviour):
         return message
 
 
+@breaks(
+    "status.no-report-without-change:own-custom-message",
+    also=(
+        *("compression.unset.agent-description", "compression.unset.effective-config"),
+        *("compression.unset.remote-config-status", "custom.only-on-change"),
+    ),
+)
+class ReportsAfterOwnCustomMessages(Behaviour):
+    """The agent answers a custom message of its own capability with a full report."""
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if message.custom_message.capability in message.custom_capabilities.capabilities:
+            message.flags |= int(pb.ServerToAgentFlags_ReportFullState)
+        return message
+
+
+@breaks("custom.capability-matches")
+class AnswersUnderAnotherCapability(Behaviour):
+    """The agent sends a custom message of a capability that nobody has announced."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Earlier) -> pb.AgentToServer:
+        if message.HasField("custom_message"):
+            message.custom_message.capability = "org.example.unknown"
+        return message
+
+
 @breaks("error.unknown-no-retry", also=("bad-request.no-retry",))
 class RepeatsRefusedReports(Behaviour):
     """The agent sends a message again that got an Unknown error or a BadRequest."""
 
     repeats_after_error = True
+
+
+@breaks("flags.report-full-state.agent:after-error")
+class FullStateNotAfterError(Behaviour):
+    """After an Unknown error, the agent does not report its full state any more."""
+
+    _has_failed = False
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        is_unknown = message.error_response.type == pb.ServerErrorResponseType_Unknown
+        self._has_failed |= message.HasField("error_response") and is_unknown
+        if self._has_failed:
+            message.flags &= ~pb.ServerToAgentFlags_ReportFullState
+        return message
 
 
 @breaks("capabilities.agent.undefined-bits-zero")

@@ -38,6 +38,13 @@ class IgnoresMaxVersion(Behaviour):
     obeys_max_version = False
 
 
+@breaks("tls.cipher-suites")
+class IgnoresCipherSuites(Behaviour):
+    """The agent uses a cipher suite that the offer does not have."""
+
+    obeys_cipher_suites = False
+
+
 @breaks("proxy.url-used", also=("proxy.connect-headers",))
 class IgnoresProxy(Behaviour):
     """The agent connects directly although the offer has a proxy."""

@@ -1,8 +1,9 @@
 """What both transports have in common: how to reach the server, and a connection to it."""
 
+import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -12,12 +13,13 @@ from typing import Final, Protocol
 from opamp_mock_agent.behaviour import Behaviour
 from opamp_mock_agent.errors import ConnectionFailedError, SettingsError
 from opamp_mock_agent.settings import AgentSettings
-from opamp_mock_agent.transports.proxy import Proxy
+from opamp_mock_agent.transports.proxy import Proxy, url_of
 from opamp_proto import opamp_pb2 as pb
 
 CONNECT_SECONDS: Final = 10.0
 MAX_BYTES: Final = 64 * 1024 * 1024
 """The largest message that the agent reads and sends (size.ws.default, size.http.default)."""
+_AES: Final = re.compile("AES_(?=128|256)")
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -84,9 +86,8 @@ def refused(status: int, headers: Mapping[str, str], *, reads_dates: bool) -> Co
 def _proxy(offered: pb.ProxyConnectionSettings, behaviour: Behaviour) -> Proxy | None:
     if not offered.url or not behaviour.uses_offered_proxy:
         return None
-    url = offered.url if "://" in offered.url else f"http://{offered.url}"
     sent = offered.connect_headers.headers if behaviour.sends_proxy_headers else ()
-    return Proxy(url, {header.key: header.value for header in sent})
+    return Proxy(url_of(offered), {header.key: header.value for header in sent})
 
 
 def _context(settings: AgentSettings, given: pb.OpAMPConnectionSettings, behaviour: Behaviour) -> ssl.SSLContext:
@@ -102,6 +103,8 @@ def _context(settings: AgentSettings, given: pb.OpAMPConnectionSettings, behavio
         if not behaviour.checks_hostname:
             context.check_hostname = False
         _limit_versions(context, given.tls, behaviour)
+        if behaviour.obeys_cipher_suites:
+            _limit_suites(context, given.tls.cipher_suites)
         if given.certificate.cert and behaviour.uses_offered_certificate:
             load_certificate(context, given.certificate)
         elif settings.cert is not None:
@@ -116,6 +119,14 @@ def _limit_versions(context: ssl.SSLContext, offered: pb.TLSConnectionSettings, 
     context.minimum_version = _VERSIONS.get(lowest if behaviour.obeys_min_version else "", ssl.TLSVersion.TLSv1_2)
     if highest in _VERSIONS and behaviour.obeys_max_version:
         context.maximum_version = _VERSIONS[highest]
+
+
+def _limit_suites(context: ssl.SSLContext, suites: Sequence[str]) -> None:
+    """Use only some suites, by their registered names. Those of TLS 1.3 cannot be chosen. Raises OSError."""
+    names = [name.partition("_WITH_") for name in suites if "_WITH_" in name]
+    chosen = [f"{exchange.removeprefix('TLS_')}-{_AES.sub('AES', cipher)}" for exchange, _, cipher in names]
+    if chosen:
+        context.set_ciphers(":".join(chosen).replace("_", "-"))
 
 
 def load_certificate(context: ssl.SSLContext, certificate: pb.TLSCertificate) -> None:

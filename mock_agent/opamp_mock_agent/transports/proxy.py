@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from opamp_proto import opamp_pb2 as pb
+
 _MOST_BYTES: Final = 64 * 1024
 _OK: Final = b"200"
 
@@ -17,6 +19,11 @@ class Proxy:
 
     url: str
     headers: Mapping[str, str]
+
+
+def url_of(offered: pb.ProxyConnectionSettings) -> str:
+    """Return the URL of a proxy that may be offered as host:port."""
+    return offered.url if "://" in offered.url else f"http://{offered.url}"
 
 
 async def tunnel(proxy: Proxy, url: str) -> socket.socket:

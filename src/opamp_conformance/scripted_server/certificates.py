@@ -22,6 +22,12 @@ _PEM: Final = serialization.Encoding.PEM
 _NAME: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "opamp-conformance test authority")])
 
 
+ONE_SUITE: Final = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
+"""The suite of the endpoint that has one only, by its registered name."""
+OTHER_SUITE: Final = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+_ONE_SUITE_IN_OPENSSL: Final = "ECDHE-ECDSA-AES256-GCM-SHA384"
+
+
 class TlsEndpoint(StrEnum):
     """The endpoints over TLS, by what they ask of the agent."""
 
@@ -29,6 +35,7 @@ class TlsEndpoint(StrEnum):
     CERTIFICATE = "a client certificate, if the agent has one"
     VERSION_1_2 = "TLS 1.2"
     VERSION_1_3 = "TLS 1.3"
+    ONE_SUITE = "one cipher suite of TLS 1.2"
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,9 @@ class UnknownAuthority:
             context.maximum_version = ssl.TLSVersion.TLSv1_2
         elif endpoint is TlsEndpoint.VERSION_1_3:
             context.minimum_version = ssl.TLSVersion.TLSv1_3
+        elif endpoint is TlsEndpoint.ONE_SUITE:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(_ONE_SUITE_IN_OPENSSL)
         return context
 
     def _issued(self, subject: x509.Name, key: CertificatePublicKeyTypes, private_key: bytes) -> IssuedCertificate:

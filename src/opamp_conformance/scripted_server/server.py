@@ -283,16 +283,22 @@ class ScriptedServer:
         await self._send(number, websocket, answer, is_answer=True)
 
     async def _push(self, reply: Reply | RawBytes) -> bool:
-        if not self._sockets:
+        number = self._newest()
+        if number is None:
             return False
-        number, websocket = next(reversed(self._sockets.items()))
-        await self._send(number, websocket, reply, is_answer=False)
+        await self._send(number, self._sockets[number], reply, is_answer=False)
         return True
 
+    def _newest(self) -> int | None:
+        """Return the newest WebSocket, if possible one on which the agent has sent a message; None without any."""
+        with_messages = [number for number in self._sockets if number in self._uids]
+        return max(with_messages or self._sockets, default=None)
+
     async def _ping(self) -> bool:
-        if not self._sockets:
+        number = self._newest()
+        if number is None:
             return False
-        await next(reversed(self._sockets.values())).ping(b"a test of the agent")
+        await self._sockets[number].ping(b"a test of the agent")
         return True
 
     async def _send(

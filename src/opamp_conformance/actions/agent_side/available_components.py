@@ -1,8 +1,15 @@
 """Requests of the scripted server for the components of an agent."""
 
 from opamp_conformance.actions.agent_side.session import AgentSession
+from opamp_conformance.errors import PreconditionFailedError, Violation
 from opamp_conformance.scripted_server.replies import Reply
 from opamp_proto import opamp_pb2 as pb
+
+
+def require_first_hash(session: AgentSession) -> None:
+    """Raise PreconditionFailedError if the first message has no hash of the components."""
+    if not session.first.available_components.hash:
+        raise PreconditionFailedError("components.initial-hash", Violation("a hash in the first message", "none"))
 
 
 def ask(session: AgentSession) -> pb.AvailableComponents:

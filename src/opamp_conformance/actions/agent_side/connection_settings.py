@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from opamp_conformance.actions.agent_side.hashes import hash_of
-from opamp_conformance.actions.agent_side.headers import headers
+from opamp_conformance.actions.agent_side.headers import OFFERED, headers
 from opamp_conformance.actions.agent_side.session import AgentSession
 from opamp_conformance.errors import (
     ConformanceError,
@@ -109,6 +109,13 @@ def arrival_at_second(session: AgentSession) -> MessageReceived:
     return arrival(session, "a message at the offered endpoint", lambda record: record.path == SECOND_PATH)
 
 
+def arrival_with_headers(session: AgentSession) -> MessageReceived:
+    """Wait for a message with the offered headers; raises ViolationError."""
+    return arrival(
+        session, "a message with the offered headers", lambda record: OFFERED.items() <= record.headers.items()
+    )
+
+
 def move_to_second(session: AgentSession, **fields: object) -> pb.ConnectionSettingsOffers:
     """Offer another endpoint, and wait until the agent has accepted it: until it answers there."""
     offer = offer_second_endpoint(session, **fields)
@@ -125,19 +132,27 @@ def return_to_old(session: AgentSession) -> MessageReceived:
     """
 
     def is_back(record: MessageReceived) -> bool:
-        message = record.message
-        has_failed = pb.ConnectionSettingsStatuses_FAILED
-        return (
-            record.path == ENDPOINT_PATH
-            and not record.is_tls
-            and message is not None
-            and (message.HasField("agent_description") or message.connection_settings_status.status == has_failed)
-        )
+        return record.path == ENDPOINT_PATH and not record.is_tls and _is_return(record)
 
     try:
         return session.expect(MessageReceived, "a report at the old endpoint", is_back)
     except ViolationError as error:
         raise _unless_silent(session, error) from error
+
+
+def return_to_any(session: AgentSession) -> MessageReceived:
+    """Wait for a report at any endpoint after a connection that cannot work; raises ViolationError."""
+    try:
+        return session.expect(MessageReceived, "a report at the endpoint before the offer", _is_return)
+    except ViolationError as error:
+        raise _unless_silent(session, error) from error
+
+
+def _is_return(record: MessageReceived) -> bool:
+    message, has_failed = record.message, pb.ConnectionSettingsStatuses_FAILED
+    return message is not None and (
+        message.HasField("agent_description") or message.connection_settings_status.status == has_failed
+    )
 
 
 def return_from_dead_endpoint(session: AgentSession) -> None:
@@ -176,16 +191,47 @@ def offer_telemetry(
 
     It is over TLS, with its authority: an agent may refuse http:// (telemetry-settings.refuse-http).
     """
-    path = f"{TELEMETRY_PATH}{uuid.uuid4().hex}/v1/{signal}"
-    settings = pb.TelemetryConnectionSettings(
+    path = _new_path(signal)
+    settings = _telemetry(session, path, endpoint, **fields)
+    offer = pb.ConnectionSettingsOffers(hash=hash_of(secrets.token_bytes(_RANDOM_BYTES)), **{f"own_{signal}": settings})  # type: ignore[arg-type]
+    session.give(Reply(pb.ServerToAgent(connection_settings=offer)))
+    return path
+
+
+def offer_second_endpoint_and_telemetry(session: AgentSession) -> str:
+    """Offer another endpoint, and a destination for the agent's metrics beside it; return the path of the latter.
+
+    An agent may refuse the offer as a whole, so this waits until it has connected with the settings for OpAMP. Raises
+    NotApplicableError, and PreconditionFailedError.
+    """
+    path = _new_path("metrics")
+    second = session.server.url(session.transport, SECOND_PATH)
+    offer = pb.ConnectionSettingsOffers(
+        hash=hash_of(secrets.token_bytes(_RANDOM_BYTES)),
+        opamp=pb.OpAMPConnectionSettings(destination_endpoint=second, heartbeat_interval_seconds=1),
+        own_metrics=_telemetry(session, path),
+    )
+    session.give(Reply(pb.ServerToAgent(connection_settings=offer)))
+    try:
+        arrival_at_second(session)
+    except ViolationError as error:
+        raise PreconditionFailedError("opamp-offer.client-reconnects", error.violation) from error
+    return path
+
+
+def _new_path(signal: str) -> str:
+    return f"{TELEMETRY_PATH}{uuid.uuid4().hex}/v1/{signal}"
+
+
+def _telemetry(
+    session: AgentSession, path: str, endpoint: TlsEndpoint = TlsEndpoint.ORDINARY, **fields: object
+) -> pb.TelemetryConnectionSettings:
+    return pb.TelemetryConnectionSettings(
         destination_endpoint=session.server.other_tls_url(path, endpoint),
         headers=headers(),
         tls=pb.TLSConnectionSettings(ca_pem_contents=session.server.authority.pem),
         **fields,  # type: ignore[arg-type]
     )
-    offer = pb.ConnectionSettingsOffers(hash=hash_of(secrets.token_bytes(_RANDOM_BYTES)), **{f"own_{signal}": settings})  # type: ignore[arg-type]
-    session.give(Reply(pb.ServerToAgent(connection_settings=offer)))
-    return path
 
 
 def let_send_metrics(session: AgentSession) -> str:

@@ -4,17 +4,20 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from opamp_conformance.actions.agent_side.connection_settings import offer_opamp
+from opamp_agent_checks.rules import is_bare
+from opamp_conformance.actions.agent_side.connection_settings import offer_opamp, status
 from opamp_conformance.actions.agent_side.session import AgentSession
-from opamp_conformance.errors import Violation, ViolationError
+from opamp_conformance.errors import PreconditionFailedError, Violation, ViolationError
 from opamp_conformance.scripted_server.records import ConnectionEnded, MessageReceived
 from opamp_conformance.scripted_server.replies import RawBytes
+from opamp_conformance.wire.transport import Transport
 from opamp_proto import opamp_pb2 as pb
 
 _GARBAGE: Final = b"\0\xff\xff\xff this is no message of OpAMP"
 _HEARTBEATS: Final = 4
 _PATIENCE: Final = 16
 """So many intervals may pass until these heartbeats have come."""
+_REPORTS: Final = 3
 _UNDER_WAY_SECONDS: Final = 1.0
 _QUIET_SECONDS: Final = 4.0
 
@@ -32,10 +35,10 @@ def answer_with_garbage(session: AgentSession) -> None:
     session.give(RawBytes(_GARBAGE))
 
 
-def offer_heartbeat(session: AgentSession, seconds: int) -> None:
+def offer_heartbeat(session: AgentSession, seconds: int) -> pb.ConnectionSettingsOffers:
     """Offer OpAMP settings that change the interval of heartbeats only. An offer has to name its endpoint."""
     endpoint = session.server.url(session.transport)
-    offer_opamp(session, destination_endpoint=endpoint, heartbeat_interval_seconds=seconds)
+    return offer_opamp(session, destination_endpoint=endpoint, heartbeat_interval_seconds=seconds)
 
 
 def heartbeats(session: AgentSession, seconds: int) -> Sequence[MessageReceived]:
@@ -52,6 +55,36 @@ def heartbeats(session: AgentSession, seconds: int) -> Sequence[MessageReceived]
             raise ViolationError(Violation(expected, f"in {count} within {limit} s"))
         time.sleep(0.05)
     return _messages(session)
+
+
+def accept_heartbeat(session: AgentSession, seconds: int) -> None:
+    """Offer an interval of heartbeats, and wait until the agent has accepted it.
+
+    Raises NotApplicableError for an agent that refuses it, or that does not report the status of settings.
+    """
+    session.require("ReportsConnectionSettingsStatus")
+    offer = offer_heartbeat(session, seconds)
+    try:
+        status(session, offer, pb.ConnectionSettingsStatuses_APPLIED)
+    except ViolationError as error:
+        raise PreconditionFailedError("opamp-offer.report-applied", error.violation) from error
+
+
+def waits_for_heartbeats(session: AgentSession, seconds: int) -> Sequence[float]:
+    """Ask for the full state some times, and return how long after that report each next heartbeat comes.
+
+    Over WebSocket, the request comes in the middle of an interval. A message that is no bare heartbeat is left out.
+    """
+    waits = []
+    for _ in range(_REPORTS):
+        if session.transport is Transport.WEBSOCKET:
+            time.sleep(seconds / 2)
+        session.fence()
+        report = session.since(MessageReceived)[-1]
+        beat = session.next_after(report, "a heartbeat")
+        if beat.message is not None and is_bare(beat.message):
+            waits.append(beat.at - report.at)
+    return waits
 
 
 def _messages(session: AgentSession) -> Sequence[MessageReceived]:

@@ -40,7 +40,7 @@ class Package:
     def hash(self) -> bytes:
         return hash_of(f"{self.name} {self.version}{self.build}")
 
-    def changed(self, **fields: str) -> "Package":
+    def changed(self, **fields: str | bool) -> "Package":
         return replace(self, **fields)  # type: ignore[arg-type]
 
 

@@ -45,6 +45,37 @@ def apply(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None:
         raise PreconditionFailedError(_REPORTED, error.violation) from error
 
 
+def let_use(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None:
+    """Offer a configuration, and wait until the agent reports that it uses it.
+
+    An agent may merge it with others, so that nobody sees what it uses: NotApplicableError says that.
+    """
+    apply(session, wanted)
+    if not _uses(session.fence(), wanted):
+        raise NotApplicableError("the agent's effective_config does not have the offered configuration as it is")
+
+
+def require_applied(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None:
+    """Wait for the outcome of a configuration; raises NotApplicableError if the agent does not apply it."""
+    try:
+        status = outcome(session, wanted)
+    except ViolationError as error:
+        raise PreconditionFailedError(_REPORTED, error.violation) from error
+    if status.status != pb.RemoteConfigStatuses_APPLIED:
+        raise NotApplicableError(f"the agent does not apply the configuration: {status.error_message}")
+
+
+def reported_use(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None:
+    """Wait for a report of an effective configuration with the files of another one; raises ViolationError."""
+    session.message("effective_config with the configuration that is applied", lambda message: _uses(message, wanted))
+
+
+def _uses(message: pb.AgentToServer, wanted: pb.AgentRemoteConfig) -> bool:
+    """Return whether the effective configuration has all files of another one, under any names."""
+    used = [entry.body for entry in message.effective_config.config_map.config_map.values()]
+    return all(entry.body in used for entry in wanted.config.config_map.values())
+
+
 def wait_for_outcome(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None:
     """Give the agent time to apply a configuration; until then, the hash of the last one is right."""
     with suppress(ViolationError):

@@ -16,7 +16,14 @@ from opamp_conformance.actions.agent_side.reported import repeated_parts
 from opamp_conformance.errors import NotApplicableError, PreconditionFailedError, Violation, ViolationError
 from opamp_conformance.scripted_server.agent_process import DrivenAgent, GradedAgent
 from opamp_conformance.scripted_server.driver_process import REQUEST_UID
-from opamp_conformance.scripted_server.records import ConnectionEnded, MessageReceived, Opened, Record, ReplySent
+from opamp_conformance.scripted_server.records import (
+    ConnectionEnded,
+    MessageReceived,
+    Opened,
+    OtherRequest,
+    Record,
+    ReplySent,
+)
 from opamp_conformance.scripted_server.replies import RawBytes, Refusal, Reply, Scripted
 from opamp_conformance.scripted_server.server import ScriptedServer
 from opamp_conformance.wire.transport import Transport
@@ -34,6 +41,7 @@ _LOOK_SECONDS: Final = 0.25
 _MOST_ASKS: Final = 3
 """An agent that has just left its connection has not read the request."""
 _FULLER_SECONDS: Final = 1.0
+_SOON_SECONDS: Final = 3.0
 # How long an unrequested report may come before the full one: so many times as long as the full one took.
 _SETTLE_FACTOR: Final = 5
 _SETTLE_SECONDS: Final = 0.5
@@ -190,6 +198,13 @@ class AgentSession:
             raise ViolationError(Violation(expected, self._silence()))
         return found
 
+    def next_after(self, record: MessageReceived, expected: str) -> MessageReceived:
+        """Wait for the message after another one; raises PreconditionFailedError if none comes before the limit."""
+        found = self._wait_for(MessageReceived, self.seconds, lambda one: one.at > record.at)
+        if found is None:
+            raise PreconditionFailedError(_POLL, Violation(expected, self._silence()))
+        return found[0]
+
     def message_after_end(self, expected: str, is_wanted: Callable[[pb.AgentToServer], bool]) -> MessageReceived:
         """Wait for a message, as ``message`` does; an agent that has ended meanwhile is started again."""
         found = self._message(is_wanted)
@@ -279,6 +294,11 @@ class AgentSession:
         if found is None:
             raise ViolationError(Violation(expected, self._silence()))
         return found[0]
+
+    def soon(self, path: str) -> Sequence[OtherRequest]:
+        """Give an agent that does what it should not some seconds, and return its requests to a path."""
+        self._wait_for(OtherRequest, _SOON_SECONDS, lambda request: request.path == path)
+        return [request for request in self.since(OtherRequest) if request.path == path]
 
     def expect_attempts(self, count: int, expected: str) -> Sequence[Opened | MessageReceived]:
         """Wait until the agent has tried to connect some times since ``position``: openings, or requests."""

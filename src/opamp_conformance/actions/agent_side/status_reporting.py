@@ -18,6 +18,7 @@ _UNAVAILABLE: Final = 503
 _REFUSALS: Final = 3
 _UNDEFINED_BIT: Final = 1 << 40
 _FULL_STATE: Final = int(pb.ServerToAgentFlags_ReportFullState)
+_COMPONENTS: Final = int(pb.ServerToAgentFlags_ReportAvailableComponents)
 
 
 def _is_report(message: pb.AgentToServer) -> bool:
@@ -35,6 +36,11 @@ def ask_with_undefined_bits(session: AgentSession) -> pb.AgentToServer:
     return _report_after(
         session, pb.ServerToAgent(flags=_FULL_STATE | _UNDEFINED_BIT, capabilities=ALL_CAPABILITIES | _UNDEFINED_BIT)
     )
+
+
+def ask_with_flag_for_components(session: AgentSession) -> pb.AgentToServer:
+    """Ask for a full report and for the components in one message; return the report."""
+    return _report_after(session, pb.ServerToAgent(flags=_FULL_STATE | _COMPONENTS))
 
 
 def _report_after(session: AgentSession, message: pb.ServerToAgent) -> pb.AgentToServer:
@@ -60,6 +66,22 @@ def send_custom_message(session: AgentSession) -> None:
     """Send a custom message of a capability that no agent has: it may be ignored (custom.unsupported-ignored)."""
     message = pb.CustomMessage(capability="org.example.opamp-conformance/test", type="test", data=b"test")
     session.give(Reply(pb.ServerToAgent(custom_message=message)))
+
+
+def own_custom_capability(session: AgentSession) -> str:
+    """Return a custom capability that the agent has announced; raises NotApplicableError without one."""
+    announced = session.first.custom_capabilities.capabilities
+    if not announced:
+        raise NotApplicableError("the agent announces no custom capability")
+    return announced[0]
+
+
+def send_own_custom_message(session: AgentSession) -> None:
+    """Announce a custom capability of the agent, and send a message of it, of a type that the agent may not know."""
+    capability = own_custom_capability(session)
+    message = pb.CustomMessage(capability=capability, type="opamp-conformance.test", data=b"test")
+    announced = pb.CustomCapabilities(capabilities=[capability])
+    session.give(Reply(pb.ServerToAgent(custom_capabilities=announced, custom_message=message)))
 
 
 def answer_report_with_error(session: AgentSession, kind: "pb.ServerErrorResponseType") -> None:

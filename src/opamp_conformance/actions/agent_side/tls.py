@@ -3,6 +3,7 @@
 from typing import Final
 
 from opamp_conformance.actions.agent_side.connection_settings import arrival, offer_opamp
+from opamp_conformance.actions.agent_side.proxy import proxy
 from opamp_conformance.actions.agent_side.session import AgentSession
 from opamp_conformance.errors import NotApplicableError, PreconditionFailedError, Violation
 from opamp_conformance.scripted_server.certificates import TlsEndpoint
@@ -35,6 +36,12 @@ def offer_tls_by_name(session: AgentSession) -> pb.ConnectionSettingsOffers:
     return offer_opamp(session, destination_endpoint=url.replace(HOST, _NAME), tls=trusted(session))
 
 
+def offer_suite(session: AgentSession, suite: str) -> pb.ConnectionSettingsOffers:
+    """Offer an endpoint that has TLS 1.2 with one cipher suite only, and one as the only one of the agent."""
+    tls = trusted(session, max_version="1.2", cipher_suites=[suite])
+    return offer_tls(session, TlsEndpoint.ONE_SUITE, tls=tls)
+
+
 def arrival_over_tls(session: AgentSession) -> MessageReceived:
     """Wait for a message at an offered endpoint over TLS; raises ViolationError."""
     return arrival(session, "a message at the offered endpoint over TLS", has_arrived)
@@ -62,8 +69,3 @@ def move_through_proxy(session: AgentSession) -> None:
     """Offer an endpoint over TLS and a proxy, and wait until the agent uses both; raises PreconditionFailedError."""
     if not move_to_tls(session, proxy=proxy(session)).through_proxy:
         raise PreconditionFailedError("proxy.url-used", Violation("a connection through the proxy", "a direct one"))
-
-
-def proxy(session: AgentSession, **fields: object) -> pb.ProxyConnectionSettings:
-    """Return settings for the proxy of the server, with other fields."""
-    return pb.ProxyConnectionSettings(url=session.server.proxy_url(), **fields)  # type: ignore[arg-type]

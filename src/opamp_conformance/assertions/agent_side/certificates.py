@@ -1,5 +1,7 @@
 """Requests of an agent for a certificate (ConnectionSettingsRequest)."""
 
+from collections.abc import Sequence
+
 from opamp_conformance.assertions.common import require
 from opamp_conformance.errors import Violation, ViolationError
 from opamp_conformance.scripted_server.certificates import IssuedCertificate, read_request
@@ -17,6 +19,12 @@ def is_signing_request(message: pb.AgentToServer | None) -> None:
         expected = "a certificate signing request in PEM"
         raise ViolationError(Violation(expected, f"{len(asked.certificate_request.csr)} bytes: {error}")) from error
     require(request.is_signature_valid, "a signature by the key in the request", "another signature")
+
+
+def none_asked(messages: Sequence[pb.AgentToServer]) -> None:
+    """Assert that no message asks for settings, since the server does not accept that."""
+    asking = [message for message in messages if message.HasField("connection_settings_request")]
+    require(not asking, "no connection_settings_request, because the server does not accept it", f"{len(asking)}")
 
 
 def shows(record: MessageReceived | OtherRequest, issued: IssuedCertificate) -> None:

@@ -1,14 +1,25 @@
 """Connection settings of an agent (ConnectionSettingsStatus, "Connection Settings Management")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from opamp_conformance.actions.agent_side.headers import OFFERED
-from opamp_conformance.actions.agent_side.telemetry import identifying, non_identifying, resource_of
+from opamp_conformance.actions.agent_side.telemetry import Metric, identifying, non_identifying, resource_of
 from opamp_conformance.assertions.common import require
+from opamp_conformance.errors import NotApplicableError
 from opamp_conformance.scripted_server.records import MessageReceived, Opened, OtherRequest, ProxyUsed
 from opamp_conformance.scripted_server.server import SECOND_PATH
 from opamp_conformance.targets import ENDPOINT_PATH
 from opamp_proto import opamp_pb2 as pb
+
+_PROCESS_METRICS: Final[Mapping[str, tuple[str, str]]] = {
+    "process.cpu.time": ("s", "counter"),
+    "process.memory.usage": ("By", "updowncounter"),
+    "process.memory.virtual": ("By", "updowncounter"),
+    "process.disk.io": ("By", "counter"),
+    "process.network.io": ("By", "counter"),
+}
+"""The unit and the kind of each metric of a process (OpenTelemetry's semantic conventions)."""
 
 
 def has_headers(record: MessageReceived | Opened | OtherRequest | ProxyUsed) -> None:
@@ -20,6 +31,10 @@ def has_headers(record: MessageReceived | Opened | OtherRequest | ProxyUsed) -> 
 
 def comes_through_proxy(record: MessageReceived) -> None:
     require(record.through_proxy, "a connection through the offered proxy", "a direct connection")
+
+
+def has_used_proxy(requests: Sequence[ProxyUsed]) -> None:
+    require(requests, "a connection through the offered proxy", "a direct connection")
 
 
 def is_at_offered_endpoint(record: MessageReceived) -> None:
@@ -49,6 +64,16 @@ def none_at_old_endpoint(messages: Sequence[MessageReceived]) -> None:
     require(not left, "the agent to stay at the offered endpoint", "a message at the old one")
 
 
+def none_at_offered_endpoint(messages: Sequence[MessageReceived]) -> None:
+    """Assert that no message came to the endpoint that was offered to an agent without the capability for it."""
+    there = [record for record in messages if record.path == SECOND_PATH]
+    require(not there, "the agent to ignore the offered endpoint", "a message there")
+
+
+def no_telemetry(requests: Sequence[OtherRequest]) -> None:
+    require(not requests, "no telemetry that the agent has not announced", f"{len(requests)} requests")
+
+
 def stays(messages: Sequence[pb.AgentToServer]) -> None:
     """Assert that the agent has not left its connection."""
     left = [message for message in messages if message.HasField("agent_disconnect")]
@@ -60,6 +85,19 @@ def identifies(request: OtherRequest, report: pb.AgentToServer) -> None:
     resource = resource_of(request)
     for name, value in identifying(report).items():
         require(resource.get(name) == value, f"{name}={value} in the Resource", resource.get(name, "none"))
+
+
+def follows_conventions(metrics: Sequence[Metric]) -> None:
+    """Assert that metrics of the process have the units and the kinds that all releases of the conventions give them.
+
+    Raises NotApplicableError without such a metric.
+    """
+    known = [metric for metric in metrics if metric.name in _PROCESS_METRICS]
+    if not known:
+        raise NotApplicableError("the agent sends no metric of its process that all releases of the conventions have")
+    for metric in known:
+        wanted, came = _PROCESS_METRICS[metric.name], (metric.unit, metric.kind)
+        require(came == wanted, f"{metric.name} with {' and '.join(wanted)}", " and ".join(came))
 
 
 def describes_alike(request: OtherRequest, report: pb.AgentToServer) -> None:

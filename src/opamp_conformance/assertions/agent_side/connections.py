@@ -6,10 +6,13 @@ from statistics import median
 
 from opamp_conformance.actions.agent_side.reported import has_news
 from opamp_conformance.assertions.common import require
+from opamp_conformance.errors import NotApplicableError
 from opamp_conformance.scripted_server.records import ConnectionEnded, MessageReceived, Opened, Record
 from opamp_proto import opamp_pb2 as pb
 
 _GRACE_SECONDS = 0.05
+_MUCH_SOONER = 0.6
+_REFUSED = 400
 
 
 def last_is_disconnect(messages: Sequence[MessageReceived]) -> None:
@@ -38,6 +41,24 @@ def waits_grow(attempts: Sequence[Opened | MessageReceived]) -> None:
 def have_uids(messages: Sequence[MessageReceived]) -> None:
     missing = [record for record in messages if record.message is not None and not record.message.instance_uid]
     require(not missing, "an instance_uid in each heartbeat", "none")
+
+
+def not_much_sooner(waits: Sequence[float], seconds: float) -> None:
+    """Assert that heartbeats do not come much sooner than their interval: the median is above 60 % of it.
+
+    A busy machine makes single waits shorter or longer. Raises NotApplicableError without any wait.
+    """
+    if not waits:
+        raise NotApplicableError("each message of the agent reports something")
+    shown = ", ".join(f"{wait:.2f} s" for wait in waits)
+    require(median(waits) > seconds * _MUCH_SOONER, f"about {seconds:g} s from a message to the next heartbeat", shown)
+
+
+def is_only_one(records: Sequence[Record]) -> None:
+    """Assert that an agent has one open WebSocket."""
+    opened = {one.connection for one in records if isinstance(one, Opened) and one.status < _REFUSED}
+    ended = {one.connection for one in records if isinstance(one, ConnectionEnded)}
+    require(len(opened - ended) <= 1, "one connection", f"{len(opened - ended)} open ones")
 
 
 def leaves_before(records: Sequence[Record], opened: Opened) -> None:

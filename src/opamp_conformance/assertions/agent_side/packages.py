@@ -29,6 +29,13 @@ def has_package(statuses: pb.PackageStatuses, package: Package) -> None:
     require(came == package.hash, "agent_has_hash as offered", came.hex() or "none")
 
 
+def has_none_or(statuses: pb.PackageStatuses, package: Package) -> None:
+    """Assert that the status of a package says that the agent has a certain version of it, or none at all."""
+    status = statuses.packages[package.name]
+    if status.agent_has_version or status.agent_has_hash:
+        has_package(statuses, package)
+
+
 def tells_offer(statuses: pb.PackageStatuses, package: Package) -> None:
     """Assert that the status of a package has what the server has offered."""
     status = statuses.packages[package.name]

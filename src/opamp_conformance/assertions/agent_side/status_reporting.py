@@ -34,6 +34,13 @@ def has_part(message: pb.AgentToServer, part: str) -> None:
     require(message.HasField(part), f"{part} in the report", parts(message))
 
 
+def has_parts_of(message: pb.AgentToServer, first: pb.AgentToServer) -> None:
+    """Assert that a report has each part of the first one."""
+    wanted = [part for part in (*STATUS_PARTS, "custom_capabilities") if first.HasField(part)]
+    missing = [part for part in wanted if not message.HasField(part)]
+    require(not missing, f"a report with {', '.join(wanted)}", f"one without {', '.join(missing)}")
+
+
 def lacks_part(message: pb.AgentToServer, part: str) -> None:
     require(not message.HasField(part), f"no {part}", part)
 
@@ -99,6 +106,12 @@ def describes_all_of(message: pb.AgentToServer, first: pb.AgentToServer) -> None
     """Assert that a description still has each attribute of the first one, and the new attribute."""
     keys, wanted = _attributes(message), _attributes(first) | {ATTRIBUTE}
     require(wanted <= keys, f"the attributes {', '.join(sorted(wanted))}", ", ".join(sorted(keys)) or "none")
+
+
+def describes_as_before(message: pb.AgentToServer, first: pb.AgentToServer) -> None:
+    """Assert that a description still has each attribute of the first one."""
+    missing = _attributes(first) - _attributes(message)
+    require(not missing, "each attribute of the first report", f"no {', '.join(sorted(missing))}")
 
 
 def _attributes(message: pb.AgentToServer) -> set[str]:
