@@ -36,6 +36,11 @@ def _(context: ScenarioContext) -> Agent:
     return context.agents.only_reporting_status()
 
 
+@given(parsers.parse("{count:d} agents with every capability"), target_fixture="agents")
+def _(context: ScenarioContext, count: int) -> list[Agent]:
+    return [context.agents.with_every_capability() for _ in range(count)]
+
+
 @given(parsers.parse("{count:d} unknown agents"), target_fixture="agents")
 def _(context: ScenarioContext, count: int) -> list[Agent]:
     return context.agents.several(count)

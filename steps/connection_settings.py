@@ -102,6 +102,18 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.client.send(agent.connection_settings_status(pb.ConnectionSettingsStatuses_FAILED))
 
 
+@when("the agent reports that it is applying other settings", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.connection_settings_hash = other_hash(agent.connection_settings_hash)
+    return context.client.send(agent.connection_settings_status(pb.ConnectionSettingsStatuses_APPLYING))
+
+
+@when("the agent reports that it has failed to apply other settings", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.connection_settings_hash = other_hash(agent.connection_settings_hash)
+    return context.client.send(agent.connection_settings_status(pb.ConnectionSettingsStatuses_FAILED))
+
+
 @when("the agent reports that it has no settings", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     agent.connection_settings_hash = b""

@@ -15,6 +15,11 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.instance_uid.answered(agent)
 
 
+@given("the agent has received a new instance_uid, and uses it")
+def _(context: ScenarioContext, agent: Agent) -> None:
+    agent.adopt(require_16_bytes(context.instance_uid.answered(agent)).new_instance_uid)
+
+
 @given("the agent has asked for a new instance_uid and received one of 16 bytes", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return require_16_bytes(context.instance_uid.answered(agent))
@@ -88,6 +93,21 @@ def _(context: ScenarioContext) -> Agent:
 @given("another agent has reported its full status on the agent's WebSocket", target_fixture="other_agent")
 def _(context: ScenarioContext, agent: Agent) -> Agent:
     return context.websocket.accompany(agent, context.agents.with_every_capability())
+
+
+@when("both agents check in without waiting", target_fixture="exchanges")
+def _(context: ScenarioContext, agent: Agent, other_agent: Agent) -> list[Exchange]:
+    return context.websocket.check_in_both_without_waiting(agent, other_agent)
+
+
+@then("each of the agents receives its own answer")
+def _(exchanges: list[Exchange]) -> None:
+    assert_identification.own_answers(exchanges)
+
+
+@when("the agents report their full status on one WebSocket", target_fixture="exchanges")
+def _(context: ScenarioContext, agents: list[Agent]) -> list[Exchange]:
+    return context.websocket.report_on_connection_of(agents[0], agents)
 
 
 @when("the operator offers the other agent a configuration")

@@ -26,6 +26,17 @@ def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.define_everything(agent)
 
 
+@given("the operator has defined offers of every kind for the agents")
+def _(context: ScenarioContext, agents: list[Agent]) -> None:
+    for agent in agents:
+        context.offers.define_everything(agent)
+
+
+@then("the agents are offered the same")
+def _(exchanges: list[Exchange]) -> None:
+    assert_interoperability.same_offers(exchanges)
+
+
 @when("the operator offers the agent everything")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.offers.offer_everything(agent)

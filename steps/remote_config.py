@@ -103,6 +103,18 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.client.send(agent.remote_config_status(pb.RemoteConfigStatuses_APPLIED))
 
 
+@when("the agent reports that it is applying another configuration", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.remote_config_hash = other_hash(agent.remote_config_hash)
+    return context.client.send(agent.remote_config_status(pb.RemoteConfigStatuses_APPLYING))
+
+
+@when("the agent reports that it has failed to apply another configuration", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.remote_config_hash = other_hash(agent.remote_config_hash)
+    return context.client.send(agent.remote_config_status(pb.RemoteConfigStatuses_FAILED))
+
+
 @when("the agent reports that it has no configuration", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     agent.remote_config_hash = b""

@@ -73,6 +73,22 @@ def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
     return context.client.send(agent.components_hash())
 
 
+@when(
+    parsers.re(r"the agent sends a custom message of an unknown capability after (?P<count>\d+) lost messages?"),
+    converters={"count": int},
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
+    agent.lose(count)
+    return context.client.send(sample_messages.custom_message(agent, "org.example.unknown"))
+
+
+@given(parsers.parse("{count:d} other agents have reported their full status"))
+def _(context: ScenarioContext, count: int) -> None:
+    for other in context.agents.several(count):
+        context.agents.report(other)
+
+
 @when(parsers.parse("the agent checks in with the sequence number {number:d}"), target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent, number: int) -> Exchange:
     agent.count_from(number)

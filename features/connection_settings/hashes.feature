@@ -8,9 +8,19 @@ Feature: The hash of connection settings
     And the agent has reported its full status
     And the agent has applied settings for own metrics
 
-  @MUST @connection-status.server-offers-on-mismatch
+  @MUST @connection-status.server-offers-on-mismatch.applied
   Scenario: An agent with other settings is offered the right ones
     When the agent reports that it has applied other settings
+    Then settings for own metrics are offered
+
+  @MUST @connection-status.server-offers-on-mismatch.applying
+  Scenario: An agent that is applying other settings is offered the right ones
+    When the agent reports that it is applying other settings
+    Then settings for own metrics are offered
+
+  @MUST @connection-status.server-offers-on-mismatch.failed
+  Scenario: An agent that has failed to apply other settings is offered the right ones
+    When the agent reports that it has failed to apply other settings
     Then settings for own metrics are offered
 
   @SHOULD @connection-status.server-compares-hash

@@ -54,6 +54,20 @@ Feature: The instance_uid of a response
     When 3 other agents report their full status on the agent's WebSocket
     Then each response echoes the instance_uid of its request
 
+  @transport.websocket @implied @identification.multiplex.without-waiting
+  Scenario: Agents that share a WebSocket and send at the same time each receive their own answer
+    Given an agent that has reported its full status
+    And another agent has reported its full status on the agent's WebSocket
+    When both agents check in without waiting
+    Then each of the agents receives its own answer
+
+  @transport.websocket @SHOULD @remote-config.server-compares-hash.shared @own-telemetry.offer-on-first @package-status.server-compares-hash
+  Scenario: Agents that share a WebSocket are offered the same
+    Given 2 agents with every capability
+    And the operator has defined offers of every kind for the agents
+    When the agents report their full status on one WebSocket
+    Then the agents are offered the same
+
   @transport.websocket @implied @identification.multiplex.heartbeat
   Scenario: An agent on a shared WebSocket that sends only its instance_uid receives its own answer
     Given an agent that has reported its full status

@@ -72,6 +72,13 @@ Feature: Bodies of requests and responses
     When the agent reports its full status compressed with gzip, and accepts gzip
     Then the response is compressed with gzip
 
+  @SHOULD @http.response-compression.offers
+  Scenario: A large answer is compressed, too
+    Given an agent with every capability
+    And the operator has defined offers of every kind for the agent
+    When the agent reports its full status and accepts responses in "gzip"
+    Then the response is compressed with gzip
+
   @SHOULD @http.response-compression.error
   Scenario: An error is compressed, too
     When the client sends bytes that are not protobuf and accepts gzip

@@ -13,6 +13,16 @@ Feature: The hash of a remote configuration
     When the agent reports that it has applied another configuration
     Then the agent is offered a configuration
 
+  @MUST @remote-config.server-offers-on-mismatch.applying
+  Scenario: An agent that is applying another configuration is offered the right one
+    When the agent reports that it is applying another configuration
+    Then the agent is offered a configuration
+
+  @MUST @remote-config.server-offers-on-mismatch.failed
+  Scenario: An agent that has failed to apply another configuration is offered the right one
+    When the agent reports that it has failed to apply another configuration
+    Then the agent is offered a configuration
+
   @MUST @remote-config.server-offers-on-mismatch.longer
   Scenario: An agent with a hash that only begins with the right one is offered the right configuration
     When the agent reports a configuration whose hash begins with the right one

@@ -63,6 +63,23 @@ Feature: Missing messages
     When the agent reports only the hash of its components after 1 lost message
     Then the server asks for the full state
 
+  @MUST @sequence.server-report-full-state.with-custom-message @sequence.server-requests-omitted
+  Scenario: The message after the gap has a custom message
+    When the agent sends a custom message of an unknown capability after 1 lost message
+    Then the server asks for the full state
+
+  @MUST @sequence.server-report-full-state.many-agents @sequence.server-requests-omitted
+  Scenario: The message after the gap comes after those of many other agents
+    Given 40 other agents have reported their full status
+    When the agent reports only its description after 1 lost message
+    Then the server asks for the full state
+
+  @MUST @sequence.server-report-full-state.new-instance-uid @sequence.server-requests-omitted
+  Scenario: The message after the gap is the first one under a new instance_uid
+    Given the agent has received a new instance_uid, and uses it
+    When the agent checks in after 1 lost message
+    Then the server asks for the full state
+
   @transport.http @MUST @sequence.server-report-full-state.with-offer @sequence.server-requests-omitted
   Scenario: The answer to the message after the gap has an offer, too
     Given a server that offers remote configuration

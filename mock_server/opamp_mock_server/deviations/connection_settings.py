@@ -327,3 +327,23 @@ class OneSignalOnly(ConnectionSettings):
             offer.ClearField("own_traces")
             offer.ClearField("own_logs")
         return offer
+
+
+@breaks("connection-status.server-offers-on-mismatch:applying")
+class SettingsHashIgnoredWhileApplying(StatusReporting):
+    """The hash of settings is ignored if the agent reports that it is applying it."""
+
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
+        is_applying = message.connection_settings_status.status == pb.ConnectionSettingsStatuses_APPLYING
+        return learned._replace(connection_settings_hash=record.connection_settings_hash) if is_applying else learned
+
+
+@breaks("connection-status.server-offers-on-mismatch:failed")
+class SettingsHashIgnoredAfterFailure(StatusReporting):
+    """The hash of settings is ignored if the agent reports a failure."""
+
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
+        has_failed = message.connection_settings_status.status == pb.ConnectionSettingsStatuses_FAILED
+        return learned._replace(connection_settings_hash=record.connection_settings_hash) if has_failed else learned

@@ -88,7 +88,7 @@ class SameNewInstanceUidAgain(Core):
         return self._new_by_incoming(message.instance_uid)
 
 
-@breaks("fleet.request-uid.echo")
+@breaks("fleet.request-uid.echo", also=["identification.s2a-matches"])
 class EchoOfNewInstanceUid(Core):
     """The reply that announces a new_instance_uid is addressed to it, not to the incoming instance_uid."""
 

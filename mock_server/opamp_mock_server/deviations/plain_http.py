@@ -221,6 +221,25 @@ class ErrorsNotCompressed(HttpEndpoint):
         return super().encode(None if is_error else accept_encoding, data)
 
 
+@breaks("http.response-compression:not-gzip")
+class ErrorsOnlySaidToBeGzip(HttpEndpoint):
+    """A reply with an error has the Content-Encoding gzip, but is not compressed."""
+
+    def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
+        response = super().encode(accept_encoding, data)
+        is_error = pb.ServerToAgent.FromString(data).HasField("error_response")
+        return response._replace(body=data) if is_error else response
+
+
+@breaks("http.response-compression:incomplete", also=["http.response-body"])
+class LargeGzipIncomplete(HttpEndpoint):
+    """The gzip of a reply of more than 512 bytes has no end."""
+
+    def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
+        response = super().encode(accept_encoding, data)
+        return response._replace(body=response.body[:-8]) if response.headers and len(data) > 512 else response
+
+
 @breaks("http.content-coding-case")
 class EncodingInUpperCaseIgnored(HttpEndpoint):
     """The name of an encoding in upper case is ignored, so the body is rejected as malformed."""

@@ -199,3 +199,23 @@ class OnlyFirstFile(RemoteConfig):
         for name in sorted(offer.config.config_map)[1:]:
             del offer.config.config_map[name]
         return offer
+
+
+@breaks("remote-config.server-offers-on-mismatch:applying")
+class ConfigurationHashIgnoredWhileApplying(StatusReporting):
+    """The hash of a configuration is ignored if the agent reports that it is applying it."""
+
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
+        is_applying = message.remote_config_status.status == pb.RemoteConfigStatuses_APPLYING
+        return learned._replace(remote_config_hash=record.remote_config_hash) if is_applying else learned
+
+
+@breaks("remote-config.server-offers-on-mismatch:failed")
+class ConfigurationHashIgnoredAfterFailure(StatusReporting):
+    """The hash of a configuration is ignored if the agent reports a failure."""
+
+    def note_reported_hashes(self, record: AgentRecord, message: pb.AgentToServer, reported: list[str]) -> AgentRecord:
+        learned = super().note_reported_hashes(record, message, reported)
+        has_failed = message.remote_config_status.status == pb.RemoteConfigStatuses_FAILED
+        return learned._replace(remote_config_hash=record.remote_config_hash) if has_failed else learned

@@ -50,6 +50,11 @@ class WebSocketActions:
     def check_in_without_waiting(self, agent: Agent, count: int) -> list[Exchange]:
         return self._client.deliver_in_a_row([WebSocketMessage.of(agent.check_in()) for _ in range(count)])
 
+    def check_in_both_without_waiting(self, agent: Agent, other: Agent) -> list[Exchange]:
+        """Let two agents check in on the connection of the first one, and then take both answers."""
+        second = replace(WebSocketMessage.of(other.check_in()), connection_id=agent.instance_uid)
+        return self._client.deliver_in_a_row([WebSocketMessage.of(agent.check_in()), second])
+
     def unsolicited_per_second(self, agent: Agent) -> float:
         """Return how many messages the server sends at most to an agent that sends nothing."""
         count = self._client.count_unsolicited(agent.instance_uid, _LISTEN_SECONDS)

@@ -37,6 +37,12 @@ def addressed_to(exchange: Exchange, instance_uid: bytes) -> None:
     require(got == instance_uid, f"the instance_uid {instance_uid.hex()}", got.hex() or "none")
 
 
+def own_answers(exchanges: Sequence[Exchange]) -> None:
+    """Assert that each agent of a shared WebSocket receives an answer with its instance_uid (ServerToAgent Message)."""
+    for exchange in exchanges:
+        echo(exchange)
+
+
 def announced(exchange: Exchange) -> None:
     """Assert that a new instance_uid is announced (AgentIdentification.new_instance_uid)."""
     require(exchange.new_instance_uid, "agent_identification with a new_instance_uid", described(exchange))

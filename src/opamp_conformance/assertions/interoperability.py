@@ -1,5 +1,6 @@
 """Peers with fewer capabilities, or more (Interoperability)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from opamp_conformance.assertions.common import processed, require
@@ -14,6 +15,20 @@ def nothing_offered(exchange: Exchange) -> None:
     """Assert that no offer, command or custom message came (Interoperability of Partial Implementations)."""
     offered = [name for name in _OFFERS if exchange.everything.HasField(name)]
     require(not offered, "no offer, command or custom message", ", ".join(offered))
+
+
+def same_offers(exchanges: Sequence[Exchange]) -> None:
+    """Assert that the first answers to agents that can take the same have the same offers."""
+    first, *others = [_kinds_of_offers(exchange) for exchange in exchanges]
+    for kinds in others:
+        require(first <= kinds, f"offers of the kinds {', '.join(sorted(first))}", ", ".join(sorted(kinds)) or "none")
+
+
+def _kinds_of_offers(exchange: Exchange) -> set[str]:
+    """Return the fields of ServerToAgent and of ConnectionSettingsOffers that have offers."""
+    message = exchange.everything
+    settings = {field.name for field, _ in message.connection_settings.ListFields()} - {"hash"}
+    return settings | {name for name in ("remote_config", "packages_available") if message.HasField(name)}
 
 
 def only_announced(exchange: Exchange, announced: int) -> None:

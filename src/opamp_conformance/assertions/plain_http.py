@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from opamp_conformance.assertions.common import described, require
-from opamp_conformance.errors import PreconditionFailedError
+from opamp_conformance.errors import PreconditionFailedError, ViolationError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import GZIP, HttpResponse
 
@@ -39,6 +39,9 @@ def not_compressed(exchange: Exchange) -> None:
 
 def error_compressed(exchange: Exchange) -> None:
     """Assert that an error is compressed, for an agent that accepts gzip."""
+    response = exchange.response
+    if exchange.problem is not None and isinstance(response, HttpResponse) and response.is_compressed:
+        raise ViolationError(exchange.problem)
     if not exchange.is_error:
         raise PreconditionFailedError("bad-request.respond", "the malformed message is not answered with an error")
     compressed(exchange)

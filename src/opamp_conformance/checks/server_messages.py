@@ -49,11 +49,9 @@ def _version_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.Server
 
 
 def _echo(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
-    # A reply that announces a new instance_uid may be addressed to either of the two, and an error about a
-    # malformed instance_uid may leave it out (docs/ambiguities.md).
-    announced = reply.agent_identification.new_instance_uid
-    if sent is None or reply.instance_uid == sent.instance_uid or (announced and reply.instance_uid == announced):
+    if sent is None or reply.instance_uid == sent.instance_uid:
         return None
+    # An error about a malformed instance_uid may leave it out (docs/ambiguities.md).
     if reply.HasField("error_response") and not reply.instance_uid and len(sent.instance_uid) != INSTANCE_UID_BYTES:
         return None
     return Violation(f"the instance_uid {sent.instance_uid.hex() or '(none)'}", reply.instance_uid.hex() or "none")

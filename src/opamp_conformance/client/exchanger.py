@@ -139,9 +139,21 @@ class Exchanger:
         while len(answers) < len(messages):  # After a silence, the answers that are missing are not waited for.
             is_silent = answers[-1].response is None
             answers.append(answers[-1] if is_silent else await self._receive_answer(messages[0]))
-        return [
-            replace(answer, request=message, is_push=False) for message, answer in zip(messages, answers, strict=True)
-        ]
+        answers += await self._late_answers(messages, answers)
+        own = _in_order_of(messages, answers)
+        for unsolicited in answers:
+            if unsolicited.response is not None and all(unsolicited is not one for one in own):
+                self.record(replace(unsolicited, is_push=True))
+        return [replace(answer, request=message, is_push=False) for message, answer in zip(messages, own, strict=True)]
+
+    async def _late_answers(self, messages: Sequence[WebSocketMessage], answers: Sequence[Exchange]) -> list[Exchange]:
+        """Take what comes next if a sender has no answer yet: unsolicited messages to others may come before it."""
+        senders = {message.message.instance_uid for message in messages if message.message is not None}
+        if senders <= {answer.message.instance_uid for answer in answers if answer.message is not None}:
+            return []
+        received = await self.websocket.pending(messages[0].connection_id, _REST_SECONDS)
+        now = time.monotonic() - self._began
+        return [Exchange(messages[-1], now, 0, message) for message in received]
 
     async def post(self, message: WebSocketMessage) -> None:
         """Send a message on a WebSocket, and wait for nothing. Raises NoResponseError."""
@@ -222,6 +234,16 @@ class Exchanger:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_SECONDS):
                 await self.websocket.close(connection_id)
+
+
+def _in_order_of(messages: Sequence[WebSocketMessage], answers: Sequence[Exchange]) -> list[Exchange]:
+    """Return the answers in the order of their messages: answers to different agents may come in any order."""
+    left, ordered = list(answers), []
+    for message in messages:
+        uid = b"" if message.message is None else message.message.instance_uid
+        own = (index for index, one in enumerate(left) if one.message is not None and one.message.instance_uid == uid)
+        ordered.append(left.pop(next(own, 0)))
+    return ordered
 
 
 def _messages(exchanges: Sequence[Exchange]) -> tuple[pb.ServerToAgent, ...]:

@@ -103,6 +103,10 @@ class Participant:
         statuses = pb.RemoteConfigStatuses_FAILED, pb.ConnectionSettingsStatuses_FAILED
         return self._with_statuses(self.with_other_hashes(), *statuses)
 
+    def applying_others(self) -> pb.AgentToServer:
+        statuses = pb.RemoteConfigStatuses_APPLYING, pb.ConnectionSettingsStatuses_APPLYING
+        return self._with_statuses(self.with_other_hashes(), *statuses)
+
     def forgotten(self) -> pb.AgentToServer:
         self._offered.Clear()
         return self.applied()
@@ -212,6 +216,7 @@ MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
     Action.BEGIN_TO_APPLY: Participant.applying,
     Action.FAIL_TO_APPLY: Participant.failed,
     Action.FAIL_WITH_OTHERS: Participant.failed_with_others,
+    Action.BEGIN_WITH_OTHERS: Participant.applying_others,
     Action.FORGET_OFFERS: Participant.forgotten,
     Action.REPORT_OTHER_HASHES: Participant.with_other_hashes,
     Action.CHANGE_HASHES: lambda p: p.compressed(p.with_other_hashes()),

@@ -48,6 +48,7 @@ class Action(StrEnum):
     FAIL_TO_APPLY = "fails to apply what it was offered"
     BEGIN_TO_APPLY = "begins to apply what it was offered"
     FAIL_WITH_OTHERS = "fails to apply other offers"
+    BEGIN_WITH_OTHERS = "begins to apply other offers"
     FORGET_OFFERS = "forgets what it was offered"
     WITHDRAW = "withdraws what it accepts"
     ACCEPT_ONLY_CONFIG = "accepts only remote configuration"

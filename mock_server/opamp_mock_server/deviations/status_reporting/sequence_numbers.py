@@ -26,6 +26,43 @@ class GapWithComponentsIgnored(StatusReporting):
         return 0 if is_hash_only else super().missing_state(known, message)
 
 
+@breaks("sequence.server-report-full-state:custom-message", also=["sequence.server-requests-omitted"])
+class GapWithCustomMessageIgnored(StatusReporting):
+    """After a gap, a custom message does not make the server ask for the full state."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        return 0 if message.HasField("custom_message") else super().missing_state(known, message)
+
+
+@breaks("sequence.server-report-full-state:many-agents", also=["sequence.server-requests-omitted"])
+class OnlyLastAgentsRemembered(StatusReporting):
+    """The server compares the sequence numbers of the last 32 agents only."""
+
+    _last: tuple[bytes, ...] = ()
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        is_forgotten = known is not None and message.instance_uid not in self._last
+        others = tuple(uid for uid in self._last if uid != message.instance_uid)
+        self._last = (*others, message.instance_uid)[-32:]
+        return 0 if is_forgotten else super().missing_state(known, message)
+
+
+@breaks("sequence.server-report-full-state:new-uid", also=["sequence.server-requests-omitted"])
+class GapUnderNewInstanceUidIgnored(Core):
+    """The sequence number of the first message under a new instance_uid is not looked at."""
+
+    _new: frozenset[bytes] = frozenset()
+
+    def enroll_under_new_instance_uid(self, message: pb.AgentToServer) -> Outcome:
+        outcome = super().enroll_under_new_instance_uid(message)
+        self._new |= {outcome.reply.agent_identification.new_instance_uid}
+        return outcome
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        is_first, self._new = message.instance_uid in self._new, self._new - {message.instance_uid}
+        return 0 if is_first else super().missing_state(known, message)
+
+
 @breaks("sequence.server-report-full-state:unknown", also=["sequence.server-requests-omitted"])
 class UnknownStateNotRequested(StatusReporting):
     """An unknown agent is not asked for the state that its first message leaves out."""
