@@ -23,7 +23,7 @@ _CHECK_IN: Final = "b"
 _NEW_INSTANCE_UID: Final = "c"
 _DISCONNECTED: Final = "e3"
 _DISCONNECT_REFUSED: Final = "d"
-_NOT_ENROLLED: Final = "x5"
+_NOT_ENROLLED: Final = "h3"
 _TOO_MANY_REQUESTS: Final = (
     b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 18\r\n\r\n"
     b'{"statusCode":429}'

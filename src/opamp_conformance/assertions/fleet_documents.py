@@ -49,7 +49,6 @@ def report(documents: FleetDocuments, agent: Agent, instance_uid: bytes) -> None
         "identifying_attributes": {"service.name": SERVICE_NAME, "service.instance.id": agent.name},
         "sequence_num": agent.sequence_num,
         "last_checkin_message": HEALTHY,
-        "health.status": HEALTHY,
     }
     _wait_for(documents, instance_uid, expected)
 

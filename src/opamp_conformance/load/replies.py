@@ -115,6 +115,8 @@ class ReplyInterpreter:
     def _follow(self, exchange: Exchange, *, asked: bool) -> ReplyOutcome:
         """Interpret a reply with all that came before it."""
         outcome = self._judge(exchange, asked=asked)
+        if outcome.status is MessageStatus.THROTTLED:  # A busy server may refuse any message: the agent sends it again.
+            return outcome
         known = {requirement for requirement, _ in outcome.violations}
         for requirement, violation in self.followed.breaches(exchange):
             if requirement not in known:
