@@ -253,6 +253,8 @@ class ScriptedServer:
                 if event.type not in (WSMsgType.BINARY, WSMsgType.TEXT):
                     close_code = event.data if event.type is WSMsgType.CLOSE else None
                     break
+                if number not in self._sockets:  # The scenario has dropped it: what was under way is lost.
+                    break
                 is_text = event.type is WSMsgType.TEXT
                 data = event.data.encode() if is_text else bytes(event.data)
                 await self._take(request, number, websocket, data, is_text=is_text)
