@@ -14,6 +14,12 @@ Feature: The instance_uid of a response
     When the agent checks in
     Then the response echoes the instance_uid of the request
 
+  @MUST @identification.s2a-matches.new-instance-uid
+  Scenario: The answer that announces a new instance_uid is addressed to its sender
+    Given an unknown agent
+    When the agent reports its full status with the RequestInstanceUid flag
+    Then the response echoes the instance_uid of the request
+
   @implied @identification.any-uid
   Scenario: An instance_uid need not be a UUID
     Given an unknown agent whose instance_uid is no UUID
