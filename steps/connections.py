@@ -112,6 +112,16 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.websocket.report_on_third_connection(agent.clone())
 
 
+@given("another agent has reported its full status on a WebSocket of its own", target_fixture="other_agent")
+def _(context: ScenarioContext) -> Agent:
+    return context.agents.reported()
+
+
+@when("a clone of the agent reports its full status on the other agent's WebSocket", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, other_agent: Agent) -> Exchange:
+    return context.websocket.report_as_clone_on_connection_of(other_agent, agent.clone())
+
+
 @given("the other agent has sent agent_disconnect on the agent's WebSocket")
 def _(context: ScenarioContext, agent: Agent, other_agent: Agent) -> None:
     context.websocket.disconnect_on_connection_of(agent, other_agent)

@@ -16,6 +16,12 @@ Feature: Two agents with the same instance_uid
     When a clone of the agent reports its full status on another WebSocket
     Then the clone receives a new_instance_uid, or is refused
 
+  @SHOULD @duplicate.server-detects.shared
+  Scenario: The server detects a clone on the WebSocket of another agent
+    Given another agent has reported its full status on a WebSocket of its own
+    When a clone of the agent reports its full status on the other agent's WebSocket
+    Then the clone receives a new_instance_uid, or is refused
+
   @SHOULD @duplicate.server-new-uid
   Scenario: A clone on a second WebSocket receives a new instance_uid
     When a clone of the agent reports its full status on another WebSocket

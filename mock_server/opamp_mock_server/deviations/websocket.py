@@ -96,6 +96,18 @@ class _FirstPackagesConnection(_FirstAgentOnlyConnection):
     field = "packages_available"
 
 
+class _FirstIdentificationConnection(_FirstAgentOnlyConnection):
+    field = "agent_identification"
+
+
+@breaks("duplicate.server-detects:shared")
+class FirstAgentDetectedOnly(WebSocketEndpoint):
+    """Of the agents of a WebSocket, only the first one can be detected as a clone."""
+
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _FirstIdentificationConnection(socket)
+
+
 @breaks("remote-config.server-compares-hash:shared")
 class ConfigurationForFirstAgentOnly(WebSocketEndpoint):
     """Of the agents of a WebSocket, only the first one has a configuration in its first answer."""

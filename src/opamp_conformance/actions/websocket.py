@@ -88,17 +88,21 @@ class WebSocketActions:
 
     def report_on_separate_connection(self, agent: Agent) -> Exchange:
         """Report on a connection that no other agent uses, not even one with the same instance_uid."""
-        return self._as_clone(agent.full_status(), b"separate")
+        return self._as_clone(agent.full_status(), agent.instance_uid + b"separate")
+
+    def report_as_clone_on_connection_of(self, other: Agent, clone: Agent) -> Exchange:
+        """Let a clone report on the connection of another agent."""
+        return self._as_clone(clone.full_status(), other.instance_uid)
 
     def check_in_on_separate_connection(self, agent: Agent) -> Exchange:
-        return self._as_clone(agent.check_in(), b"separate")
+        return self._as_clone(agent.check_in(), agent.instance_uid + b"separate")
 
     def report_on_third_connection(self, agent: Agent) -> Exchange:
-        return self._as_clone(agent.full_status(), b"third")
+        return self._as_clone(agent.full_status(), agent.instance_uid + b"third")
 
-    def _as_clone(self, message: pb.AgentToServer, connection: bytes) -> Exchange:
+    def _as_clone(self, message: pb.AgentToServer, connection_id: bytes) -> Exchange:
         """Send on another connection; return what comes there, or what the first agent of the two gets instead."""
-        answer = self._client.send(message, connection_id=message.instance_uid + connection)
+        answer = self._client.send(message, connection_id=connection_id)
         if not answer.is_acknowledgement:
             return answer
         return self._client.receive_push(message.instance_uid) or answer
