@@ -46,7 +46,7 @@ def test_messages_wait_for_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_that_is_too_slow_for_its_rate_and_deadline_could_not_tell() -> None:
     record = RunRecord()
     selection = Selection([Contract.OPAMP], only=["response.*"])
-    timing = Timing(10, interval=0.2, deadline=time.time() + 4)
+    timing = Timing(10, interval=0.2, deadline=time.time() + 6)
     assert grade(MockTarget(), selection, timing=timing, listeners=[record]) is ExitCode.COULD_NOT_TELL
     verdicts = [event.verdict for event in record.scenarios]
     assert {Verdict.PASSED, Verdict.ERROR} <= set(verdicts)
