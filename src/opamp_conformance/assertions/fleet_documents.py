@@ -27,19 +27,23 @@ _TIMES: Final = ("last_checkin", "updated_at")
 
 
 def identity(documents: FleetDocuments, instance_uid: bytes) -> None:
+    """Assert that a document has the instance_uid in both places, as text."""
     name = str(UUID(bytes=instance_uid))
     _wait_for(documents, instance_uid, {"agent.id": name, "local_metadata.elastic.agent.id": name})
 
 
 def kind(documents: FleetDocuments, agent: Agent) -> None:
+    """Assert that a document is that of an active agent of OpAMP."""
     _wait_for(documents, agent.instance_uid, {"type": "OPAMP", "active": True, "agent.type": SERVICE_NAME})
 
 
 def policy(documents: FleetDocuments, instance_uid: bytes) -> None:
+    """Assert that a document has the policy of the enrollment key, in its first revision."""
     _wait_for(documents, instance_uid, {"policy_id": documents.policy_id, "policy_revision_idx": 1})
 
 
 def namespaces(documents: FleetDocuments, instance_uid: bytes) -> None:
+    """Assert that a document has the namespaces of the enrollment key."""
     _wait_for(documents, instance_uid, {"namespaces": list(documents.namespaces)})
 
 
@@ -77,6 +81,7 @@ def later(documents: FleetDocuments, agent: Agent, before: Document) -> None:
 
 
 def last_error(documents: FleetDocuments, agent: Agent) -> None:
+    """Assert that a document has the error that the agent reported, in both places."""
     expected = sample_messages.LAST_ERROR
     _wait_for(documents, agent.instance_uid, {"last_checkin_message": expected, "health.last_error": expected})
 
@@ -88,6 +93,7 @@ def component_health(documents: FleetDocuments, agent: Agent, depth: int) -> Non
 
 
 def unhealthy(documents: FleetDocuments, agent: Agent) -> None:
+    """Assert that a document has the status of the health that the agent reported."""
     expected = sample_messages.FATAL
     document = _wait_for(documents, agent.instance_uid, {"last_checkin_message": expected})
     actual = (document.get("health") or {}).get("status")
@@ -95,6 +101,7 @@ def unhealthy(documents: FleetDocuments, agent: Agent) -> None:
 
 
 def configuration(documents: FleetDocuments, agent: Agent, expected: Mapping[str, Any]) -> None:
+    """Assert that a document has this effective configuration."""
     _wait_for(documents, agent.instance_uid, {"effective_config": expected})
 
 
@@ -106,10 +113,12 @@ def still_has_status(documents: FleetDocuments, agent: Agent, expected: str) -> 
 
 
 def tags(documents: FleetDocuments, agent: Agent, *expected: str) -> None:
+    """Assert that a document has these tags, in this order."""
     _wait_for(documents, agent.instance_uid, {"tags": list(expected)})
 
 
 def metadata(documents: FleetDocuments, agent: Agent) -> None:
+    """Assert that a document has name, version, host and platform of the agent."""
     expected = {
         "agent.version": sample_messages.VERSION,
         "local_metadata.elastic.agent.name": SERVICE_NAME,
@@ -122,6 +131,7 @@ def metadata(documents: FleetDocuments, agent: Agent) -> None:
 
 
 def attributes(documents: FleetDocuments, agent: Agent) -> None:
+    """Assert that a document has the attributes that the agent reported, of both kinds."""
     identifying = {
         "service.name": SERVICE_NAME,
         "service.instance.id": agent.name,
@@ -133,6 +143,7 @@ def attributes(documents: FleetDocuments, agent: Agent) -> None:
 
 
 def capabilities(documents: FleetDocuments, agent: Agent) -> None:
+    """Assert that a document has the names of the agent's capabilities."""
     names = sorted(
         name.rpartition("_")[2] for name, bit in pb.AgentCapabilities.items() if bit and agent.capabilities & bit
     )
@@ -144,10 +155,12 @@ def capabilities(documents: FleetDocuments, agent: Agent) -> None:
 
 
 def sequence_num(documents: FleetDocuments, agent: Agent) -> None:
+    """Assert that a document has the agent's last sequence number."""
     _wait_for(documents, agent.instance_uid, {"sequence_num": agent.sequence_num})
 
 
 def status(documents: FleetDocuments, agent: Agent, expected: str, *, by_search: bool = False) -> Document:
+    """Assert that a document has this status; return the document. ``by_search`` looks where the server looks."""
     return _wait_for(documents, agent.instance_uid, {"last_checkin_status": expected}, by_search=by_search)
 
 
@@ -165,11 +178,14 @@ def no_secrets(documents: FleetDocuments, agent: Agent) -> None:
 
 
 def reenrolled(documents: FleetDocuments, agent: Agent, *, by_search: bool = False) -> None:
+    """Assert that a document has the mark of an agent that was enrolled anew, and its time."""
     document = _wait_for(documents, agent.instance_uid, {_MARK: _REENROLLED}, by_search=by_search)
     require(bool(document.get(_MARKED_AT)), f"{_MARKED_AT} with the mark", "none")
 
 
 def not_reenrolled(documents: FleetDocuments, agent: Agent) -> None:
+    """Assert that a document does not have the mark of an agent that was enrolled anew."""
+
     def is_unmarked(document: Document) -> bool:
         return not document.get(_MARK) and not document.get(_MARKED_AT)
 
@@ -177,6 +193,7 @@ def not_reenrolled(documents: FleetDocuments, agent: Agent) -> None:
 
 
 def none(documents: FleetDocuments, agent: Agent) -> None:
+    """Assert that an agent has no document."""
     require(documents.get(agent.instance_uid) is None, "no document", "one of the refused agent")
 
 
@@ -194,6 +211,7 @@ def only_announced(documents: FleetDocuments, agent: Agent, exchange: Exchange) 
 
 
 def unchanged(documents: FleetDocuments, agent: Agent, before: Document) -> None:
+    """Assert that a document is the same as ``before``."""
     after = documents.get(agent.instance_uid)
     if after != before:
         differing = sorted(name for name in {*before, *(after or ())} if (after or {}).get(name) != before.get(name))

@@ -30,18 +30,22 @@ def has_headers(record: MessageReceived | Opened | OtherRequest | ProxyUsed) -> 
 
 
 def comes_through_proxy(record: MessageReceived) -> None:
+    """Assert that a message came through the offered proxy (OpAMPConnectionSettings.proxy)."""
     require(record.through_proxy, "a connection through the offered proxy", "a direct connection")
 
 
 def has_used_proxy(requests: Sequence[ProxyUsed]) -> None:
+    """Assert that the offered proxy was used at all (TelemetryConnectionSettings.proxy)."""
     require(requests, "a connection through the offered proxy", "a direct connection")
 
 
 def is_at_offered_endpoint(record: MessageReceived) -> None:
+    """Assert that a message came to the offered endpoint (OpAMPConnectionSettings.destination_endpoint)."""
     require(record.path == SECOND_PATH, "a message at the offered endpoint", f"one at {record.path}")
 
 
 def tells_hash(message: pb.AgentToServer, offer: pb.ConnectionSettingsOffers) -> None:
+    """Assert that a report has the hash of an offer (ConnectionSettingsStatus.last_connection_settings_hash)."""
     came = message.connection_settings_status.last_connection_settings_hash
     require(came == offer.hash, "last_connection_settings_hash of the offer", came.hex() or "none")
 
@@ -71,6 +75,7 @@ def none_at_offered_endpoint(messages: Sequence[MessageReceived]) -> None:
 
 
 def no_telemetry(requests: Sequence[OtherRequest]) -> None:
+    """Assert that an agent has sent no telemetry of a kind that it has not announced (AgentCapabilities)."""
     require(not requests, "no telemetry that the agent has not announced", f"{len(requests)} requests")
 
 

@@ -16,12 +16,14 @@ _REFUSED = 400
 
 
 def last_is_disconnect(messages: Sequence[MessageReceived]) -> None:
+    """Assert that the last message has agent_disconnect (OpAMP Connection Closing)."""
     last = messages[-1].message if messages else None
     has_left = last is not None and last.HasField("agent_disconnect")
     require(has_left, "agent_disconnect in the last message", "no message" if last is None else "a message without it")
 
 
 def has_close_frame(ended: ConnectionEnded) -> None:
+    """Assert that an agent has ended its WebSocket with a Close frame (OpAMP Connection Closing)."""
     require(ended.close_code is not None, "a Close frame of the agent", "the end of the connection without one")
 
 
@@ -39,6 +41,7 @@ def waits_grow(attempts: Sequence[Opened | MessageReceived]) -> None:
 
 
 def have_uids(messages: Sequence[MessageReceived]) -> None:
+    """Assert that each heartbeat has an instance_uid (AgentToServer.instance_uid)."""
     missing = [record for record in messages if record.message is not None and not record.message.instance_uid]
     require(not missing, "an instance_uid in each heartbeat", "none")
 

@@ -11,6 +11,7 @@ _UUID_VERSION = 7
 
 
 def has_uid(message: pb.AgentToServer, uid: bytes) -> None:
+    """Assert that a message has this instance_uid of 16 bytes (AgentToServer.instance_uid)."""
     require(message.instance_uid == uid, f"the instance_uid {uid.hex()}", message.instance_uid.hex() or "none")
 
 
@@ -27,6 +28,7 @@ def has_own_uid(message: pb.AgentToServer) -> None:
 
 
 def is_uuid_7(message: pb.AgentToServer) -> None:
+    """Assert that an agent's own instance_uid is a UUID of version 7 (AgentToServer.instance_uid)."""
     has_own_uid(message)
     came = message.instance_uid
     version = uuid.UUID(bytes=came).version if len(came) == 16 else None
@@ -34,20 +36,24 @@ def is_uuid_7(message: pb.AgentToServer) -> None:
 
 
 def differ(one: pb.AgentToServer, other: pb.AgentToServer) -> None:
+    """Assert that two agents have different instance_uids (AgentToServer.instance_uid)."""
     expected = "two agents with different instance_uids"
     require(one.instance_uid != other.instance_uid, expected, f"both have {one.instance_uid.hex()}")
 
 
 def asks_for_uid(message: pb.AgentToServer) -> None:
+    """Assert that a message asks for an instance_uid (AgentToServerFlags.RequestInstanceUid)."""
     flags = message.flags
     require(flags & pb.AgentToServerFlags_RequestInstanceUid, "the flag RequestInstanceUid", f"the flags {flags:#x}")
 
 
 def does_not_ask_for_uid(message: pb.AgentToServer) -> None:
+    """Assert that a message does not ask for an instance_uid (AgentToServerFlags.RequestInstanceUid)."""
     asks = message.flags & pb.AgentToServerFlags_RequestInstanceUid
     require(not asks, "no flag RequestInstanceUid beside the given instance_uid", f"the flags {message.flags:#x}")
 
 
 def has_uid_of_16_bytes(message: pb.AgentToServer) -> None:
+    """Assert that the instance_uid of a message has 16 bytes (AgentToServer.instance_uid)."""
     length = len(message.instance_uid)
     require(length == INSTANCE_UID_BYTES, "an instance_uid of 16 bytes", f"{length} bytes")

@@ -9,14 +9,17 @@ from opamp_proto import opamp_pb2 as pb
 
 
 def uses_get(request: OtherRequest) -> None:
+    """Assert that a file is downloaded with GET (DownloadableFile.download_url)."""
     require(request.method == "GET", "a download with GET", request.method)
 
 
 def not_downloaded(requests: Sequence[OtherRequest], because: str) -> None:
+    """Assert that nothing was downloaded; ``because`` says why there is no need."""
     require(not requests, f"no download, because {because}", f"{len(requests)} downloads")
 
 
 def echoes_hash(statuses: pb.PackageStatuses, offer: pb.PackagesAvailable) -> None:
+    """Assert that a report has the hash of an offer (PackageStatuses.server_provided_all_packages_hash)."""
     came = statuses.server_provided_all_packages_hash
     require(came == offer.all_packages_hash, "all_packages_hash of the offer", came.hex() or "none")
 
@@ -52,6 +55,7 @@ def lacks_package(statuses: pb.PackageStatuses, package: Package) -> None:
 
 
 def has_failed(statuses: pb.PackageStatuses, package: Package) -> None:
+    """Assert that a report says that a package could not be installed (PackageStatus.status)."""
     status = statuses.packages[package.name]
     is_failed = status.status == pb.PackageStatusEnum_InstallFailed
     require(is_failed, "the status InstallFailed", pb.PackageStatusEnum.Name(status.status))
@@ -60,6 +64,7 @@ def has_failed(statuses: pb.PackageStatuses, package: Package) -> None:
 
 
 def lists(statuses: pb.PackageStatuses, *packages: Package) -> None:
+    """Assert that a report has these packages (PackageStatuses.packages)."""
     names = list(statuses.packages)
     missing = [package.name for package in packages if package.name not in names]
     require(
@@ -68,11 +73,13 @@ def lists(statuses: pb.PackageStatuses, *packages: Package) -> None:
 
 
 def is_not_listed(statuses: pb.PackageStatuses, package: Package) -> None:
+    """Assert that a report does not have a package (PackageStatuses.packages)."""
     require(
         package.name not in statuses.packages, f"no package {package.name!r}, because it is not offered", "it is there"
     )
 
 
 def keys_are_names(statuses: pb.PackageStatuses) -> None:
+    """Assert that packages are reported under their names (PackageStatus.name)."""
     for key, status in statuses.packages.items():
         require(status.name == key, f"the name {key!r}", repr(status.name))

@@ -27,10 +27,12 @@ def _parts(message: pb.AgentToServer) -> list[str]:
 
 
 def is_report(message: pb.AgentToServer) -> None:
+    """Assert that a message is a report with a description (AgentToServer.agent_description)."""
     require(message.HasField("agent_description"), "a status report with agent_description", parts(message))
 
 
 def has_part(message: pb.AgentToServer, part: str) -> None:
+    """Assert that a report has a part: a field of AgentToServer."""
     require(message.HasField(part), f"{part} in the report", parts(message))
 
 
@@ -42,6 +44,7 @@ def has_parts_of(message: pb.AgentToServer, first: pb.AgentToServer) -> None:
 
 
 def lacks_part(message: pb.AgentToServer, part: str) -> None:
+    """Assert that a message does not have a part: a field of AgentToServer."""
     require(not message.HasField(part), f"no {part}", part)
 
 
@@ -99,6 +102,7 @@ def has_same_start(message: pb.AgentToServer, first: pb.AgentToServer) -> None:
 
 
 def says_error(message: pb.AgentToServer) -> None:
+    """Assert that a report of bad health says why (ComponentHealth.last_error)."""
     require(message.health.last_error, "last_error beside the bad health", "none")
 
 
