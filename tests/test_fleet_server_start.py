@@ -129,7 +129,7 @@ def test_a_reaper_that_is_missing_is_no_reason_to_stop(cli: Cli) -> None:
 def test_a_container_that_ends(cli: Cli) -> None:
     with site(has_elasticsearch=False) as where:
         where.engine.is_running = False
-        assert "Elasticsearch" in in_vain(cli, where)
+        assert "Elasticsearch does not start: " in in_vain(cli, where)
 
 
 @pytest.mark.parametrize("name", ["Elasticsearch", "Fleet Server"])

@@ -87,7 +87,7 @@ class FakeEngine:
             case _, ["json"]:
                 return 200, self.containers[one]
             case _, ["logs"]:
-                return 200, "a line of the log"
+                return 200, "a line of the log\n"
             case _, ["archive"]:
                 return 200, None
             case _, ["start"]:
