@@ -9,6 +9,7 @@ from opamp_conformance.actions.agent_side.session import AgentSession
 from opamp_conformance.actions.agent_side.tls import arrival_over_tls
 from opamp_conformance.assertions.agent_side import certificates as assert_certificates
 from opamp_conformance.scripted_server.certificates import IssuedCertificate
+from opamp_conformance.scripted_server.records import MessageReceived
 from opamp_proto import opamp_pb2 as pb
 
 
@@ -80,7 +81,8 @@ def _(agent_session: AgentSession) -> None:
 
 @then("the agent sends no signing request")
 def _(agent_session: AgentSession) -> None:
-    assert_certificates.none_asked(agent_session.before_fence())
+    agent_session.fence()
+    assert_certificates.none_asked(agent_session.since(MessageReceived))
 
 
 @then("the agent connects to the offered endpoint with the certificate")

@@ -28,7 +28,8 @@ def ask_with_gzip(session: AgentSession) -> pb.AgentToServer:
 
 
 def answer_slowly(session: AgentSession) -> None:
-    """Answer one request late: later than the next one would be due."""
+    """Answer one request late: later than the next one would be due. It is a poll, and no report of new settings."""
     if session.has("AcceptsOpAMPConnectionSettings"):
         offer_heartbeat(session, 1)
+        session.fence()
     session.give(Reply(pb.ServerToAgent(), delay_seconds=_SLOW_SECONDS))

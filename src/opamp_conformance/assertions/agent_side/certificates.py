@@ -21,9 +21,9 @@ def is_signing_request(message: pb.AgentToServer | None) -> None:
     require(request.is_signature_valid, "a signature by the key in the request", "another signature")
 
 
-def none_asked(messages: Sequence[pb.AgentToServer]) -> None:
+def none_asked(messages: Sequence[MessageReceived]) -> None:
     """Assert that no message asks for settings, since the server does not accept that."""
-    asking = [message for message in messages if message.HasField("connection_settings_request")]
+    asking = [one for one in messages if one.message and one.message.HasField("connection_settings_request")]
     require(not asking, "no connection_settings_request, because the server does not accept it", f"{len(asking)}")
 
 
