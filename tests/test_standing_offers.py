@@ -118,7 +118,7 @@ def test_a_correct_server_is_graded_without_a_control_plane(correct: RunRecord) 
         "remote-config.config-hash-set",
         "config-files.unique-names",
         "telemetry-settings.endpoint-full-url",
-        "connection-status.server-offers-on-mismatch",
+        "connection-status.server-offers-on-mismatch.applied",
         "own-telemetry.no-offer-if-unchanged.applied",
         "own-telemetry.no-offer-if-unchanged.failed",
         "capabilities.server-respects-change.configuration",

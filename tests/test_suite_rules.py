@@ -189,11 +189,13 @@ def test_what_is_no_server_to_agent(body: bytes, status: int) -> None:
         assert_bad_request.is_error(recorded)
 
 
-def test_a_reply_announcing_a_new_instance_uid_is_addressed_to_the_old_one() -> None:
+def test_a_reply_that_is_addressed_to_what_it_announces_is_left_to_its_scenario() -> None:
     findings = Findings()
     new = uuid6.uuid7().bytes
     announced = pb.AgentIdentification(new_instance_uid=new)
     findings.inspect(exchange(pb.ServerToAgent(instance_uid=new, agent_identification=announced, capabilities=1)))
+    assert list(findings) == []
+    findings.inspect(exchange(pb.ServerToAgent(instance_uid=new, capabilities=1)))
     assert [finding.requirement for finding in findings] == ["identification.s2a-matches"]
 
 

@@ -24,6 +24,9 @@ Feature: Agents of a newer protocol version
   @implied @interop.ignore-unknown-fields.offers
   Scenario: An agent with an unknown capability receives the same offers as others
     Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has received a configuration
     And an agent with every capability, and one of a newer protocol
     And the operator has defined a configuration for the agent
     When the agent reports its full status

@@ -2,9 +2,11 @@
 
 from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.core.core import Core, Outcome
+from opamp_mock_server.deviations.first_agent_only import FirstAgentOnlyConnection
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.transports.http_messages import Request, RequestHeaders
 from opamp_mock_server.transports.plain_http import HttpEndpoint
+from opamp_mock_server.transports.websocket import Socket, WebSocketConnection, WebSocketEndpoint
 from opamp_mock_server.transports.websocket_protocol import WebSocketProtocol
 from opamp_proto import opamp_pb2 as pb
 
@@ -109,3 +111,15 @@ class OnlyDescribedDuplicatesDetected(Core):
 
     def must_change_instance_uid(self, message: pb.AgentToServer) -> bool:
         return message.HasField("agent_description")
+
+
+class _FirstIdentificationConnection(FirstAgentOnlyConnection):
+    field = "agent_identification"
+
+
+@breaks("duplicate.server-detects:shared")
+class FirstAgentDetectedOnly(WebSocketEndpoint):
+    """Of the agents of a WebSocket, only the first one can be detected as a clone."""
+
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _FirstIdentificationConnection(socket)

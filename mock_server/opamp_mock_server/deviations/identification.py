@@ -1,5 +1,7 @@
 """Deviations from Identification: wrong instance_uids in replies, and a wrong new_instance_uid."""
 
+import asyncio
+import contextlib
 import uuid
 from collections.abc import MutableMapping
 from typing import ClassVar
@@ -9,10 +11,19 @@ from google.protobuf.message import DecodeError
 
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.core import Core, Outcome
+from opamp_mock_server.deviations.first_agent_only import FirstAgentOnlyConnection
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.transports.websocket import UndecodableMessageError, WebSocketConnection, WebSocketEndpoint
+from opamp_mock_server.transports.websocket import (
+    Socket,
+    UndecodableMessageError,
+    WebSocketConnection,
+    WebSocketEndpoint,
+)
+from opamp_mock_server.transports.websocket_protocol import WebSocketProtocol
 from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
+
+_MOMENT_SECONDS = 0.05
 
 
 @breaks("identification.s2a-matches", also=["fleet.disconnect.echo", "identification.multiplex"])
@@ -216,3 +227,59 @@ class RenamedOnlyOnce(_RemembersNewUids, Core):
         if known is not None and known.instance_uid in self._assigned:
             return self.check_in(known, message)
         return super().answer_instance_uid_request(known, message)
+
+
+class _FirstConfigurationConnection(FirstAgentOnlyConnection):
+    field = "remote_config"
+
+
+class _FirstSettingsConnection(FirstAgentOnlyConnection):
+    field = "connection_settings"
+
+
+class _FirstPackagesConnection(FirstAgentOnlyConnection):
+    field = "packages_available"
+
+
+@breaks("remote-config.server-compares-hash:shared")
+class ConfigurationForFirstAgentOnly(WebSocketEndpoint):
+    """Of the agents of a WebSocket, only the first one has a configuration in its first answer."""
+
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _FirstConfigurationConnection(socket)
+
+
+@breaks("own-telemetry.offer-on-first:shared")
+class SettingsForFirstAgentOnly(WebSocketEndpoint):
+    """Of the agents of a WebSocket, only the first one has connection settings in its first answer."""
+
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _FirstSettingsConnection(socket)
+
+
+@breaks("package-status.server-compares-hash:shared")
+class PackagesForFirstAgentOnly(WebSocketEndpoint):
+    """Of the agents of a WebSocket, only the first one has packages in its first answer."""
+
+    def connection(self, socket: Socket) -> WebSocketConnection:
+        return _FirstPackagesConnection(socket)
+
+
+@breaks("identification.multiplex:without-waiting", also=["identification.s2a-matches"])
+class AnswersToLatestAgent(WebSocketProtocol):
+    """An answer takes a moment, and has the instance_uid of the message that has arrived last on the WebSocket."""
+
+    _latest: bytes = b""
+
+    def receive(self, data: bytes) -> None:
+        with contextlib.suppress(DecodeError):
+            self._latest = pb.AgentToServer.FromString(data[1:]).instance_uid
+        super().receive(data)
+
+    async def send(self, message: bytes | str) -> None:
+        if self._is_busy and isinstance(message, bytes) and self._latest:
+            await asyncio.sleep(_MOMENT_SECONDS)
+            reply = pb.ServerToAgent.FromString(message[1:])
+            reply.instance_uid = self._latest
+            message = message[:1] + reply.SerializeToString()
+        await super().send(message)

@@ -1,7 +1,6 @@
 """Deviations from WebSocket Transport and RFC 6455."""
 
 import asyncio
-import contextlib
 from collections.abc import MutableMapping
 from typing import ClassVar
 from weakref import WeakKeyDictionary
@@ -66,89 +65,6 @@ class TcpLeftOpen(WebSocketProtocol):
             super().handle_close(event)
         else:
             self.transport.write(b"".join(self.conn.data_to_send()))
-
-
-class _FirstAgentOnlyConnection(WebSocketConnection):
-    """Leaves a field out of the first message to each agent but the first one of a WebSocket."""
-
-    field: str
-    _seen: frozenset[bytes] = frozenset()
-
-    def message(self, data: bytes) -> bytes | str:
-        reply = pb.ServerToAgent.FromString(data)
-        is_late = bool(self._seen) and reply.instance_uid not in self._seen
-        self._seen |= {reply.instance_uid}
-        if is_late and reply.HasField(self.field):
-            reply.ClearField(self.field)
-            data = reply.SerializeToString()
-        return super().message(data)
-
-
-class _FirstConfigurationConnection(_FirstAgentOnlyConnection):
-    field = "remote_config"
-
-
-class _FirstSettingsConnection(_FirstAgentOnlyConnection):
-    field = "connection_settings"
-
-
-class _FirstPackagesConnection(_FirstAgentOnlyConnection):
-    field = "packages_available"
-
-
-class _FirstIdentificationConnection(_FirstAgentOnlyConnection):
-    field = "agent_identification"
-
-
-@breaks("duplicate.server-detects:shared")
-class FirstAgentDetectedOnly(WebSocketEndpoint):
-    """Of the agents of a WebSocket, only the first one can be detected as a clone."""
-
-    def connection(self, socket: Socket) -> WebSocketConnection:
-        return _FirstIdentificationConnection(socket)
-
-
-@breaks("remote-config.server-compares-hash:shared")
-class ConfigurationForFirstAgentOnly(WebSocketEndpoint):
-    """Of the agents of a WebSocket, only the first one has a configuration in its first answer."""
-
-    def connection(self, socket: Socket) -> WebSocketConnection:
-        return _FirstConfigurationConnection(socket)
-
-
-@breaks("own-telemetry.offer-on-first:shared")
-class SettingsForFirstAgentOnly(WebSocketEndpoint):
-    """Of the agents of a WebSocket, only the first one has connection settings in its first answer."""
-
-    def connection(self, socket: Socket) -> WebSocketConnection:
-        return _FirstSettingsConnection(socket)
-
-
-@breaks("package-status.server-compares-hash:shared")
-class PackagesForFirstAgentOnly(WebSocketEndpoint):
-    """Of the agents of a WebSocket, only the first one has packages in its first answer."""
-
-    def connection(self, socket: Socket) -> WebSocketConnection:
-        return _FirstPackagesConnection(socket)
-
-
-@breaks("identification.multiplex:without-waiting", also=["identification.s2a-matches"])
-class AnswersToLatestAgent(WebSocketProtocol):
-    """An answer has the instance_uid of the message that has arrived last on the WebSocket."""
-
-    _latest: bytes = b""
-
-    def receive(self, data: bytes) -> None:
-        with contextlib.suppress(DecodeError):
-            self._latest = pb.AgentToServer.FromString(data[1:]).instance_uid
-        super().receive(data)
-
-    async def send(self, message: bytes | str) -> None:
-        if self._is_busy and isinstance(message, bytes) and self._latest:
-            reply = pb.ServerToAgent.FromString(message[1:])
-            reply.instance_uid = self._latest
-            message = message[:1] + reply.SerializeToString()
-        await super().send(message)
 
 
 class _TextConnection(WebSocketConnection):

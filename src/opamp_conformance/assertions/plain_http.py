@@ -39,9 +39,7 @@ def not_compressed(exchange: Exchange) -> None:
 
 def error_compressed(exchange: Exchange) -> None:
     """Assert that an error is compressed, for an agent that accepts gzip."""
-    response = exchange.response
-    if exchange.problem is not None and isinstance(response, HttpResponse) and response.is_compressed:
-        raise ViolationError(exchange.problem)
+    _require_readable_gzip(exchange)
     if not exchange.is_error:
         raise PreconditionFailedError("bad-request.respond", "the malformed message is not answered with an error")
     compressed(exchange)
@@ -49,6 +47,14 @@ def error_compressed(exchange: Exchange) -> None:
 
 def compressed(exchange: Exchange) -> None:
     """Assert that a response is compressed with gzip (Plain HTTP Transport, Content-Encoding)."""
+    _require_readable_gzip(exchange)
     response = exchange.response
     encoding = response.headers.get("content-encoding", "none") if isinstance(response, HttpResponse) else "none"
     require(exchange.reply and encoding.lower() == GZIP, "the Content-Encoding gzip", encoding)
+
+
+def _require_readable_gzip(exchange: Exchange) -> None:
+    """Raise ViolationError if a response is said to be gzip, but is none, or has no end."""
+    response = exchange.response
+    if exchange.problem is not None and isinstance(response, HttpResponse) and response.is_compressed:
+        raise ViolationError(exchange.problem)

@@ -49,7 +49,9 @@ def _version_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.Server
 
 
 def _echo(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
-    if sent is None or reply.instance_uid == sent.instance_uid:
+    # A reply that is addressed to the new instance_uid that it announces has a scenario of its own.
+    announced = reply.agent_identification.new_instance_uid
+    if sent is None or reply.instance_uid == sent.instance_uid or (announced and reply.instance_uid == announced):
         return None
     # An error about a malformed instance_uid may leave it out (docs/ambiguities.md).
     if reply.HasField("error_response") and not reply.instance_uid and len(sent.instance_uid) != INSTANCE_UID_BYTES:

@@ -239,8 +239,10 @@ class Exchanger:
 def _in_order_of(messages: Sequence[WebSocketMessage], answers: Sequence[Exchange]) -> list[Exchange]:
     """Return the answers in the order of their messages: answers to different agents may come in any order."""
     left, ordered = list(answers), []
-    for message in messages:
-        uid = b"" if message.message is None else message.message.instance_uid
+    senders = [b"" if message.message is None else message.message.instance_uid for message in messages]
+    if len(set(senders)) == 1:
+        return left
+    for uid in senders:
         own = (index for index, one in enumerate(left) if one.message is not None and one.message.instance_uid == uid)
         ordered.append(left.pop(next(own, 0)))
     return ordered
