@@ -161,14 +161,13 @@ class NoFlagAfterAnotherTransport(HttpEndpoint):
 
     _seen: frozenset[bytes] = frozenset()
 
-    async def respond(self, headers: RequestHeaders, body: bytes) -> Response:
-        response = await super().respond(headers._replace(accept_encoding=None), body)
-        reply = pb.ServerToAgent.FromString(response.body)
+    def encode(self, accept_encoding: bytes | None, data: bytes) -> Response:
+        reply = pb.ServerToAgent.FromString(data)
         is_first, self._seen = reply.instance_uid not in self._seen, self._seen | {reply.instance_uid}
-        if not is_first or reply.capabilities:  # An agent that is not known yet receives the capabilities.
-            return response
-        reply.flags = 0
-        return response._replace(body=reply.SerializeToString())
+        if is_first and not reply.capabilities:  # An agent that is not known yet receives the capabilities.
+            reply.flags = 0
+            data = reply.SerializeToString()
+        return super().encode(accept_encoding, data)
 
 
 @breaks("sequence.server-report-full-state:63-bit", also=["sequence.server-requests-omitted"])
