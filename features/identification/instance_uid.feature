@@ -67,7 +67,8 @@ Feature: The instance_uid of a response
     When both agents check in without waiting
     Then each of the agents receives its own answer
 
-  @transport.websocket @SHOULD @remote-config.server-compares-hash.shared @own-telemetry.offer-on-first @package-status.server-compares-hash
+  @transport.websocket @SHOULD @remote-config.server-compares-hash.shared
+  @own-telemetry.offer-on-first @package-status.server-compares-hash
   Scenario: Agents that share a WebSocket are offered the same
     Given 2 agents with every capability
     And the operator has defined offers of every kind for the agents

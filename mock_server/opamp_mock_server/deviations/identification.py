@@ -24,6 +24,7 @@ from opamp_proto import INSTANCE_UID_BYTES
 from opamp_proto import opamp_pb2 as pb
 
 _MOMENT_SECONDS = 0.05
+"""Long enough for a second message that was sent without waiting to arrive."""
 
 
 @breaks("identification.s2a-matches", also=["fleet.disconnect.echo", "identification.multiplex"])

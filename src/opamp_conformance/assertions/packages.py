@@ -6,7 +6,8 @@ from typing import Final
 
 from opamp_conformance.actions.offers import PACKAGE
 from opamp_conformance.assertions.common import another_hash, described, processed, require
-from opamp_conformance.errors import PreconditionFailedError
+from opamp_conformance.checks.offer_memory import without_hash
+from opamp_conformance.errors import NotApplicableError, PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.http import HttpResponse
 from opamp_proto import opamp_pb2 as pb
@@ -44,11 +45,19 @@ def offered_again(exchange: Exchange, before: Exchange) -> None:
 
 
 def same_hashes(exchange: Exchange, before: Exchange) -> None:
-    """Assert that the packages of two offers have the same hashes (PackageAvailable.hash)."""
+    """Assert that packages that two offers describe alike have the same hashes (PackageAvailable.hash).
+
+    The hash also covers the URL and the headers of the download, which a server may make anew for each offer.
+    """
     packages, earlier = _packages(exchange), _packages(before)
     if not packages:
         raise PreconditionFailedError("package-status.server-offers-on-mismatch", "the packages are not offered again")
-    for name in sorted(set(packages) & set(earlier)):
+    alike = [
+        name for name in packages if name in earlier and without_hash(packages[name]) == without_hash(earlier[name])
+    ]
+    if not alike:
+        raise NotApplicableError("the server describes the package differently in each offer")
+    for name in sorted(alike):
         now, then = packages[name].hash, earlier[name].hash
         require(now == then, f"the hash {then.hex()} of the package {name!r} again", now.hex() or "none")
 

@@ -47,6 +47,8 @@ class AgentMemory:
     is_greeted: bool = True
     """Whether the server has told it its capabilities; false if it has only received errors."""
     is_enrolled: bool | None = False
+    is_new: bool = False
+    """Whether it has not used its new instance_uid yet, so that the server may know nothing of it under that."""
     custom_capabilities: frozenset[str] = field(default_factory=frozenset)
     config_hash: bytes = b""
     settings_hash: bytes = b""
@@ -93,7 +95,7 @@ class AgentMemory:
         asks = bool(reply.flags & pb.ServerToAgentFlags_ReportFullState)
         self.has_full_state = is_full(message) or (self.has_full_state and not asks)
         self.has_left = message.HasField("agent_disconnect")
-        self.is_greeted = True
+        self.is_greeted, self.is_new = True, False
         self.sequence_num = message.sequence_num
         self.left_at = message.sequence_num if self.has_left else None
         if self.has_left:  # A server may forget all about an agent that has disconnected.

@@ -16,15 +16,16 @@ def _asks_for_missing_state(at: Situation) -> Violation | None:
         return None
     if at.exchange.everything.flags & pb.ServerToAgentFlags_ReportFullState:
         return None
+    # A higher number shows that messages are missing. An agent that describes itself may have nothing else to say.
+    is_open = at.sent.sequence_num <= 1 or at.sent.HasField("agent_description")
     if at.agent is None:
-        # A higher number shows that messages are missing. An agent that describes itself may have nothing else to say.
-        is_open = at.sent.sequence_num <= 1 or at.sent.HasField("agent_description")
         return None if is_open else _not_asked("an unknown agent", at)
+    if at.agent.is_new and is_open:
+        return None
     if at.agent.left_at is not None:
         # Whether or not the server has forgotten the agent, it lacks messages.
         is_next = at.sent.sequence_num in (at.agent.left_at, at.agent.left_at + 1)
-        is_open = is_next or at.sent.sequence_num <= 1 or at.sent.HasField("agent_description")
-        return None if is_open else _not_asked("a gap after agent_disconnect", at)
+        return None if is_next or is_open else _not_asked("a gap after agent_disconnect", at)
     return _not_asked("a gap", at) if at.agent.is_after_gap(at.sent) else None
 
 

@@ -168,8 +168,8 @@ class Conversation:
         old.may_have_reported(situation.sent)  # Some servers forget an agent under its old instance_uid.
         new = self.agents.remember(situation.announced, AgentMemory(situation.sent))
         new.report(situation.sent)
-        new.sequence_num = situation.sent.sequence_num  # After a gap, a server that forgot the agent asks, too.
-        new.is_enrolled = True
+        new.sequence_num = situation.sent.sequence_num
+        new.is_enrolled = new.is_new = True
         self.agents.bind(situation.announced, exchange.connection_id)
         if not situation.asks_for_uid:  # The server has found a duplicate, or has other reasons.
             old.is_enrolled = None

@@ -28,11 +28,14 @@ class OfferMemory:
         self._contents: dict[tuple[str, bytes, bytes], bytes] = {}
 
     def check(self, reply: pb.ServerToAgent, agent: AgentMemory | None, *, is_requested: bool) -> Iterator[Breach]:
-        """Yield what an offer to an agent breaks. An agent may have requested settings, which need no hash."""
+        """Yield what an offer to an agent breaks. Settings that an agent has requested need no hash."""
         if agent is not None:
             yield from _unchanged(reply, agent)
         yield from self._configuration(reply)
-        if not is_requested and not reply.connection_settings.hash and any(all_settings(reply.connection_settings)):
+        settings = reply.connection_settings
+        # A certificate may be the late answer to a request.
+        is_requested = is_requested or settings.opamp.HasField("certificate")
+        if not is_requested and not settings.hash and any(all_settings(settings)):
             yield "offers.hash-covers-all", Violation("a hash of the settings", "none")
         yield from self._settings(reply)
         yield from self._packages(reply)
@@ -74,7 +77,7 @@ class OfferMemory:
                 yield "packages.hash-identifies", _one_hash("packages", package.hash)
             if self._is_other_content(f"version of {name}", b"", package.hash, package.version.encode()):
                 yield "packages.hash-inputs", _one_hash(f"versions of the package {name!r}", package.hash)
-            if self._is_other_content(f"hash of {name}", reply.instance_uid, _without_hash(package), package.hash):
+            if self._is_other_content(f"hash of {name}", reply.instance_uid, without_hash(package), package.hash):
                 expected = f"the same hash for the same package {name!r}"
                 yield "packages.hash-inputs", Violation(expected, package.hash.hex())
 
@@ -99,7 +102,8 @@ def _unchanged(reply: pb.ServerToAgent, agent: AgentMemory) -> Iterator[Breach]:
             yield _UNCHANGED[name], Violation(expected, f"{name} with the hash {offered.hex()} again")
 
 
-def _without_hash(package: pb.PackageAvailable) -> bytes:
+def without_hash(package: pb.PackageAvailable) -> bytes:
+    """Return everything that an offer says of a package but its hash, as bytes (PackageAvailable)."""
     content = pb.PackageAvailable()
     content.CopyFrom(package)
     content.hash = b""

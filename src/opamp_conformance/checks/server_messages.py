@@ -49,7 +49,7 @@ def _version_of_new_instance_uid(sent: pb.AgentToServer | None, reply: pb.Server
 
 
 def _echo(sent: pb.AgentToServer | None, reply: pb.ServerToAgent) -> Violation | None:
-    # A reply that is addressed to the new instance_uid that it announces has a scenario of its own.
+    # A reply that is addressed to what it announces breaks one promise; a scenario says so, and no other finding does.
     announced = reply.agent_identification.new_instance_uid
     if sent is None or reply.instance_uid == sent.instance_uid or (announced and reply.instance_uid == announced):
         return None
