@@ -14,6 +14,11 @@ def _(context: ScenarioContext) -> Agent:
     return context.agents.unknown()
 
 
+@given("another unknown agent", target_fixture="other_agent")
+def _(context: ScenarioContext) -> Agent:
+    return context.agents.unknown()
+
+
 @given("an agent with every capability", target_fixture="agent")
 def _(context: ScenarioContext) -> Agent:
     return context.agents.with_every_capability()

@@ -1,6 +1,6 @@
 """Steps about client certificates."""
 
-from pytest_bdd import given, then, when
+from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import certificates as assert_certificates
@@ -43,6 +43,21 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 @when("the agent asks for a client certificate with a forged request", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.certificates.ask_with_forged_request(agent)
+
+
+@when("the agent asks for a client certificate with a request that names another agent", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.certificates.ask_for_another(agent, context.agents.unknown())
+
+
+@when(
+    parsers.parse(
+        "the agent asks for a client certificate with a request that has the other agent's instance_uid in {field}"
+    ),
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, other_agent: Agent, field: str) -> Exchange:
+    return context.certificates.ask_for_another_too(agent, other_agent, field)
 
 
 @when("the agent sends an empty request for connection settings", target_fixture="exchange")
@@ -105,6 +120,6 @@ def _(exchange: Exchange) -> None:
     assert_certificates.none_issued(exchange)
 
 
-@when("the agent asks for a client certificate with a request that names another agent", target_fixture="exchange")
-def _(context: ScenarioContext, agent: Agent) -> Exchange:
-    return context.certificates.ask_for_another(agent, context.agents.unknown())
+@then("no certificate that names the other agent is issued")
+def _(exchange: Exchange, other_agent: Agent) -> None:
+    assert_certificates.none_that_names(other_agent.instance_uid, exchange)

@@ -74,6 +74,19 @@ Feature: Client certificates on request
       When the agent asks for a client certificate with a request that names another agent
       Then no certificate is issued
 
+    @MUST @csr.uid-must-match.other-field
+    Scenario Outline: No certificate names another agent because the request does so in <field>
+      Given another unknown agent
+      When the agent asks for a client certificate with a request that has the other agent's instance_uid in <field>
+      Then no certificate that names the other agent is issued
+
+      Examples:
+        | field                     |
+        | a part of the common name |
+        | the organizational unit   |
+        | the serial number         |
+        | the alternative name      |
+
     @MUST @csr.failure-bad-request.forged
     Scenario: The refusal of a forged request is a BadRequest
       When the agent asks for a client certificate with a forged request

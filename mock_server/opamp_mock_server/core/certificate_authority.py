@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import re
 import uuid
 from typing import Final
 
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+_UUID: Final = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}(?:-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
 _VALIDITY: Final = datetime.timedelta(days=1)
 
 
@@ -30,19 +32,23 @@ class CertificateAuthority:
         try:
             request = x509.load_pem_x509_csr(csr)
             is_signed = request.is_signature_valid
-            named = {_as_instance_uid(attribute.value) for attribute in request.subject}
+            named = named_in(request)
         except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
             return "csr is not the PEM of a certificate signing request"
         if not is_signed:
             return "csr is not signed with the key it holds"
-        if named - {None, instance_uid}:
+        if named - {instance_uid}:
             return "csr names the instance_uid of another agent"
         return None
 
     def issue(self, csr: bytes) -> bytes:
         """Return a certificate as PEM, for a CSR that was accepted."""
         request = x509.load_pem_x509_csr(csr)
-        return self._signed(_builder(request.subject, self._name).public_key(request.public_key()))
+        builder = _builder(request.subject, self._name).public_key(request.public_key())
+        for extension in request.extensions:
+            if isinstance(extension.value, x509.SubjectAlternativeName):
+                builder = builder.add_extension(extension.value, critical=extension.critical)
+        return self._signed(builder)
 
     def _signed(self, builder: x509.CertificateBuilder) -> bytes:
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
@@ -76,8 +82,10 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
     return builder.sign(key, hashes.SHA256()).public_bytes(pem), private
 
 
-def _as_instance_uid(value: str | bytes) -> bytes | None:
-    try:
-        return uuid.UUID(str(value)).bytes
-    except ValueError:
-        return None
+def named_in(request: x509.CertificateSigningRequest) -> set[bytes]:
+    """Return each instance_uid that stands, as text, in a field of a CSR or in a part of one."""
+    values = [attribute.value for attribute in request.subject]
+    for extension in request.extensions:
+        if isinstance(extension.value, x509.SubjectAlternativeName):
+            values += [str(name.value) for name in extension.value]
+    return {uuid.UUID(found).bytes for value in values for found in _UUID.findall(str(value))}

@@ -1,5 +1,10 @@
 """Deviations from Agent-initiated CSR Flow: wrong replies to certificate requests, and wrong certificates."""
 
+import uuid
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.certificate_authority import CertificateAuthority
 from opamp_mock_server.core.certificates import Certificates
@@ -142,6 +147,20 @@ class AnyNameGranted(Certificates):
     def reason_to_refuse_certificate(self, message: pb.AgentToServer) -> str | None:
         problem = super().reason_to_refuse_certificate(message)
         return None if problem and "another agent" in problem else problem
+
+
+@breaks("csr.uid-must-match:other-field")
+class OnlyCommonNameVerified(Certificates):
+    """A certificate request that names another agent is refused only if its whole common name is that instance_uid."""
+
+    def reason_to_refuse_certificate(self, message: pb.AgentToServer) -> str | None:
+        problem = super().reason_to_refuse_certificate(message)
+        if problem is None or "another agent" not in problem:
+            return problem
+        request = x509.load_pem_x509_csr(message.connection_settings_request.opamp.certificate_request.csr)
+        (name,) = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        is_own_or_longer = name.value == str(uuid.UUID(bytes=message.instance_uid)) or " " in str(name.value)
+        return None if is_own_or_longer else problem
 
 
 @breaks("csr.creates-certificate:again")

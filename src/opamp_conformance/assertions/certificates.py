@@ -20,6 +20,15 @@ def none_issued(exchange: Exchange) -> None:
     require(not _certificate(exchange).cert, "no certificate", "a certificate")
 
 
+def none_that_names(instance_uid: bytes, exchange: Exchange) -> None:
+    """Assert that an answer has no certificate whose fields have an instance_uid (Using instance_uid in the CSR).
+
+    A server may leave out what it did not verify, so only what the certificate has is looked at.
+    """
+    is_named = certificates.names(_certificate(exchange).cert, instance_uid)
+    require(not is_named, "no certificate that names another agent", "a certificate that names another agent")
+
+
 def with_private_key(exchange: Exchange) -> None:
     """Assert that a certificate comes with its own private key in PEM (TLSCertificate.private_key)."""
     certificate = _certificate(exchange)

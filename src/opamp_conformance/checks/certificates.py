@@ -1,5 +1,7 @@
 """What a certificate is: for which key, and signed by whom. All arguments are PEM."""
 
+import uuid
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -29,6 +31,17 @@ def is_issued_by(certificate: bytes, authority: bytes) -> bool:
             return True
         issued = next((one for one in intermediate if _has_signed(one, issued)), issued)
     return False
+
+
+def names(certificate: bytes, instance_uid: bytes) -> bool:
+    """Return whether a certificate has an instance_uid, as text or as bytes, in its subject or an alternative name."""
+    try:
+        issued = x509.load_pem_x509_certificate(certificate)
+        fields = issued.subject.public_bytes() + b"".join(one.value.public_bytes() for one in issued.extensions)
+    except ValueError:
+        return False
+    text = uuid.UUID(bytes=instance_uid)
+    return any(form in fields.lower() for form in (str(text).encode(), text.hex.encode())) or instance_uid in fields
 
 
 def is_self_signed(certificate: bytes) -> bool:

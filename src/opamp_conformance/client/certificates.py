@@ -16,9 +16,23 @@ _PEM: Final = serialization.Encoding.PEM
 
 
 def signing_request(instance_uid: bytes) -> bytes:
-    """Return a CSR as PEM that names an agent (Using instance_uid in the CSR)."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(_name(str(uuid.UUID(bytes=instance_uid))))
-    return builder.sign(_key(), hashes.SHA256()).public_bytes(_PEM)
+    """Return a CSR as PEM that names an agent by its common name (Using instance_uid in the CSR)."""
+    return _signing_request(_name(str(uuid.UUID(bytes=instance_uid))))
+
+
+def request_that_names(other: bytes, field: str, instance_uid: bytes) -> bytes:
+    """Return a CSR as PEM for an agent that also names another one, by its instance_uid in a field of the request.
+
+    "one of the CSR fields (or part of the field)" (Using instance_uid in the CSR)
+    """
+    own, named = str(uuid.UUID(bytes=instance_uid)), str(uuid.UUID(bytes=other))
+    if field == "a part of the common name":
+        return _signing_request(_name(f"agent {named}"))
+    if field == "the alternative name":
+        names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"urn:uuid:{named}")])
+        return _signing_request(_name(own), names)
+    kind = {"the organizational unit": NameOID.ORGANIZATIONAL_UNIT_NAME, "the serial number": NameOID.SERIAL_NUMBER}
+    return _signing_request(x509.Name([*_name(own), x509.NameAttribute(kind[field], named)]))
 
 
 def forged_request(instance_uid: bytes) -> bytes:
@@ -38,6 +52,13 @@ def signed_certificate() -> pb.TLSCertificate:
     cert = _certificate(_name("an agent"), issuer, key.public_key(), authority)
     private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return pb.TLSCertificate(cert=cert, private_key=private, ca_cert=ca)
+
+
+def _signing_request(subject: x509.Name, *extensions: x509.ExtensionType) -> bytes:
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(_key(), hashes.SHA256()).public_bytes(_PEM)
 
 
 def _key() -> ec.EllipticCurvePrivateKey:
