@@ -5,10 +5,14 @@ ARG RUNTIME=${BASE}
 
 FROM ${BASE} AS build
 COPY . /src
-# pip is in a venv of its own, so that the image has none.
+# pip is in a venv of its own, so that the image has none. It takes only files whose hashes are known.
 RUN python3 -m venv /pip && \
     python3 -m venv --without-pip /opt/opamp-conformance && \
-    /pip/bin/pip --python /opt/opamp-conformance/bin/python install --no-cache-dir '/src[elasticsearch,load]'
+    /pip/bin/pip install --no-cache-dir --require-hashes -r /src/deploy/build-requirements.txt && \
+    /pip/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels /src && \
+    /pip/bin/pip --python /opt/opamp-conformance/bin/python install --no-cache-dir --require-hashes \
+        -r /src/deploy/requirements.txt && \
+    /pip/bin/pip --python /opt/opamp-conformance/bin/python install --no-cache-dir --no-deps /wheels/*.whl
 
 FROM ${RUNTIME}
 COPY --from=build /opt/opamp-conformance /opt/opamp-conformance
