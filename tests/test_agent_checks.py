@@ -12,7 +12,9 @@ from opamp_conformance.ledger.ledger import Subject, load_ledger
 from opamp_proto import CONTENT_TYPE, uuid_text
 from opamp_proto import opamp_pb2 as pb
 from support.agent_script import CONFIG, WEBSOCKET, Script, begin, unavailable
-from support.deviant_agents import DEVIANT, heartbeats, never_moves, refused_again_and_again
+from support.deviant_agents import DEVIANT
+from support.deviant_behaviour import heartbeats, refused_again_and_again
+from support.deviant_messages import never_moves
 from support.peers import ROOT
 
 # ---- right agents
