@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -66,12 +68,24 @@ class Graded(NamedTuple):
         return self.record.ended(*BROKEN)
 
 
+def _end_with(parent: int) -> None:
+    """Let this process end soon after its parent: a pool whose parent was killed would wait forever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 class Matrix(Mapping[str, Graded]):
     """The results of deviations. Runs wait a part of their time, so several share a processor."""
 
     def __init__(self, runs_per_processor: float) -> None:
         processes = round(runs_per_processor * (os.cpu_count() or 1))
-        self.pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+        spawn = multiprocessing.get_context("spawn")
+        self.pool = ProcessPoolExecutor(processes, spawn, initializer=_end_with, initargs=(os.getpid(),))
         self._results: dict[str, Future[Graded]] = {}
 
     def start(self, grade_one: Callable[[str], Graded], deviations: Iterable[str]) -> Self:
