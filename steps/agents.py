@@ -5,6 +5,7 @@ from pytest_bdd import given, parsers, then, when
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
 from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
+from opamp_conformance.client.message_parts import with_part
 from opamp_conformance.client.sample_messages import NEWER_CAPABILITY
 from opamp_conformance.wire.exchange import Exchange
 
@@ -91,6 +92,11 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 @when("the agent reports its full status with an unknown flag", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.client.send(agent.full_status(flags=UNKNOWN_FLAG))
+
+
+@when(parsers.re(r"the agent sends a message with (?P<part>(?:(?! after ).)+)"), target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, part: str) -> Exchange:
+    return context.client.send(with_part(agent, part))
 
 
 @when("the agent checks in", target_fixture="exchange")

@@ -35,6 +35,11 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.http.report_with_wrong_credentials(agent)
 
 
+@when("the agent reports its full status with credentials that are too long", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.report_with_longer_credentials(agent)
+
+
 @when("the agent reports its full status with credentials of an unknown scheme", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.http.report(agent, {"Authorization": "Nonesuch 0"}, with_credentials=False)

@@ -25,6 +25,11 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.certificates.issued(agent)
 
 
+@given("the agent has received a client certificate for a key of RSA", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.certificates.issued_for_rsa(agent)
+
+
 @given("the agent has asked for a new instance_uid and adopted it")
 def _(context: ScenarioContext, agent: Agent) -> None:
     context.instance_uid.rename(agent)

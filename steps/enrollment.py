@@ -11,7 +11,13 @@ from opamp_conformance.assertions import identification as assert_identification
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
 from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, UNKNOWN_FLAG, Agent
+from opamp_conformance.client.message_parts import with_part
 from opamp_conformance.wire.exchange import Exchange
+
+
+@given(parsers.parse("an unknown agent whose instance_uid is a UUID of version {version:d}"), target_fixture="agent")
+def _(context: ScenarioContext, version: int) -> Agent:
+    return context.agents.with_uuid_of(version)
 
 
 @given("an enrolled agent", target_fixture="agent")
@@ -129,6 +135,34 @@ def _(context: ScenarioContext, agents: list[Agent]) -> list[Exchange]:
 @when("the agents ask for a new instance_uid at once", target_fixture="exchanges")
 def _(context: ScenarioContext, agents: list[Agent]) -> list[Exchange]:
     return context.instance_uid.ask_at_once(agents)
+
+
+@when(parsers.parse("the agent asks for a new instance_uid in a message with {part}"), target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, part: str) -> Exchange:
+    return context.client.send(with_part(agent, part, flags=REQUEST_INSTANCE_UID))
+
+
+@when(parsers.parse("the agent disconnects in a message with {part}"), target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent, part: str) -> Exchange:
+    return context.enrollment.send_disconnect_with(agent, part)
+
+
+@when(
+    parsers.parse("the agent disconnects with the RequestInstanceUid flag in a message with {part}"),
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, part: str) -> Exchange:
+    return context.enrollment.send_disconnect_with(agent, part, flags=REQUEST_INSTANCE_UID)
+
+
+@when("the agent disconnects in a compressed message", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.disconnect_compressed(agent)
+
+
+@when("the agent disconnects with the RequestInstanceUid flag in a compressed message", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.disconnect_compressed(agent, flags=REQUEST_INSTANCE_UID)
 
 
 @when("the agent disconnects with a full report", target_fixture="exchange")

@@ -8,6 +8,7 @@ from opamp_conformance.assertions import status_reporting as assert_status_repor
 from opamp_conformance.assertions.common import exchange_satisfies
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.wire.exchange import Exchange
+from opamp_conformance.wire.http import INSTANCE_UID_HEADER
 
 
 @when("the agent reports its full status compressed with gzip", target_fixture="exchange")
@@ -77,6 +78,11 @@ def _(context: ScenarioContext, agent: Agent, content_type: str) -> Exchange:
 )
 def _(context: ScenarioContext, agent: Agent, encoding: str) -> Exchange:
     return context.http.report(agent, {"Content-Encoding": encoding})
+
+
+@when("the agent reports its full status without the header OpAMP-Instance-UID", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    return context.http.report(agent, {INSTANCE_UID_HEADER: None})
 
 
 @when("the agent reports its full status without a content type", target_fixture="exchange")

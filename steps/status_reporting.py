@@ -3,12 +3,13 @@
 from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.context import ScenarioContext
-from opamp_conformance.actions.preconditions import require_accepted
+from opamp_conformance.actions.preconditions import require_accepted, require_error
 from opamp_conformance.assertions import status_reporting as assert_status_reporting
 from opamp_conformance.assertions import throttling as assert_throttling
 from opamp_conformance.assertions.common import satisfies
 from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import Agent
+from opamp_conformance.client.message_parts import with_part
 from opamp_conformance.wire.exchange import Exchange
 
 
@@ -61,6 +62,25 @@ def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
 def _(context: ScenarioContext, agent: Agent, part: str, count: int) -> Exchange:
     agent.lose(count)
     return context.client.send(sample_messages.with_only(agent, part))
+
+
+@when(
+    parsers.re(r"the agent sends a message with (?P<part>.+) after (?P<count>\d+) lost messages?"),
+    converters={"count": int},
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, part: str, count: int) -> Exchange:
+    agent.lose(count)
+    return context.client.send(with_part(agent, part))
+
+
+@given(
+    parsers.re(r"the agent's malformed certificate request after (?P<count>\d+) lost messages? was refused"),
+    converters={"count": int},
+)
+def _(context: ScenarioContext, agent: Agent, count: int) -> None:
+    agent.lose(count)
+    require_error(context.certificates.ask_with_garbage(agent))
 
 
 @when(

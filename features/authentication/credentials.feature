@@ -17,6 +17,11 @@ Feature: Requests without valid credentials
     When the agent reports its full status with wrong credentials
     Then the request is answered with the status 401
 
+  @MUST @auth.401.too-long
+  Scenario: A client sends the right credentials and one more character
+    When the agent reports its full status with credentials that are too long
+    Then the request is answered with the status 401
+
   @MUST @auth.401.unknown-scheme
   Scenario: A client sends credentials of an unknown scheme
     When the agent reports its full status with credentials of an unknown scheme

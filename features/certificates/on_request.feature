@@ -29,9 +29,20 @@ Feature: Client certificates on request
       When the agent asks for a client certificate
       Then the certificate is for the agent's key
 
+    @implied @csr.creates-certificate.rsa
+    Scenario: The certificate for a key of RSA is for that key
+      Given the agent has received a client certificate for a key of RSA
+      Then the certificate is for the agent's key
+
     @implied @csr.offer-no-private-key
     Scenario: The certificate comes without a private key
       Given the agent has received a client certificate
+      Then the certificate comes without a private key
+
+    @implied @csr.offer-no-private-key.again
+    Scenario: Another certificate comes without a private key, too
+      Given the agent has received a client certificate
+      When the agent asks for a client certificate
       Then the certificate comes without a private key
 
     @implied @csr.offer-ca-cert
@@ -71,6 +82,12 @@ Feature: Client certificates on request
 
     @MUST @csr.uid-must-match
     Scenario: A request that names another agent is not granted
+      When the agent asks for a client certificate with a request that names another agent
+      Then no certificate is issued
+
+    @MUST @csr.uid-must-match.again
+    Scenario: A second request of an agent that names another one is not granted
+      Given the agent has received a client certificate
       When the agent asks for a client certificate with a request that names another agent
       Then no certificate is issued
 

@@ -17,6 +17,17 @@ Feature: The new_instance_uid
       And the agent has received a new_instance_uid
       Then new_instance_uid differs from the instance_uid of the request
 
+    @MUST @fleet.new-uid.uuidv7.for-other-versions
+    Scenario Outline: The new_instance_uid of an agent that has a UUID of version <version> is one of version 7
+      Given an unknown agent whose instance_uid is a UUID of version <version>
+      And the agent has received a new_instance_uid
+      Then new_instance_uid is a UUID version 7
+
+      Examples:
+        | version |
+        | 1       |
+        | 4       |
+
     @MUST @fleet.new-uid.uuidv7
     Scenario: Fleet Server generates new_instance_uid as a UUID version 7
       Given an unknown agent

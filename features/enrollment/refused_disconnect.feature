@@ -33,6 +33,25 @@ Feature: A refused agent_disconnect
       When the agent disconnects with an unknown flag
       Then the message is refused as a BadRequest
 
+    @MUST @fleet.disconnect.unenrolled.with-part
+    Scenario Outline: An unknown agent disconnects in a message with <part>
+      Given an unknown agent
+      When the agent disconnects in a message with <part>
+      Then the message is refused as a BadRequest
+
+      Examples:
+        | part                  |
+        | a large configuration |
+        | a custom message      |
+        | an unknown capability |
+        | the sequence number 0 |
+
+    @transport.http @MUST @fleet.disconnect.unenrolled.compressed
+    Scenario: An unknown agent disconnects in a message that is compressed with gzip
+      Given an unknown agent
+      When the agent disconnects in a compressed message
+      Then the message is refused as a BadRequest
+
   Rule: One message cannot ask for a new instance_uid and disconnect
 
     @MUST @fleet.disconnect.with-flag.unknown-agent
@@ -64,6 +83,26 @@ Feature: A refused agent_disconnect
     Scenario: An enrolled agent disconnects with the flag and a full report
       Given an enrolled agent
       When the agent disconnects with the RequestInstanceUid flag and a full report
+      Then the message is refused as a BadRequest
+
+    @MUST @fleet.disconnect.with-flag.with-part
+    Scenario Outline: An enrolled agent disconnects with the flag in a message with <part>
+      Given an enrolled agent
+      When the agent disconnects with the RequestInstanceUid flag in a message with <part>
+      Then the message is refused as a BadRequest
+
+      Examples:
+        | part                  |
+        | an unknown flag       |
+        | a description         |
+        | a custom message      |
+        | an unknown capability |
+        | the sequence number 0 |
+
+    @transport.http @MUST @fleet.disconnect.with-flag.compressed
+    Scenario: An enrolled agent disconnects with the flag in a message that is compressed with gzip
+      Given an enrolled agent
+      When the agent disconnects with the RequestInstanceUid flag in a compressed message
       Then the message is refused as a BadRequest
 
   Rule: A refused message changes nothing

@@ -30,6 +30,24 @@ Feature: An agent asks for a new instance_uid
       When the agent reports a configuration that is not YAML with the RequestInstanceUid flag
       Then a new_instance_uid is announced
 
+    @MUST @fleet.request-uid.unknown-agent.with-part
+    Scenario Outline: An unknown agent asks for an instance_uid in a message with <part>
+      Given an unknown agent
+      When the agent asks for a new instance_uid in a message with <part>
+      Then a new_instance_uid is announced
+
+      Examples:
+        | part                              |
+        | a description                     |
+        | a configuration                   |
+        | a large configuration             |
+        | a package that is being installed |
+        | the status of its configuration   |
+        | custom capabilities               |
+        | a custom message                  |
+        | an unknown capability             |
+        | the sequence number 0             |
+
     @MUST @fleet.request-uid.known-agent.full-report
     Scenario: An enrolled agent asks for a new instance_uid
       Given an enrolled agent

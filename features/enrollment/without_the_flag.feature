@@ -68,6 +68,35 @@ Feature: An agent without the RequestInstanceUid flag
       And no new_instance_uid is announced
       And the agent is enrolled under its own instance_uid
 
+    @MUST @fleet.auto-enrollment.uuid
+    Scenario Outline: An unknown agent whose instance_uid is a UUID of version <version> keeps it
+      Given an unknown agent whose instance_uid is a UUID of version <version>
+      When the agent reports its full status
+      Then the message is accepted
+      And no new_instance_uid is announced
+      And the agent is enrolled under its own instance_uid
+
+      Examples:
+        | version |
+        | 1       |
+        | 4       |
+
+    @MUST @fleet.auto-enrollment.no-uuid
+    Scenario: An unknown agent whose instance_uid is no UUID keeps it
+      Given an unknown agent whose instance_uid is no UUID
+      When the agent reports its full status
+      Then the message is accepted
+      And no new_instance_uid is announced
+      And the agent is enrolled under its own instance_uid
+
+    @MUST @fleet.auto-enrollment.only-uid
+    Scenario: An unknown agent sends only its instance_uid
+      Given an unknown agent
+      When the agent sends only its instance_uid
+      Then the message is accepted
+      And no new_instance_uid is announced
+      And the agent is enrolled under its own instance_uid
+
     @MUST @fleet.auto-enrollment.after-refusal
     Scenario: An agent whose disconnect was refused is enrolled when it reports
       Given an unknown agent

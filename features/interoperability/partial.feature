@@ -127,6 +127,15 @@ Feature: Peers with fewer capabilities
       | AcceptsOpAMPConnectionSettings | OpAMP              |
       | AcceptsOtherConnectionSettings | another connection |
 
+  @MUST @capabilities.server-respects-change.gained-settings
+  Scenario: An agent that sends its own metrics later is offered settings for them then
+    Given a server that offers connection settings
+    And an agent with every capability but ReportsOwnMetrics
+    And the agent has reported its full status
+    And the operator has defined settings of every kind for the agent
+    When the agent reports its full status with every capability
+    Then settings for own metrics are offered
+
   @MUST @capabilities.server-respects-change.gained
   Scenario: An agent that accepts remote configuration later is offered it then
     Given a server that offers remote configuration

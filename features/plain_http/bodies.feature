@@ -30,6 +30,12 @@ Feature: Bodies of requests and responses
     When the agent reports its full status compressed with gzip, which it calls "GZIP"
     Then the server answers without an error
 
+  @MUST @response.must-respond.no-header
+  Scenario: A client need not name its instance_uid in a header
+    Given an unknown agent
+    When the agent reports its full status without the header OpAMP-Instance-UID
+    Then the server answers with a ServerToAgent
+
   @MUST @http.support-identity-request.chunks
   Scenario: The server accepts a report in chunks
     Given an agent that has reported its full status

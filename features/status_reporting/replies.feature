@@ -52,6 +52,22 @@ Feature: Answers to reports
     When the agent reports a configuration of 524288 bytes compressed with gzip
     Then the report is answered, or refused as too large
 
+  @MUST @response.no-error-on-success.with-part
+  Scenario Outline: A message with <part> is processed without an error
+    Given an agent with every capability
+    And the agent has reported its full status
+    When the agent sends a message with <part>
+    Then the message is accepted
+
+    Examples:
+      | part                                  |
+      | a configuration in TOML               |
+      | a large configuration                 |
+      | a package that waits                  |
+      | a package that is being downloaded    |
+      | a package that is being installed     |
+      | a package that could not be installed |
+
   @transport.http @MUST @response.no-error-on-success.disconnect
   Scenario: The last message of an agent is processed without an error
     Given an agent that has reported its full status

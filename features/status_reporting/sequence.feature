@@ -68,6 +68,32 @@ Feature: Missing messages
     When the agent sends a custom message of an unknown capability after 1 lost message
     Then the server asks for the full state
 
+  @MUST @sequence.server-report-full-state.with-part @sequence.server-requests-omitted
+  Scenario Outline: The message after the gap has <part>, and leaves out the rest
+    Given an agent with every capability
+    And the agent has reported its full status
+    When the agent sends a message with <part> after 1 lost message
+    Then the server asks for the full state
+
+    Examples:
+      | part                                  |
+      | a configuration                       |
+      | a package that is being installed     |
+      | the status of its configuration       |
+      | the status of its connection settings |
+      | custom capabilities                   |
+      | the hash of other components          |
+      | a certificate request                 |
+
+  @MUST @sequence.server-report-full-state.after-refusal @sequence.server-requests-omitted
+  Scenario: The message after the gap is refused, so the server asks in its next answer
+    Given a server that issues certificates
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent's malformed certificate request after 1 lost message was refused
+    When the agent checks in
+    Then the server asks for the full state
+
   @MUST @sequence.server-report-full-state.many-agents @sequence.server-requests-omitted
   Scenario: The message after the gap comes after those of many other agents
     Given 40 other agents have reported their full status

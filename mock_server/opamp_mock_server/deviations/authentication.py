@@ -44,6 +44,16 @@ class AnyCredentialsAccepted(HttpEndpoint):
             raise self.unauthorized()
 
 
+@breaks("auth.401:too-long")
+class BeginningOfCredentialsCompared(HttpEndpoint):
+    """Plain HTTP requests are accepted with one character more than the right credentials."""
+
+    def require_admission(self, headers: RequestHeaders) -> None:
+        right = headers.authorization[:-1] if headers.authorization is not None else None
+        if self._authenticator.policy_of(right) is None:
+            super().require_admission(headers)
+
+
 @breaks("auth.401:websocket", also=["auth.without-credentials"])
 class UnauthenticatedWebSocketForbidden(WebSocketEndpoint):
     """A WebSocket handshake without valid credentials is rejected with 403 instead of 401."""

@@ -3,6 +3,8 @@
 import uuid
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
@@ -161,6 +163,50 @@ class OnlyCommonNameVerified(Certificates):
         (name,) = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         is_own_or_longer = name.value == str(uuid.UUID(bytes=message.instance_uid)) or " " in str(name.value)
         return None if is_own_or_longer else problem
+
+
+@breaks("csr.uid-must-match:again")
+class SecondRequestNotVerified(Certificates):
+    """The second certificate request of an agent may name another agent."""
+
+    _asked: frozenset[bytes] = frozenset()
+
+    def reason_to_refuse_certificate(self, message: pb.AgentToServer) -> str | None:
+        problem, is_first = super().reason_to_refuse_certificate(message), message.instance_uid not in self._asked
+        if self.asks_for_certificate(message):
+            self._asked |= {message.instance_uid}
+        return problem if is_first or not problem or "another agent" not in problem else None
+
+
+@breaks("csr.offer-no-private-key:again")
+class SecondCertificateWithPrivateKey(Certificates):
+    """The second certificate for an agent is offered with a private key."""
+
+    _issued: frozenset[bytes] = frozenset()
+
+    def with_certificate(self, desired: DesiredState | None, message: pb.AgentToServer) -> DesiredState | None:
+        found = super().with_certificate(desired, message)
+        if self.asks_for_certificate(message):
+            settings = found.connection_settings if found is not None else None
+            if message.instance_uid in self._issued and settings is not None:
+                settings.opamp.certificate.private_key = (
+                    b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+                )
+            self._issued |= {message.instance_uid}
+        return found
+
+
+@breaks("csr.creates-certificate:rsa")
+class CertificateForAnotherRsaKey(Certificates):
+    """A certificate for a key of RSA is issued for another key."""
+
+    def certificate(self, csr: bytes) -> pb.TLSCertificate:
+        request = x509.load_pem_x509_csr(csr)
+        if isinstance(request.public_key(), rsa.RSAPublicKey):
+            builder = x509.CertificateSigningRequestBuilder().subject_name(request.subject)
+            signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+            csr = signed.public_bytes(serialization.Encoding.PEM)
+        return super().certificate(csr)
 
 
 @breaks("csr.creates-certificate:again")

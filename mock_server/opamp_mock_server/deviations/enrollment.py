@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from typing import ClassVar
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import uuid6
 
@@ -13,6 +13,7 @@ from opamp_mock_server.transports.http_messages import RequestHeaders
 from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
+_ORDINARY_CAPABILITIES = pb.AgentCapabilities_ReportsStatus | pb.AgentCapabilities_ReportsHealth
 ORDINARY_KEY_PREFIX = "ordinary-"
 """How the keys begin that a test uses as API keys that are no enrollment keys."""
 RETIRED_KEY_PREFIX = "retired-"
@@ -33,6 +34,18 @@ class FlagRequiresDescription(Core):
 
     def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
         if known is None and not message.HasField("agent_description"):
+            return self.enroll(message)
+        return super().answer_instance_uid_request(known, message)
+
+
+@breaks("fleet.request-uid.unknown-agent:with-part")
+class FlagIgnoredBesideOtherParts(Core):
+    """RequestInstanceUid is ignored in the message of an unknown agent that has any other part, or no number."""
+
+    def answer_instance_uid_request(self, known: AgentRecord | None, message: pb.AgentToServer) -> Outcome:
+        usual = pb.AgentToServer(instance_uid=message.instance_uid, sequence_num=1, flags=message.flags)
+        usual.capabilities = _ORDINARY_CAPABILITIES
+        if known is None and message != usual and not message.HasField("health"):
             return self.enroll(message)
         return super().answer_instance_uid_request(known, message)
 
@@ -219,6 +232,26 @@ class DescribedDisconnectAccepted(FleetCore):
         return super().reason_to_refuse(known, message)
 
 
+@breaks("fleet.disconnect.unenrolled:with-part")
+class OddUnenrolledDisconnectAccepted(FleetCore):
+    """agent_disconnect from an agent that is not enrolled is accepted if the message has another part, or no number."""
+
+    def reason_to_refuse(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
+        is_odd = _is_odd(message) and not message.HasField("agent_description")
+        is_accepted = known is None and is_odd and not self.asks_for_instance_uid(message)
+        return None if is_accepted else super().reason_to_refuse(known, message)
+
+
+@breaks("fleet.disconnect.with-flag:with-part")
+class OddDisconnectWithFlagAccepted(FleetCore):
+    """agent_disconnect with the flag from an enrolled agent is accepted if the message has another part."""
+
+    def reason_to_refuse(self, known: AgentRecord | None, message: pb.AgentToServer) -> str | None:
+        is_odd = _is_odd(message) or message.flags != pb.AgentToServerFlags_RequestInstanceUid
+        is_accepted = known is not None and is_odd and not message.HasField("health")
+        return None if is_accepted else super().reason_to_refuse(known, message)
+
+
 @breaks("fleet.disconnect.with-flag")
 class DisconnectWithFlagEnrolls(FleetCore):
     """agent_disconnect with RequestInstanceUid is processed as a request for a new_instance_uid."""
@@ -361,6 +394,35 @@ class AnyFlagOfUnknownAgents(FleetCore):
         return self.answer_instance_uid_request(None, message) if message.flags else super().enroll(message)
 
 
+@breaks("fleet.auto-enrollment:uuid")
+class OnlyVersion7Kept(FleetCore):
+    """An unknown agent whose instance_uid is no UUID of version 7 gets a new one."""
+
+    def enroll(self, message: pb.AgentToServer) -> Outcome:
+        is_usual = UUID(bytes=message.instance_uid).version == 7
+        return super().enroll(message) if is_usual else self.enroll_under_new_instance_uid(message)
+
+
+@breaks("fleet.auto-enrollment:only-uid")
+class EnrollmentRequiresNumber(FleetCore):
+    """An unknown agent that sends only its instance_uid is not enrolled."""
+
+    def enroll(self, message: pb.AgentToServer) -> Outcome:
+        outcome = super().enroll(message)
+        return outcome if message.sequence_num or message.capabilities else outcome._replace(put=())
+
+
+@breaks(
+    "fleet.new-uid.uuidv7:for-other-versions", also=["fleet.new-uid.time", "identification.new-instance-uid.uuidv7"]
+)
+class VersionOfAgentAssigned(Core):
+    """An agent whose instance_uid is a UUID of another version gets one of version 4."""
+
+    def new_instance_uid(self, message: pb.AgentToServer) -> bytes:
+        is_usual = UUID(bytes=message.instance_uid).version == 7
+        return super().new_instance_uid(message) if is_usual else uuid4().bytes
+
+
 # ---- keys
 
 
@@ -380,6 +442,11 @@ class RetiredKeyEnrolls(HttpEndpoint):
     def require_admission(self, headers: RequestHeaders) -> None:
         if not _begins_with(headers, RETIRED_KEY_PREFIX):
             super().require_admission(headers)
+
+
+def _is_odd(message: pb.AgentToServer) -> bool:
+    has_part = message.HasField("custom_message") or message.HasField("effective_config")
+    return has_part or not message.sequence_num or bool(message.capabilities >> 32)
 
 
 def _begins_with(headers: RequestHeaders, prefix: str) -> bool:

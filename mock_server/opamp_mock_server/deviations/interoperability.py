@@ -11,6 +11,8 @@ from opamp_mock_server.deviations.registry import breaks
 from opamp_proto import anyvalue_pb2
 from opamp_proto import opamp_pb2 as pb
 
+_OWN_METRICS = int(pb.AgentCapabilities_ReportsOwnMetrics)
+
 
 @breaks("capabilities.server.bits-truthful")
 class OffersPackagesNotAnnounced(StatusReporting):
@@ -172,6 +174,15 @@ class CapabilitiesOnlyOfFullReports(StatusReporting):
     def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
         is_described = message.HasField("agent_description") or not known.capabilities
         return super().capabilities_of(known, message) if is_described else known.capabilities
+
+
+@breaks("capabilities.server-respects-change:gained-settings")
+class TelemetryNeverAdded(StatusReporting):
+    """A capability for own telemetry that an agent reports only later is ignored."""
+
+    def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
+        capabilities = super().capabilities_of(known, message)
+        return capabilities & (known.capabilities | ~_OWN_METRICS) if known.capabilities else capabilities
 
 
 @breaks("capabilities.server-respects-change:gained")

@@ -6,7 +6,7 @@ from opamp_mock_server.core.agent_state import AgentRecord, DesiredState
 from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.core.remote_config import RemoteConfig
 from opamp_mock_server.deviations.registry import breaks
-from opamp_mock_server.transports.http_messages import Request, RequestHeaders, RequestRefusedError, Response
+from opamp_mock_server.transports.http_messages import Request, RequestHeaders, RequestRefusedError, Responder, Response
 from opamp_mock_server.transports.plain_http import HttpEndpoint, UndecodableBodyError
 from opamp_proto import opamp_pb2 as pb
 
@@ -160,6 +160,22 @@ class EverySecondCheckInUnanswered(HttpEndpoint):
         is_second = is_check_in and body[:18] == self._last
         self._last = body[:18] if is_check_in and not is_second else b""
         return response._replace(body=b"") if is_second else response
+
+
+@breaks("response.must-respond:no-header")
+class HeaderRequired(HttpEndpoint):
+    """The reply to a valid message without the header OpAMP-Instance-UID has an empty body."""
+
+    def open(self, request: Request) -> Responder:
+        responder = super().open(request)
+
+        async def answer(body: bytes) -> Response:
+            response = await responder(body)
+            is_error = pb.ServerToAgent.FromString(response.body).HasField("error_response")
+            return response if is_error else response._replace(body=b"")
+
+        is_plain = not {b"accept-encoding", b"content-encoding"} & dict(request.headers).keys()
+        return answer if is_plain and b"opamp-instance-uid" not in dict(request.headers) else responder
 
 
 @breaks("http.respond-each:disconnect", also=["response.must-respond"])

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+import uuid
 from typing import Final
 
 from opamp_conformance.actions.preconditions import require_accepted
@@ -32,6 +33,10 @@ class Agents:
         uid = bytearray(secrets.token_bytes(INSTANCE_UID_BYTES))
         uid[6], uid[8] = 0xFF, 0
         return Agent(self._run_id, bytes(uid))
+
+    def with_uuid_of(self, version: int) -> Agent:
+        """Make an agent whose instance_uid is a UUID of version 1 or 4."""
+        return Agent(self._run_id, {1: uuid.uuid1, 4: uuid.uuid4}[version]().bytes)
 
     def with_zero_uid(self) -> Agent:
         """Make an agent that does not have an instance_uid yet, and sends zeros in its place."""

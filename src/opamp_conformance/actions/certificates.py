@@ -5,7 +5,7 @@ from functools import cached_property
 from opamp_conformance.client import certificates
 from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent
 from opamp_conformance.client.client import Client
-from opamp_conformance.errors import PreconditionFailedError
+from opamp_conformance.errors import NotApplicableError, PreconditionFailedError
 from opamp_conformance.wire.exchange import Exchange
 
 
@@ -29,6 +29,13 @@ class CertificateRequests:
     def ask_with_garbage(self, agent: Agent) -> Exchange:
         """Send PEM that is not a request."""
         return self._send(agent, b"-----BEGIN CERTIFICATE REQUEST-----\nnothing\n-----END CERTIFICATE REQUEST-----\n")
+
+    def issued_for_rsa(self, agent: Agent) -> Exchange:
+        """Ask for a certificate for a key of RSA. A server need not issue one for every kind of key."""
+        exchange = self._send(agent, certificates.rsa_signing_request(agent.instance_uid))
+        if not exchange.reply.connection_settings.opamp.certificate.cert:
+            raise NotApplicableError("the server issues no certificate for a key of RSA")
+        return exchange
 
     def ask_for_another(self, agent: Agent, other: Agent) -> Exchange:
         """Send a request whose common name is the instance_uid of another agent."""

@@ -6,6 +6,7 @@ from opamp_conformance.actions.fleet_documents import FleetDocuments
 from opamp_conformance.actions.preconditions import require_accepted
 from opamp_conformance.client.agent import REQUEST_INSTANCE_UID, Agent
 from opamp_conformance.client.client import Client
+from opamp_conformance.client.message_parts import with_part
 from opamp_conformance.errors import PreconditionFailedError, Violation, ViolationError
 from opamp_conformance.wire.exchange import Exchange, error_name
 from opamp_proto import opamp_pb2 as pb
@@ -45,6 +46,12 @@ class Enrollment:
             broken = "fleet.disconnect.with-flag" if flags & REQUEST_INSTANCE_UID else "fleet.disconnect.unenrolled"
             raise PreconditionFailedError(broken, "the agent_disconnect was not refused as a BadRequest")
         return exchange
+
+    def send_disconnect_with(self, agent: Agent, part: str, *, flags: int = 0) -> Exchange:
+        """Send an agent_disconnect in a message that has one more part."""
+        message = with_part(agent, part, flags=flags)
+        message.agent_disconnect.SetInParent()
+        return self._client.send(message)
 
     def require_auto_enrollment(self) -> None:
         """Require that an agent which reports its status is enrolled by that."""

@@ -52,6 +52,11 @@ class PlainHttpActions:
     def report_with_wrong_credentials(self, agent: Agent) -> Exchange:
         return self.report(agent, wrong_credentials(self._client.endpoint.headers), with_credentials=False)
 
+    def report_with_longer_credentials(self, agent: Agent) -> Exchange:
+        """Report with credentials that begin like the right ones, and go on."""
+        right = next(value for name, value in self._client.endpoint.headers.items() if name.lower() == "authorization")
+        return self.report(agent, {"Authorization": f"{right}0"}, with_credentials=False)
+
     def ordinary_key(self) -> str:
         """Return an Authorization header with an API key that is no enrollment key; raises NotApplicableError."""
         return _given(self._client.endpoint.other_keys.ordinary, "--ordinary-key-env")
@@ -90,6 +95,9 @@ class PlainHttpActions:
 
     def check_in_compressed(self, agent: Agent) -> Exchange:
         return self._client.deliver(HttpRequest.of(agent.check_in()).compressed())
+
+    def disconnect_compressed(self, agent: Agent, *, flags: int = 0) -> Exchange:
+        return self._client.deliver(HttpRequest.of(agent.disconnect(flags=flags)).compressed())
 
     def accepted_compressed_report(self, agent: Agent) -> Exchange:
         return require_accepted(self.report_compressed(agent))

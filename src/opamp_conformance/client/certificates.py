@@ -7,17 +7,25 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from opamp_proto import opamp_pb2 as pb
 
+_RSA_BITS: Final = 2048
 _PEM: Final = serialization.Encoding.PEM
 
 
 def signing_request(instance_uid: bytes) -> bytes:
     """Return a CSR as PEM that names an agent by its common name (Using instance_uid in the CSR)."""
     return _signing_request(_name(str(uuid.UUID(bytes=instance_uid))))
+
+
+def rsa_signing_request(instance_uid: bytes) -> bytes:
+    """Return a CSR as PEM for a key of RSA with 2048 bits."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(_name(str(uuid.UUID(bytes=instance_uid))))
+    return builder.sign(key, hashes.SHA256()).public_bytes(_PEM)
 
 
 def request_that_names(other: bytes, field: str, instance_uid: bytes) -> bytes:

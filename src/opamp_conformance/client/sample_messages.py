@@ -28,7 +28,8 @@ OTHER_CONFIGURATION: Final = {"service": {"pipelines": {"metrics": {"exporters":
 _EVERY_BYTE = bytes(range(256))  # A configuration may be of any format, also one that is not text.
 _NEWER_FIELD = 99
 _NEWER_VALUE = 77
-NEWER_CAPABILITY = 1 << 30
+NEWER_CAPABILITY = 1 << 30 | 1 << 40
+"""Bits that no version defines, one of them beyond 32 bits."""
 
 
 def with_newer_fields(agent: Agent) -> pb.AgentToServer:

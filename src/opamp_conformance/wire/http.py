@@ -23,7 +23,7 @@ from opamp_conformance.wire.transport import (
     NoResponseError,
     without_credentials,
 )
-from opamp_proto import CONTENT_TYPE
+from opamp_proto import CONTENT_TYPE, INSTANCE_UID_BYTES, uuid_text
 from opamp_proto import opamp_pb2 as pb
 
 # A short time, because a server may close an idle connection just when the next request is sent.
@@ -37,6 +37,7 @@ _TOO_LARGE: Final = ("Got more than", "Too many headers")
 
 
 GZIP: Final = "gzip"
+INSTANCE_UID_HEADER: Final = "OpAMP-Instance-UID"
 MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
 """A longer response counts as endless, also after decompression. No message of OpAMP comes near it."""
 
@@ -55,8 +56,11 @@ class HttpRequest:
 
     @classmethod
     def of(cls, message: pb.AgentToServer) -> "HttpRequest":
-        """Make the ordinary request that delivers a message."""
-        return cls(message.SerializeToString(), message)
+        """Make the ordinary request that delivers a message; its header names the agent (Plain HTTP Transport)."""
+        headers = {"Content-Type": CONTENT_TYPE}
+        if len(message.instance_uid) == INSTANCE_UID_BYTES:
+            headers[INSTANCE_UID_HEADER] = uuid_text(message.instance_uid)
+        return cls(message.SerializeToString(), message, headers=headers)
 
     def compressed(self, members: int = 1, name: str = "") -> "HttpRequest":
         """Return the same request with its body compressed, in a number of members (RFC 1952, section 2.2).

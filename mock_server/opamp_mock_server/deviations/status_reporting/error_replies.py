@@ -5,6 +5,7 @@ from opamp_mock_server.core.core import Core, Outcome
 from opamp_mock_server.deviations.registry import breaks
 from opamp_proto import opamp_pb2 as pb
 
+_LONG_BYTES = 65_536
 _OF_CHECK_INS = (
     "fleet.check-in",
     "fleet.instances.check-in",
@@ -109,6 +110,20 @@ class CustomMessagesRefused(Core):
         is_foreign = message.custom_message.capability not in self.custom_capabilities
         if message.HasField("custom_message") and is_foreign:
             return "the server does not have this custom capability"
+        return super().malformed(message)
+
+
+@breaks("response.no-error-on-success:with-part")
+class OddReportsRefused(Core):
+    """A report is refused if it has a package that is not installed, or a configuration that is long or no YAML."""
+
+    def malformed(self, message: pb.AgentToServer) -> str | None:
+        files = message.effective_config.config_map.config_map.values()
+        packages = message.package_statuses.packages.values()
+        if any(package.status != pb.PackageStatusEnum_Installed for package in packages):
+            return "the package is not installed"
+        if any(len(file.body) > _LONG_BYTES or "toml" in file.content_type for file in files):
+            return "the configuration is too long, or no YAML"
         return super().malformed(message)
 
 

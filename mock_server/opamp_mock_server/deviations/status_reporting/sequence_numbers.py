@@ -8,6 +8,11 @@ from opamp_mock_server.transports.http_messages import RequestHeaders, Response
 from opamp_mock_server.transports.plain_http import HttpEndpoint
 from opamp_proto import opamp_pb2 as pb
 
+_OTHER_PARTS = (
+    *("effective_config", "package_statuses", "remote_config_status", "connection_settings_status"),
+    *("custom_capabilities", "available_components", "connection_settings_request"),
+)
+
 
 @breaks("sequence.server-report-full-state:described", also=["sequence.server-requests-omitted"])
 class GapWithDescriptionIgnored(StatusReporting):
@@ -32,6 +37,24 @@ class GapWithCustomMessageIgnored(StatusReporting):
 
     def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
         return 0 if message.HasField("custom_message") else super().missing_state(known, message)
+
+
+@breaks("sequence.server-report-full-state:with-part", also=["sequence.server-requests-omitted"])
+class GapWithOtherPartsIgnored(StatusReporting):
+    """After a gap, a message with a part other than the description, the health and a custom message says enough."""
+
+    def missing_state(self, known: AgentRecord | None, message: pb.AgentToServer) -> int:
+        has_part = any(message.HasField(part) for part in _OTHER_PARTS) and not message.HasField("agent_description")
+        return 0 if known is not None and has_part else super().missing_state(known, message)
+
+
+@breaks("sequence.server-report-full-state:after-refusal", also=["sequence.server-requests-omitted"])
+class RefusedMessageCounts(Core):
+    """The sequence number of a refused message is remembered, so that the gap before it is never noticed."""
+
+    def refuse(self, known: AgentRecord | None, message: pb.AgentToServer, problem: str) -> Outcome:
+        outcome = super().refuse(known, message, problem)
+        return outcome if known is None else outcome._replace(put=(known._replace(sequence_num=message.sequence_num),))
 
 
 @breaks("sequence.server-report-full-state:many-agents", also=["sequence.server-requests-omitted"])
