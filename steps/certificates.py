@@ -1,5 +1,7 @@
 """Steps about client certificates."""
 
+from datetime import UTC, datetime
+
 from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.context import ScenarioContext
@@ -88,6 +90,11 @@ def _(exchange: Exchange) -> None:
 @then("the authority has signed the certificate")
 def _(exchange: Exchange) -> None:
     assert_certificates.signed_by_ca_cert(exchange)
+
+
+@then("the certificate is valid now")
+def _(exchange: Exchange) -> None:
+    assert_certificates.valid_at(datetime.now(UTC), exchange)
 
 
 @then("the offer has a certificate in PEM")

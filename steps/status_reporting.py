@@ -28,6 +28,11 @@ def _(context: ScenarioContext, agent: Agent, count: int) -> list[Exchange]:
     return [context.client.send(message) for message in [agent.check_in()] * count]
 
 
+@when(parsers.parse("the agent sends the same full report {count:d} times"), target_fixture="exchanges")
+def _(context: ScenarioContext, agent: Agent, count: int) -> list[Exchange]:
+    return [context.client.send(message) for message in [agent.full_status()] * count]
+
+
 @given(parsers.re(r"the agent has checked in after (?P<count>\d+) lost messages?"), converters={"count": int})
 def _(context: ScenarioContext, agent: Agent, count: int) -> None:
     agent.lose(count)
@@ -51,6 +56,11 @@ def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
 )
 def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
     agent.lose(count)
+    return context.other_transport.check_in(agent)
+
+
+@when("the agent checks in over the other transport", target_fixture="exchange")
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.other_transport.check_in(agent)
 
 

@@ -45,6 +45,19 @@ Feature: Client certificates on request
       When the agent asks for a client certificate
       Then the certificate comes without a private key
 
+    @implied @csr.offer-ca-cert.again
+    Scenario: Another certificate comes with the certificate of its authority, too
+      Given the agent has received a client certificate
+      When the agent asks for a client certificate
+      Then the certificate comes with the certificate of its authority
+
+    @implied @certificate.issued-by-recognized-ca.again
+    Scenario: The authority has signed another certificate, too
+      Given the agent has received a client certificate
+      When the agent asks for a client certificate
+      Then the authority has signed the certificate
+      And the certificate is valid now
+
     @implied @csr.offer-ca-cert
     Scenario: The certificate comes with the certificate of its authority
       Given the agent has received a client certificate
@@ -54,6 +67,11 @@ Feature: Client certificates on request
     Scenario: The authority has signed the certificate
       Given the agent has received a client certificate
       Then the authority has signed the certificate
+
+    @implied @certificate.issued-by-recognized-ca.valid
+    Scenario: The certificate is valid as soon as the agent has it
+      Given the agent has received a client certificate
+      Then the certificate is valid now
 
     @implied @csr.opamp-only
     Scenario: The certificate is for the OpAMP connection only

@@ -13,6 +13,12 @@ Feature: Answers to reports
     When the agent sends the same check-in 3 times
     Then the server answers each message
 
+  @MUST @retry.respond-to-each-duplicate.full-report
+  Scenario: A full report that arrives several times is answered each time
+    Given an agent that has reported its full status
+    When the agent sends the same full report 3 times
+    Then the server answers each message
+
   @MUST @response.no-error-on-success.full-report
   Scenario: A full report is processed without an error
     Given an unknown agent

@@ -17,6 +17,17 @@ Feature: Missing messages
     When the agent reports its full status
     Then the server does not ask for the full state
 
+  @transport.websocket @implied @flags.report-flags-allowed.another-connection
+  Scenario: No message is missing on another WebSocket
+    Given the agent has closed its connection
+    When the agent checks in
+    Then the server does not ask for the full state
+
+  @implied @flags.report-flags-allowed.another-transport
+  Scenario: No message is missing over the other transport
+    When the agent checks in over the other transport
+    Then the server does not ask for the full state
+
   @implied @flags.report-flags-allowed.after-gap
   Scenario: The agent has reported its full status after a gap
     Given the agent has checked in after 1 lost message

@@ -20,6 +20,8 @@ class CertificateAuthority:
     """Issues client certificates, as PEM."""
 
     def __init__(self) -> None:
+        self.validity = _VALIDITY
+        """How long a certificate is valid from now on."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "opamp-conformance throwaway CA")])
         builder = _builder(self._name, self._name).public_key(self._key.public_key())
@@ -44,7 +46,7 @@ class CertificateAuthority:
     def issue(self, csr: bytes) -> bytes:
         """Return a certificate as PEM, for a CSR that was accepted."""
         request = x509.load_pem_x509_csr(csr)
-        builder = _builder(request.subject, self._name).public_key(request.public_key())
+        builder = _builder(request.subject, self._name, self.validity).public_key(request.public_key())
         for extension in request.extensions:
             if isinstance(extension.value, x509.SubjectAlternativeName):
                 builder = builder.add_extension(extension.value, critical=extension.critical)
@@ -54,7 +56,9 @@ class CertificateAuthority:
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, validity: datetime.timedelta = _VALIDITY
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -62,7 +66,7 @@ def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
         .issuer_name(issuer)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + _VALIDITY)
+        .not_valid_after(now + validity)
     )
 
 

@@ -1,6 +1,8 @@
 """Deviations from Agent-initiated CSR Flow: wrong replies to certificate requests, and wrong certificates."""
 
 import uuid
+from datetime import timedelta
+from functools import cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -194,6 +196,31 @@ class SecondCertificateWithPrivateKey(Certificates):
                 )
             self._issued |= {message.instance_uid}
         return found
+
+
+@breaks("certificate.issued-by-recognized-ca:expired")
+class ExpiredCertificateIssued(Certificates):
+    """An issued certificate has already expired."""
+
+    @cached_property
+    def authority(self) -> CertificateAuthority:
+        authority = CertificateAuthority()
+        authority.validity = timedelta(minutes=-1)
+        return authority
+
+
+@breaks("certificate.issued-by-recognized-ca:again")
+class SecondCaCertOfAnother(Certificates):
+    """All certificates but the first one are offered with the certificate of another authority."""
+
+    _has_issued = False
+
+    def certificate(self, csr: bytes) -> pb.TLSCertificate:
+        certificate = super().certificate(csr)
+        if self._has_issued:
+            certificate.ca_cert = CertificateAuthority().certificate
+        self._has_issued = True
+        return certificate
 
 
 @breaks("csr.creates-certificate:rsa")

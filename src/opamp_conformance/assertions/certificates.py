@@ -1,5 +1,7 @@
 """Certificates, offered or issued on request (TLSCertificate, Agent-initiated CSR Flow)."""
 
+from datetime import datetime
+
 from opamp_conformance.assertions import bad_request
 from opamp_conformance.assertions.common import described, require
 from opamp_conformance.checks import certificates
@@ -62,6 +64,12 @@ def signed_by_ca_cert(exchange: Exchange) -> None:
         raise PreconditionFailedError("csr.offer-ca-cert", "no ca_cert")
     is_signed = certificates.is_issued_by(certificate.cert, certificate.ca_cert or certificate.cert)
     require(is_signed, "a certificate that its authority has signed", "a certificate that another authority has signed")
+
+
+def valid_at(time: datetime, exchange: Exchange) -> None:
+    """Assert that a certificate is valid at a time, so that a server may trust it (TLSCertificate.cert)."""
+    begins, ends = certificates.validity(_certificate(exchange).cert)
+    require(begins <= time <= ends, f"a certificate that is valid at {time}", f"one from {begins} to {ends}")
 
 
 def refusal_is_bad_request(exchange: Exchange) -> None:

@@ -1,10 +1,14 @@
 """What a certificate is: for which key, and signed by whom. All arguments are PEM."""
 
 import uuid
+from datetime import UTC, datetime
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def is_for(certificate: bytes, request: bytes) -> bool:
@@ -42,6 +46,15 @@ def names(certificate: bytes, instance_uid: bytes) -> bool:
         return False
     text = uuid.UUID(bytes=instance_uid)
     return any(form in fields.lower() for form in (str(text).encode(), text.hex.encode())) or instance_uid in fields
+
+
+def validity(certificate: bytes) -> tuple[datetime, datetime]:
+    """Return the first and the last moment at which a certificate is valid; a moment twice if it cannot be read."""
+    try:
+        issued = x509.load_pem_x509_certificate(certificate)
+    except ValueError:
+        return _NEVER, _NEVER
+    return issued.not_valid_before_utc, issued.not_valid_after_utc
 
 
 def is_self_signed(certificate: bytes) -> bool:

@@ -25,6 +25,16 @@ class CheckInsUnanswered(Core):
         return super().add_offers(outcome, desired) if outcome.reply.instance_uid else outcome
 
 
+@breaks("retry.respond-to-each-duplicate:full-report")
+class DuplicateReportsUnanswered(Core):
+    """The reply to a full report that repeats the last sequence number has an empty body."""
+
+    def check_in(self, known: AgentRecord, message: pb.AgentToServer) -> Outcome:
+        outcome = super().check_in(known, message)
+        is_again = message.sequence_num == known.sequence_num and message.HasField("agent_description")
+        return outcome._replace(reply=pb.ServerToAgent()) if is_again else outcome
+
+
 @breaks("retry.respond-to-each-duplicate")
 class DuplicatesUnanswered(Core):
     """The reply to a message that repeats the last sequence number has an empty body."""
