@@ -15,7 +15,7 @@ from opamp_proto import opamp_pb2 as pb
 # A server may refuse a larger message, or a client that it does not like, whatever the message says.
 _MAX_BYTES: Final = 16 * 1024
 _REFUSALS: Final = (401, 403, 413, 429, 431, 502, 503, 504)
-_ORDINARY_HEADERS: Final = {"content-type", "content-encoding", "accept-encoding", "connection"}
+_ORDINARY_HEADERS: Final = {"content-type", "content-encoding", "accept-encoding", "connection", "opamp-instance-uid"}
 
 
 @dataclass(frozen=True, slots=True)
