@@ -30,3 +30,8 @@ Feature: Requests that are not plain HTTP
   Scenario: The content type alone makes a report plain HTTP
     When the agent reports its full status with the header "Sec-WebSocket-Version: 13"
     Then the server answers without an error
+
+  @SHOULD @http.detect-plain.upgrade
+  Scenario: A report is plain HTTP although it has the header of an upgrade
+    When the agent reports its full status with the header "Upgrade: websocket"
+    Then the server answers without an error

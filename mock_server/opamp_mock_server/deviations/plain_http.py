@@ -265,6 +265,15 @@ class EncodingInUpperCaseIgnored(HttpEndpoint):
         return super().decode(content_encoding if is_known else None, body)
 
 
+@breaks("http.detect-plain:upgrade")
+class UpgradeHeadersRefused(HttpEndpoint):
+    """A POST request with an Upgrade header is treated as a WebSocket handshake, and refused."""
+
+    def check(self, request: Request, headers: RequestHeaders) -> None:
+        is_upgrade = any(name == b"upgrade" for name, _ in request.headers)
+        super().check(request._replace(method="GET") if is_upgrade else request, headers)
+
+
 @breaks("http.detect-plain:upper-case")
 class ContentTypeInUpperCaseRefused(HttpEndpoint):
     """The content type in upper case is refused."""
