@@ -5,6 +5,7 @@ from pytest_bdd import given, parsers, then, when
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import custom_messages as assert_custom_messages
 from opamp_conformance.assertions.common import satisfies
+from opamp_conformance.client import sample_messages
 from opamp_conformance.client.agent import Agent
 from opamp_conformance.wire.exchange import Exchange
 
@@ -64,6 +65,16 @@ def _(exchange: Exchange) -> None:
 @given("an agent that has the server's custom capabilities", target_fixture="agent")
 def _(context: ScenarioContext, exchange: Exchange) -> Agent:
     return context.agents.with_custom_capability(*exchange.reply.custom_capabilities.capabilities)
+
+
+@when(
+    "the agent sends a custom message of the server's first custom capability after 1 lost message",
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent, exchange: Exchange) -> Exchange:
+    agent.lose(1)
+    name = exchange.reply.custom_capabilities.capabilities[0]
+    return context.client.send(sample_messages.custom_message(agent, name))
 
 
 @when("the agent sends a custom message of the server's first custom capability", target_fixture="exchanges")

@@ -5,7 +5,7 @@ from pytest_bdd import given, parsers, then, when
 from opamp_conformance.actions.context import ScenarioContext
 from opamp_conformance.assertions import remote_config as assert_remote_config
 from opamp_conformance.assertions.common import satisfies
-from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent, other_hash
+from opamp_conformance.client.agent import EVERY_CAPABILITY, Agent, capability, other_hash
 from opamp_conformance.wire.exchange import Exchange
 from opamp_proto import opamp_pb2 as pb
 
@@ -111,6 +111,16 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 
 @when("the agent reports that it has failed to apply another configuration", target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.remote_config_hash = other_hash(agent.remote_config_hash)
+    return context.client.send(agent.remote_config_status(pb.RemoteConfigStatuses_FAILED))
+
+
+@when(
+    "the agent withdraws AcceptsRemoteConfig and reports that it has failed to apply another configuration",
+    target_fixture="exchange",
+)
+def _(context: ScenarioContext, agent: Agent) -> Exchange:
+    agent.capabilities &= ~capability("AcceptsRemoteConfig")
     agent.remote_config_hash = other_hash(agent.remote_config_hash)
     return context.client.send(agent.remote_config_status(pb.RemoteConfigStatuses_FAILED))
 

@@ -30,6 +30,12 @@ Feature: An agent asks for a new instance_uid
       When the agent reports a configuration that is not YAML with the RequestInstanceUid flag
       Then a new_instance_uid is announced
 
+    @MUST @fleet.request-uid.unknown-agent.zero
+    Scenario: An agent whose temporary instance_uid has only zeros asks for an instance_uid
+      Given an agent whose instance_uid has only zeros
+      When the agent reports its full status with the RequestInstanceUid flag
+      Then a new_instance_uid is announced
+
     @MUST @fleet.request-uid.unknown-agent.with-part
     Scenario Outline: An unknown agent asks for an instance_uid in a message with <part>
       Given an unknown agent
@@ -45,6 +51,7 @@ Feature: An agent asks for a new instance_uid
         | the status of its configuration   |
         | custom capabilities               |
         | a custom message                  |
+        | a certificate request             |
         | an unknown capability             |
         | the sequence number 0             |
 

@@ -92,6 +92,15 @@ Feature: Peers with fewer capabilities
     When the agent reports that it has applied another configuration
     Then no configuration is offered
 
+  @MUST @capabilities.server-respects-change.failed
+  Scenario: An agent that withdraws a capability when it reports a failure is not offered again what it lacks
+    Given a server that offers remote configuration
+    And an agent with every capability
+    And the agent has reported its full status
+    And the agent has received a configuration
+    When the agent withdraws AcceptsRemoteConfig and reports that it has failed to apply another configuration
+    Then no configuration is offered
+
   @MUST @capabilities.server-respects-change.configuration
   Scenario: An agent that withdraws AcceptsRemoteConfig is not offered its configuration again
     Given a server that offers remote configuration

@@ -96,6 +96,14 @@ Feature: Missing messages
       | the hash of other components          |
       | a certificate request                 |
 
+  @MUST @sequence.server-report-full-state.with-known-custom-message @sequence.server-requests-omitted
+  Scenario: The message after the gap has a custom message that the server may answer
+    Given a server that announces custom capabilities
+    And an agent that has the server's custom capabilities
+    And the agent has reported its full status
+    When the agent sends a custom message of the server's first custom capability after 1 lost message
+    Then the server asks for the full state
+
   @MUST @sequence.server-report-full-state.after-refusal @sequence.server-requests-omitted
   Scenario: The message after the gap is refused, so the server asks in its next answer
     Given a server that issues certificates

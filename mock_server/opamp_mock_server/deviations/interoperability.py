@@ -176,6 +176,15 @@ class CapabilitiesOnlyOfFullReports(StatusReporting):
         return super().capabilities_of(known, message) if is_described else known.capabilities
 
 
+@breaks("capabilities.server-respects-change:failed", also=["remote-config.not-offered-if-unsupported"])
+class WithdrawalsInFailuresIgnored(StatusReporting):
+    """The capabilities in a message that reports a failure are ignored."""
+
+    def capabilities_of(self, known: AgentRecord, message: pb.AgentToServer) -> int:
+        has_failed = message.remote_config_status.status == pb.RemoteConfigStatuses_FAILED
+        return known.capabilities if has_failed else super().capabilities_of(known, message)
+
+
 @breaks("capabilities.server-respects-change:gained-settings")
 class TelemetryNeverAdded(StatusReporting):
     """A capability for own telemetry that an agent reports only later is ignored."""
