@@ -26,6 +26,12 @@ Feature: The components of an agent
     And the server asks for the agent's components
     Then the agent answers with the map of its components
 
+  @implied @flags.report-available-components.agent.beside-flag
+  Scenario: An agent sends its components when the server asks for its full state, too
+    Given an agent with the capability ReportsAvailableComponents
+    When the server asks for the agent's components, and for its full state as well
+    Then the agent answers with the map of its components
+
   @SHOULD @components.hash-same-for-same-set.with-map
   Scenario: The map of components has the same hash
     Given an agent with the capability ReportsAvailableComponents

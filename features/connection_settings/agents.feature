@@ -88,6 +88,13 @@ Feature: The connection settings of an agent
     When the agent is restarted
     Then the agent's first message comes to the offered endpoint
 
+  @implied @registration.client-persists.headers
+  Scenario: An agent keeps accepted headers over a restart
+    Given an agent with the capability AcceptsOpAMPConnectionSettings
+    And the agent has moved to another endpoint, with two headers, that the server has offered
+    When the agent is restarted
+    Then the agent connects to the offered endpoint with the headers
+
   @implied @offers.opamp-unset-keeps
   Scenario: An agent keeps its settings if the offer has none for OpAMP
     Given an agent with the capability AcceptsOpAMPConnectionSettings
@@ -165,6 +172,12 @@ Feature: The connection settings of an agent
       When the server offers an endpoint where nothing listens
       Then the agent returns to the offered endpoint
 
+    @implied @opamp-offer.revert-on-failure.headers
+    Scenario: An agent does not keep the headers of settings that do not work
+      Given an agent with the capability AcceptsOpAMPConnectionSettings
+      When the server offers an endpoint where nothing listens, and two headers
+      Then the agent returns to the old endpoint without the headers
+
     @implied @opamp-offer.success-criteria.authorization
     Scenario: An agent returns from an endpoint that refuses it
       Given an agent with the capability AcceptsOpAMPConnectionSettings
@@ -226,6 +239,13 @@ Feature: The connection settings of an agent
       When the server offers an endpoint where nothing listens
       Then the agent reports that the settings have failed
 
+    @MUST @opamp-offer.report-failed.tls
+    Scenario: An agent reports that settings have failed whose endpoint it cannot verify
+      Given an agent with the capability AcceptsOpAMPConnectionSettings
+      And the agent has the capability ReportsConnectionSettingsStatus
+      When the server offers an endpoint over TLS whose authority the agent does not know
+      Then the agent reports that the settings have failed
+
     @MUST @opamp-offer.report-failed.after-success
     Scenario: An agent reports that later settings have failed
       Given an agent with the capability AcceptsOpAMPConnectionSettings
@@ -275,6 +295,13 @@ Feature: The connection settings of an agent
       And the agent has the capability AcceptsOpAMPConnectionSettings
       When the server offers another endpoint, and a destination for the agent's own metrics
       Then the agent sends its telemetry there
+
+    @implied @capabilities.agent.accepts-opamp-settings.beside-telemetry
+    Scenario: An agent takes another endpoint beside a destination for its metrics
+      Given an agent with the capability ReportsOwnMetrics
+      And the agent has the capability AcceptsOpAMPConnectionSettings
+      When the server offers another endpoint beside a destination for the agent's own metrics
+      Then the agent connects to the offered endpoint
 
     @implied @proxy.url-used.telemetry
     Scenario: An agent sends its metrics through the offered proxy

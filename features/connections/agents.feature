@@ -9,6 +9,14 @@ Feature: The connections of an agent
     When the agent is asked to stop
     Then the agent's last message has agent_disconnect
 
+  @transport.websocket @MUST @disconnect.last-message.after-reconnect
+  Scenario: An agent that stops says goodbye on a later connection, too
+    Given an agent that has reported
+    When the connection of the agent breaks
+    And the server asks for the agent's full state
+    And the agent is asked to stop
+    Then the agent's last message has agent_disconnect
+
   @transport.websocket @MUST @disconnect.ws-client-close-frame
   Scenario: An agent that stops closes its WebSocket
     Given an agent that has reported

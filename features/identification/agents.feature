@@ -17,6 +17,12 @@ Feature: The instance_uid of an agent
     And the server gives the agent a new instance_uid
     Then the agent's next full report has the new instance_uid
 
+  @MUST @identification.new-instance-uid.adopt.beside-flag
+  Scenario: An agent that is also asked for its full state reports it under the new instance_uid
+    Given an agent that has reported
+    When the server gives the agent a new instance_uid, and asks for its full state at once
+    Then the agent's report has the new instance_uid
+
   @MUST @identification.new-instance-uid.adopt.any-version
   Scenario: An agent adopts an instance_uid that is no UUID of the version 7
     Given an agent that has reported

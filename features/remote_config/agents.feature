@@ -56,6 +56,13 @@ Feature: The remote configuration of an agent
     When the server offers the agent another configuration, and asks for its full state at once
     Then the agent's next full report after the outcome has the hash of the configuration
 
+  @MUST @processing.agent-must-process.beside-settings
+  Scenario: An agent processes a configuration beside connection settings
+    Given an agent with the capability AcceptsRemoteConfig
+    And the server has offered the agent a configuration
+    When the server offers the agent another configuration, and settings for another connection
+    Then the agent reports the outcome with the hash of the configuration
+
   @implied @flags.report-full-state.agent.beside-offer
   Scenario: An agent obeys a flag beside a configuration
     Given an agent with the capability AcceptsRemoteConfig

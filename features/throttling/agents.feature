@@ -9,6 +9,13 @@ Feature: An agent and a server that is too busy
     When the server answers the agent's full report with Unavailable and a wait of 2 seconds
     Then the agent sends no report before 2 seconds are over
 
+  @SHOULD @throttle.retry-after-ns.again
+  Scenario: An agent waits each time that Unavailable asks for it
+    Given an agent that has reported
+    When the server answers the agent's full report with Unavailable and a wait of 2 seconds
+    And the server answers the agent's full report with Unavailable and a wait of 2 seconds
+    Then the agent sends no report before 2 seconds are over
+
   @SHOULD @throttle.http-honour @throttle.http-retry-after-time @connection.honour-throttling.status
   Scenario Outline: An agent waits as long as Retry-After asks for, with <status>
     Given an agent that has reported
@@ -26,6 +33,12 @@ Feature: An agent and a server that is too busy
     When the server refuses the agent with 503 and a wait of 2 seconds
     And the server refuses the agent with 503 and a wait of 2 seconds
     Then the agent does not try again before 2 seconds are over
+
+  @SHOULD @throttle.http-retry-after-time.longer
+  Scenario: An agent waits as long as Retry-After asks for, also if that is longer
+    Given an agent that has reported
+    When the server refuses the agent with 503 and a wait of 5 seconds
+    Then the agent does not try again before 5 seconds are over
 
   @SHOULD @throttle.http-retry-after-time.date
   Scenario: An agent waits until the date in Retry-After

@@ -13,6 +13,11 @@ def _(agent_session: AgentSession) -> pb.AvailableComponents:
     return component_actions.ask(agent_session)
 
 
+@when("the server asks for the agent's components, and for its full state as well", target_fixture="components")
+def _(agent_session: AgentSession) -> pb.AvailableComponents:
+    return component_actions.ask(agent_session, flags=int(pb.ServerToAgentFlags_ReportFullState))
+
+
 @then("the agent's first message has the hash of its components")
 def _(agent_session: AgentSession) -> None:
     assert_components.has_hash(agent_session.first.available_components)

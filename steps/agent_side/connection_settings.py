@@ -53,6 +53,11 @@ def _(agent_session: AgentSession) -> pb.ConnectionSettingsOffers:
     return settings_actions.offer_dead_endpoint(agent_session)
 
 
+@when("the server offers an endpoint where nothing listens, and two headers")
+def _(agent_session: AgentSession) -> None:
+    settings_actions.offer_dead_endpoint(agent_session, headers=headers())
+
+
 @when("the server offers an endpoint that refuses the agent with 401", target_fixture="offer")
 def _(agent_session: AgentSession) -> pb.ConnectionSettingsOffers:
     return settings_actions.offer_unauthorized_endpoint(agent_session)
@@ -81,6 +86,11 @@ def _(agent_session: AgentSession, signal: str) -> str:
 @when("the server offers another endpoint, and a destination for the agent's own metrics", target_fixture="destination")
 def _(agent_session: AgentSession) -> str:
     return settings_actions.offer_second_endpoint_and_telemetry(agent_session)
+
+
+@when("the server offers another endpoint beside a destination for the agent's own metrics")
+def _(agent_session: AgentSession) -> None:
+    settings_actions.offer_second_endpoint_beside_telemetry(agent_session)
 
 
 @when("the server offers a destination and a proxy for the agent's own metrics", target_fixture="destination")
@@ -145,6 +155,11 @@ def _(agent_session: AgentSession) -> None:
 @then("the agent returns to the old endpoint")
 def _(agent_session: AgentSession) -> None:
     settings_actions.return_to_old(agent_session)
+
+
+@then("the agent returns to the old endpoint without the headers")
+def _(agent_session: AgentSession) -> None:
+    assert_settings.has_no_headers(settings_actions.return_to_old(agent_session))
 
 
 @then("the agent reports that it applies the settings")

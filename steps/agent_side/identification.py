@@ -20,6 +20,11 @@ def _(agent_session: AgentSession) -> bytes:
     return agent_session.give_new_uid()
 
 
+@when("the server gives the agent a new instance_uid, and asks for its full state at once", target_fixture="new_uid")
+def _(agent_session: AgentSession) -> bytes:
+    return agent_session.give_new_uid(flags=int(pb.ServerToAgentFlags_ReportFullState))
+
+
 @when("the server gives the agent an instance_uid that is no UUID", target_fixture="new_uid")
 def _(agent_session: AgentSession) -> bytes:
     return agent_session.give_uid(NO_UUID)
@@ -50,6 +55,11 @@ def _(agent_session: AgentSession) -> pb.AgentToServer:
 @then("the agent's next full report has the new instance_uid")
 def _(agent_session: AgentSession, new_uid: bytes) -> None:
     assert_identification.has_uid(agent_session.fence(), new_uid)
+
+
+@then("the agent's report has the new instance_uid")
+def _(agent_session: AgentSession, new_uid: bytes) -> None:
+    assert_identification.has_uid(agent_session.full_report(), new_uid)
 
 
 @then("the agent's first message has the new instance_uid")

@@ -52,6 +52,16 @@ def _(agent_session: AgentSession) -> pb.AgentRemoteConfig:
     return offer
 
 
+@when(
+    "the server offers the agent another configuration, and settings for another connection",
+    target_fixture="configuration",
+)
+def _(agent_session: AgentSession) -> pb.AgentRemoteConfig:
+    offer = config_actions.configuration(OTHER)
+    config_actions.offer_with_settings(agent_session, offer)
+    return offer
+
+
 @when("the server offers the agent the same configuration under another hash", target_fixture="configuration")
 def _(agent_session: AgentSession, configuration: pb.AgentRemoteConfig) -> pb.AgentRemoteConfig:
     offer = config_actions.under_another_hash(configuration)

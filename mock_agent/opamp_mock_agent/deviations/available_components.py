@@ -78,3 +78,13 @@ class MapWithoutHash(Behaviour):
         if message.available_components.components:
             message.available_components.ClearField("hash")
         return message
+
+
+@breaks("flags.report-available-components.agent:beside-flag")
+class SendsNoComponentsWithFullState(Behaviour):
+    """The agent ignores ReportAvailableComponents beside ReportFullState."""
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if message.flags & pb.ServerToAgentFlags_ReportFullState:
+            message.flags &= ~pb.ServerToAgentFlags_ReportAvailableComponents
+        return message

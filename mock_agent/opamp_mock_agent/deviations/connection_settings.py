@@ -42,6 +42,16 @@ class SecondConnection(Behaviour):
     closes_before_reconnect = False
 
 
+@breaks("capabilities.agent.accepts-opamp-settings:beside-telemetry", also=("heartbeat.count-from-last-message",))
+class IgnoresEndpointBesideTelemetry(Behaviour):
+    """The agent ignores settings for OpAMP beside settings for its own metrics."""
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if message.connection_settings.HasField("own_metrics"):
+            message.connection_settings.ClearField("opamp")
+        return message
+
+
 @breaks("capabilities.agent.accepts-opamp-settings:after-failure")
 class GivesUpAfterFailure(Behaviour):
     """After settings that did not work, the agent takes no other ones."""
@@ -284,3 +294,14 @@ class AppliedWithFirstHash(Behaviour):
             self._first = self._first or status.last_connection_settings_hash
             status.last_connection_settings_hash = self._first
         return message
+
+
+@breaks("opamp-offer.revert-on-failure:headers")
+class KeepsHeadersOfFailedSettings(Behaviour):
+    """The agent keeps the headers of settings that do not work."""
+
+    def merged_settings(
+        self, own: pb.OpAMPConnectionSettings, offer: pb.OpAMPConnectionSettings, merged: pb.OpAMPConnectionSettings
+    ) -> pb.OpAMPConnectionSettings:
+        own.headers.CopyFrom(merged.headers)
+        return merged

@@ -146,3 +146,12 @@ class IgnoresCloseFrame(Behaviour):
     """The agent does not answer the Close frame of the server."""
 
     answers_close_frame = False
+
+
+@breaks("disconnect.last-message:after-reconnect", also=("disconnect.ws-client-message-first",), needs="websocket")
+class SaysGoodbyeOnFirstConnectionOnly(Behaviour):
+    """The agent leaves without agent_disconnect after it has lost a connection."""
+
+    def settings_after_loss(self, given: pb.OpAMPConnectionSettings) -> pb.OpAMPConnectionSettings:
+        self.says_goodbye = self.says_goodbye_at_end = False
+        return given

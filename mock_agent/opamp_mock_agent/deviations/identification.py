@@ -147,3 +147,22 @@ class NoTemporaryUid(Behaviour):
         if message.flags & pb.AgentToServerFlags_RequestInstanceUid:
             message.ClearField("instance_uid")
         return message
+
+
+@breaks("identification.new-instance-uid.adopt:beside-flag")
+class OldUidInFullReport(Behaviour):
+    """The full report that the server asks for beside a new instance_uid has the old one."""
+
+    _last = b""
+    _is_asked = False
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        is_asked = bool(message.flags & pb.ServerToAgentFlags_ReportFullState)
+        self._is_asked |= is_asked and message.HasField("agent_identification")
+        return message
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Sequence[pb.AgentToServer]) -> pb.AgentToServer:
+        if self._is_asked and message.HasField("agent_description"):
+            message.instance_uid, self._is_asked = self._last, False
+        self._last = message.instance_uid
+        return message

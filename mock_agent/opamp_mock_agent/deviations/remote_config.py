@@ -197,3 +197,13 @@ class HidesFailure(Behaviour):
             status.status = pb.RemoteConfigStatuses_APPLIED
             status.ClearField("error_message")
         return message
+
+
+@breaks("processing.agent-must-process:beside-settings")
+class IgnoresConfigurationBesideSettings(Behaviour):
+    """The agent ignores a configuration beside connection settings."""
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if message.HasField("connection_settings"):
+            message.ClearField("remote_config")
+        return message

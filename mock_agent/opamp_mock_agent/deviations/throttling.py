@@ -60,3 +60,17 @@ class ConstantWait(Behaviour):
 
     def wait_before_retry(self, attempt: int) -> float:
         return 0.0 if attempt == 0 else 0.4
+
+
+@breaks("throttle.retry-after-ns:again")
+class WaitsOnce(Behaviour):
+    """The agent obeys the first retry_info only."""
+
+    _has_waited = False
+
+    def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
+        if message.error_response.HasField("retry_info"):
+            if self._has_waited:
+                message.error_response.ClearField("retry_info")
+            self._has_waited = True
+        return message

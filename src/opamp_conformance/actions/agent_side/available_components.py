@@ -12,9 +12,9 @@ def require_first_hash(session: AgentSession) -> None:
         raise PreconditionFailedError("components.initial-hash", Violation("a hash in the first message", "none"))
 
 
-def ask(session: AgentSession) -> pb.AvailableComponents:
-    """Ask for the components, and return what the agent reports; raises ViolationError."""
-    session.give(Reply(pb.ServerToAgent(flags=int(pb.ServerToAgentFlags_ReportAvailableComponents))))
+def ask(session: AgentSession, flags: int = 0) -> pb.AvailableComponents:
+    """Ask for the components, with other flags, and return what the agent reports; raises ViolationError."""
+    session.give(Reply(pb.ServerToAgent(flags=flags | int(pb.ServerToAgentFlags_ReportAvailableComponents))))
     record = session.message(
         "available_components with its map", lambda message: bool(message.available_components.components)
     )

@@ -44,12 +44,12 @@ def offer_second_endpoint(session: AgentSession, **fields: object) -> pb.Connect
     return offer_opamp(session, destination_endpoint=session.server.url(session.transport, SECOND_PATH), **fields)
 
 
-def offer_dead_endpoint(session: AgentSession) -> pb.ConnectionSettingsOffers:
-    """Offer an endpoint at a port where nothing listens."""
+def offer_dead_endpoint(session: AgentSession, **fields: object) -> pb.ConnectionSettingsOffers:
+    """Offer an endpoint at a port where nothing listens, with other fields."""
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     scheme = "ws" if session.transport is Transport.WEBSOCKET else "http"
-    return offer_opamp(session, destination_endpoint=f"{scheme}://{HOST}:{port}{ENDPOINT_PATH}")
+    return offer_opamp(session, destination_endpoint=f"{scheme}://{HOST}:{port}{ENDPOINT_PATH}", **fields)
 
 
 def offer_unauthorized_endpoint(session: AgentSession) -> pb.ConnectionSettingsOffers:
@@ -198,12 +198,8 @@ def offer_telemetry(
     return path
 
 
-def offer_second_endpoint_and_telemetry(session: AgentSession) -> str:
-    """Offer another endpoint, and a destination for the agent's metrics beside it; return the path of the latter.
-
-    An agent may refuse the offer as a whole, so this waits until it has connected with the settings for OpAMP. Raises
-    NotApplicableError, and PreconditionFailedError.
-    """
+def offer_second_endpoint_beside_telemetry(session: AgentSession) -> str:
+    """Offer another endpoint, and a destination for the agent's metrics beside it; return the path of the latter."""
     path = _new_path("metrics")
     second = session.server.url(session.transport, SECOND_PATH)
     offer = pb.ConnectionSettingsOffers(
@@ -212,6 +208,15 @@ def offer_second_endpoint_and_telemetry(session: AgentSession) -> str:
         own_metrics=_telemetry(session, path),
     )
     session.give(Reply(pb.ServerToAgent(connection_settings=offer)))
+    return path
+
+
+def offer_second_endpoint_and_telemetry(session: AgentSession) -> str:
+    """Do the same, and wait until the agent has connected with the settings for OpAMP.
+
+    An agent may refuse the offer as a whole. Raises NotApplicableError, and PreconditionFailedError.
+    """
+    path = offer_second_endpoint_beside_telemetry(session)
     try:
         arrival_at_second(session)
     except ViolationError as error:

@@ -36,6 +36,13 @@ def offer_with_flag(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None
     session.give(Reply(pb.ServerToAgent(remote_config=wanted, flags=int(pb.ServerToAgentFlags_ReportFullState))))
 
 
+def offer_with_settings(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None:
+    """Offer a configuration, and settings for another connection, in one message."""
+    settings = pb.ConnectionSettingsOffers(hash=wanted.config_hash)
+    settings.other_connections["example"].destination_endpoint = session.server.other_url("/other")
+    session.give(Reply(pb.ServerToAgent(remote_config=wanted, connection_settings=settings)))
+
+
 def apply(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None:
     """Offer a configuration, and wait for its outcome. An agent may ignore it: PreconditionFailedError says that."""
     offer(session, wanted)

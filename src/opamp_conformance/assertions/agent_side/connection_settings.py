@@ -22,6 +22,12 @@ _PROCESS_METRICS: Final[Mapping[str, tuple[str, str]]] = {
 """The unit and the kind of each metric of a process (OpenTelemetry's semantic conventions)."""
 
 
+def has_no_headers(record: MessageReceived) -> None:
+    """Assert that a request has none of the offered headers (Connection Settings Offer Flow)."""
+    kept = [name for name, value in OFFERED.items() if record.headers.get(name) == value]
+    require(not kept, "none of the headers that were offered with the failed settings", ", ".join(kept))
+
+
 def has_headers(record: MessageReceived | Opened | OtherRequest | ProxyUsed) -> None:
     """Assert that a request has each offered header."""
     for name, value in OFFERED.items():
