@@ -59,7 +59,9 @@ def _(agent_session: AgentSession, new_uid: bytes) -> None:
 
 @then("the agent's report has the new instance_uid")
 def _(agent_session: AgentSession, new_uid: bytes) -> None:
-    assert_identification.has_uid(agent_session.full_report(), new_uid)
+    record = agent_session.message("a full report", lambda message: message.HasField("agent_description"))
+    assert record.message is not None
+    assert_identification.has_uid(record.message, new_uid)
 
 
 @then("the agent's first message has the new instance_uid")
