@@ -56,12 +56,18 @@ Feature: The remote configuration of an agent
     When the server offers the agent another configuration, and asks for its full state at once
     Then the agent's next full report after the outcome has the hash of the configuration
 
-  @MUST @processing.agent-must-process.beside-settings
-  Scenario: An agent processes a configuration beside connection settings
+  @MUST @processing.agent-must-process.beside
+  Scenario Outline: An agent processes a configuration beside <part>
     Given an agent with the capability AcceptsRemoteConfig
     And the server has offered the agent a configuration
-    When the server offers the agent another configuration, and settings for another connection
+    When the server offers the agent another configuration beside <part>
     Then the agent reports the outcome with the hash of the configuration
+
+    Examples:
+      | part                |
+      | connection settings |
+      | a set of packages   |
+      | a custom message    |
 
   @implied @flags.report-full-state.agent.beside-offer
   Scenario: An agent obeys a flag beside a configuration

@@ -1,6 +1,6 @@
 """Steps about the remote configuration of an agent."""
 
-from pytest_bdd import given, then, when
+from pytest_bdd import given, parsers, then, when
 
 from opamp_conformance.actions.agent_side import remote_config as config_actions
 from opamp_conformance.actions.agent_side.session import AgentSession
@@ -52,13 +52,10 @@ def _(agent_session: AgentSession) -> pb.AgentRemoteConfig:
     return offer
 
 
-@when(
-    "the server offers the agent another configuration, and settings for another connection",
-    target_fixture="configuration",
-)
-def _(agent_session: AgentSession) -> pb.AgentRemoteConfig:
+@when(parsers.parse("the server offers the agent another configuration beside {part}"), target_fixture="configuration")
+def _(agent_session: AgentSession, part: str) -> pb.AgentRemoteConfig:
     offer = config_actions.configuration(OTHER)
-    config_actions.offer_with_settings(agent_session, offer)
+    config_actions.offer_beside(agent_session, offer, part)
     return offer
 
 

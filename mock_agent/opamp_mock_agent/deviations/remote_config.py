@@ -199,11 +199,11 @@ class HidesFailure(Behaviour):
         return message
 
 
-@breaks("processing.agent-must-process:beside-settings")
-class IgnoresConfigurationBesideSettings(Behaviour):
-    """The agent ignores a configuration beside connection settings."""
+@breaks("processing.agent-must-process:beside")
+class IgnoresConfigurationBesideOtherParts(Behaviour):
+    """The agent ignores a configuration beside connection settings, packages or a custom message."""
 
     def incoming(self, message: pb.ServerToAgent) -> pb.ServerToAgent:
-        if message.HasField("connection_settings"):
+        if any(message.HasField(part) for part in ("connection_settings", "packages_available", "custom_message")):
             message.ClearField("remote_config")
         return message

@@ -5,7 +5,7 @@ from typing import Final
 
 from opamp_conformance.actions.agent_side.hashes import hash_of
 from opamp_conformance.actions.agent_side.session import AgentSession
-from opamp_conformance.errors import NotApplicableError, PreconditionFailedError, ViolationError
+from opamp_conformance.errors import HarnessError, NotApplicableError, PreconditionFailedError, ViolationError
 from opamp_conformance.scripted_server.replies import Reply
 from opamp_proto import opamp_pb2 as pb
 
@@ -36,11 +36,22 @@ def offer_with_flag(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None
     session.give(Reply(pb.ServerToAgent(remote_config=wanted, flags=int(pb.ServerToAgentFlags_ReportFullState))))
 
 
-def offer_with_settings(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None:
-    """Offer a configuration, and settings for another connection, in one message."""
-    settings = pb.ConnectionSettingsOffers(hash=wanted.config_hash)
-    settings.other_connections["example"].destination_endpoint = session.server.other_url("/other")
-    session.give(Reply(pb.ServerToAgent(remote_config=wanted, connection_settings=settings)))
+def offer_beside(session: AgentSession, wanted: pb.AgentRemoteConfig, part: str) -> None:
+    """Offer a configuration, and another part of ServerToAgent in the same message."""
+    message = pb.ServerToAgent(remote_config=wanted)
+    match part:
+        case "connection settings":
+            message.connection_settings.hash = wanted.config_hash
+            other = message.connection_settings.other_connections["example"]
+            other.destination_endpoint = session.server.other_url("/other")
+        case "a set of packages":
+            message.packages_available.all_packages_hash = wanted.config_hash
+        case "a custom message":
+            message.custom_capabilities.capabilities.append("org.example.unknown")
+            message.custom_message.capability, message.custom_message.type = "org.example.unknown", "greeting"
+        case _:
+            raise HarnessError(f"no such part: {part}")
+    session.give(Reply(message))
 
 
 def apply(session: AgentSession, wanted: pb.AgentRemoteConfig) -> None:
