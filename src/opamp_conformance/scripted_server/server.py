@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import itertools
+import socket
 import threading
 import time
 from collections import deque
@@ -73,6 +74,7 @@ class ScriptedServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="scripted server", daemon=True)
         self._runner: web.AppRunner | None = None
+        self._reserved = socket.socket()
 
     # ---- its life
 
@@ -92,10 +94,18 @@ class ScriptedServer:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
+        self._reserved.close()
 
     def url(self, transport: Transport, path: str = ENDPOINT_PATH) -> str:
         scheme = "ws" if transport is Transport.WEBSOCKET else "http"
         return f"{scheme}://{self._host}:{self._port}{path}"
+
+    def dead_url(self, transport: Transport) -> str:
+        """Return the URL of a port where nothing listens. It is reserved, so that no other program listens there."""
+        if not self._reserved.getsockname()[1]:
+            self._reserved.bind((self._host, 0))
+        scheme = "ws" if transport is Transport.WEBSOCKET else "http"
+        return f"{scheme}://{self._host}:{self._reserved.getsockname()[1]}{ENDPOINT_PATH}"
 
     def tls_url(
         self, transport: Transport, endpoint: TlsEndpoint = TlsEndpoint.ORDINARY, path: str = ENDPOINT_PATH

@@ -1,7 +1,6 @@
 """Connection settings that the scripted server offers to an agent."""
 
 import secrets
-import socket
 import uuid
 from collections.abc import Callable
 from typing import Final
@@ -19,9 +18,8 @@ from opamp_conformance.errors import (
 from opamp_conformance.scripted_server.certificates import TlsEndpoint
 from opamp_conformance.scripted_server.records import ConnectionEnded, MessageReceived, OtherRequest, TlsBegun
 from opamp_conformance.scripted_server.replies import Reply
-from opamp_conformance.scripted_server.server import HOST, SECOND_PATH, TELEMETRY_PATH, UNAUTHORIZED_PATH
+from opamp_conformance.scripted_server.server import SECOND_PATH, TELEMETRY_PATH, UNAUTHORIZED_PATH
 from opamp_conformance.targets import ENDPOINT_PATH
-from opamp_conformance.wire.transport import Transport
 from opamp_proto import opamp_pb2 as pb
 
 _RANDOM_BYTES: Final = 16
@@ -46,10 +44,7 @@ def offer_second_endpoint(session: AgentSession, **fields: object) -> pb.Connect
 
 def offer_dead_endpoint(session: AgentSession, **fields: object) -> pb.ConnectionSettingsOffers:
     """Offer an endpoint at a port where nothing listens, with other fields."""
-    with socket.create_server((HOST, 0)) as free:
-        port = free.getsockname()[1]
-    scheme = "ws" if session.transport is Transport.WEBSOCKET else "http"
-    return offer_opamp(session, destination_endpoint=f"{scheme}://{HOST}:{port}{ENDPOINT_PATH}", **fields)
+    return offer_opamp(session, destination_endpoint=session.server.dead_url(session.transport), **fields)
 
 
 def offer_unauthorized_endpoint(session: AgentSession) -> pb.ConnectionSettingsOffers:
