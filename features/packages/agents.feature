@@ -39,6 +39,12 @@ Feature: The packages of an agent
     When the server offers the agent a package
     Then the agent downloads the package with the offered headers
 
+  @SHOULD @packages.step3-headers.second
+  Scenario: An agent sends the offered headers with a later download, too
+    Given an agent that has installed a package from the server
+    When the server offers another package beside it
+    Then the agent downloads the other package with the offered headers
+
   Rule: What the agent has is not downloaded again
 
     @SHOULD @packages.step1-same-hash-done @packages.all-hash-used.same
@@ -108,6 +114,12 @@ Feature: The packages of an agent
       Given an agent with the capability AcceptsPackages
       When the server offers the agent a package
       Then the agent reports what was offered of the package
+
+    @MUST @package-status.offered-version.set.restarted @package-status.offered-hash.set
+    Scenario: An agent that was restarted reports the version and the hash that was offered
+      Given an agent that has installed a package from the server
+      When the agent is restarted
+      Then the agent's first message has what was offered of the package
 
     @MUST @package-status.has-version.empty @package-status.has-hash.empty.failed
     Scenario: An agent reports no version and no hash of a package that it lacks

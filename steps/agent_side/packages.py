@@ -126,6 +126,16 @@ def _(agent_session: AgentSession) -> None:
     assert_settings.has_headers(package_actions.download(agent_session, PACKAGE))
 
 
+@then("the agent downloads the other package with the offered headers")
+def _(agent_session: AgentSession) -> None:
+    assert_settings.has_headers(package_actions.download(agent_session, OTHER))
+
+
+@then("the agent's first message has what was offered of the package")
+def _(agent_session: AgentSession) -> None:
+    assert_packages.tells_offer(package_actions.kept(agent_session, PACKAGE), PACKAGE)
+
+
 @then("the agent does not download the package again")
 def _(agent_session: AgentSession, offered: Package) -> None:
     requests = package_actions.downloads_before_another(agent_session, offered)

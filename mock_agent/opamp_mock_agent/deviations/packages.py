@@ -317,3 +317,16 @@ class ReportsFirstVersion(Behaviour):
                 self._versions = {name: status.agent_has_version, **self._versions}
                 status.agent_has_version = self._versions[name]
         return message
+
+
+@breaks("package-status.offered-version.set:restarted", also=("package-status.offered-hash.set",))
+class ForgetsOffersOverRestart(Behaviour):
+    """The first message after a start has neither the versions nor the hashes that were offered."""
+
+    def outgoing(self, message: pb.AgentToServer, earlier: Sequence[pb.AgentToServer]) -> pb.AgentToServer:
+        return message if earlier else _each(message, _forget_offer)
+
+
+def _forget_offer(status: pb.PackageStatus) -> None:
+    status.ClearField("server_offered_version")
+    status.ClearField("server_offered_hash")

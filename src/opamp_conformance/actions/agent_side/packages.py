@@ -137,6 +137,14 @@ def let_fail(session: AgentSession, package: Package) -> None:
     outcome(session, offer(session, [package]))
 
 
+def kept(session: AgentSession, package: Package) -> pb.PackageStatuses:
+    """Return the packages in the first message. An agent need not keep them over a restart: NotApplicableError."""
+    statuses = session.first.package_statuses
+    if package.name not in statuses.packages:
+        raise NotApplicableError("the agent does not keep its packages over a restart")
+    return statuses
+
+
 def downloads_before_another(session: AgentSession, package: Package) -> Sequence[OtherRequest]:
     """Offer another package beside one, and return the downloads of the latter until the other one is installed.
 
