@@ -94,6 +94,7 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     return context.client.send(agent.full_status(flags=UNKNOWN_FLAG))
 
 
+# Another step ends in "after 1 lost message".
 @when(parsers.re(r"the agent sends a message with (?P<part>(?:(?! after ).)+)"), target_fixture="exchange")
 def _(context: ScenarioContext, agent: Agent, part: str) -> Exchange:
     return context.client.send(with_part(agent, part))

@@ -64,7 +64,7 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
     target_fixture="exchange",
 )
 def _(context: ScenarioContext, agent: Agent, other_agent: Agent, field: str) -> Exchange:
-    return context.certificates.ask_for_another_too(agent, other_agent, field)
+    return context.certificates.ask_naming_another(agent, other_agent, field)
 
 
 @when("the agent sends an empty request for connection settings", target_fixture="exchange")

@@ -65,16 +65,6 @@ def _(context: ScenarioContext, agent: Agent) -> Exchange:
 
 
 @when(
-    parsers.re(r"the agent reports only its (?P<part>description|health) after (?P<count>\d+) lost messages?"),
-    converters={"count": int},
-    target_fixture="exchange",
-)
-def _(context: ScenarioContext, agent: Agent, part: str, count: int) -> Exchange:
-    agent.lose(count)
-    return context.client.send(sample_messages.with_only(agent, part))
-
-
-@when(
     parsers.re(r"the agent sends a message with (?P<part>.+) after (?P<count>\d+) lost messages?"),
     converters={"count": int},
     target_fixture="exchange",
@@ -91,26 +81,6 @@ def _(context: ScenarioContext, agent: Agent, part: str, count: int) -> Exchange
 def _(context: ScenarioContext, agent: Agent, count: int) -> None:
     agent.lose(count)
     require_error(context.certificates.ask_with_garbage(agent))
-
-
-@when(
-    parsers.re(r"the agent reports only the hash of its components after (?P<count>\d+) lost messages?"),
-    converters={"count": int},
-    target_fixture="exchange",
-)
-def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
-    agent.lose(count)
-    return context.client.send(agent.components_hash())
-
-
-@when(
-    parsers.re(r"the agent sends a custom message of an unknown capability after (?P<count>\d+) lost messages?"),
-    converters={"count": int},
-    target_fixture="exchange",
-)
-def _(context: ScenarioContext, agent: Agent, count: int) -> Exchange:
-    agent.lose(count)
-    return context.client.send(sample_messages.custom_message(agent, "org.example.unknown"))
 
 
 @given(parsers.parse("{count:d} other agents have reported their full status"))

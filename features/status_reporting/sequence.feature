@@ -59,24 +59,24 @@ Feature: Missing messages
 
   @MUST @sequence.server-report-full-state.with-description @sequence.server-requests-omitted
   Scenario: The message after the gap describes the agent, and leaves out the rest
-    When the agent reports only its description after 1 lost message
+    When the agent sends a message with a description after 1 lost message
     Then the server asks for the full state
 
   @MUST @sequence.server-report-full-state.with-health @sequence.server-requests-omitted
   Scenario: The message after the gap has the health of the agent, and leaves out the rest
-    When the agent reports only its health after 1 lost message
+    When the agent sends a message with the health of the agent after 1 lost message
     Then the server asks for the full state
 
   @MUST @sequence.server-report-full-state.with-components-hash @sequence.server-requests-omitted
   Scenario: The message after the gap has only the hash of the components
     Given an agent with every capability
     And the agent has reported its full status
-    When the agent reports only the hash of its components after 1 lost message
+    When the agent sends a message with the hash of the same components after 1 lost message
     Then the server asks for the full state
 
   @MUST @sequence.server-report-full-state.with-custom-message @sequence.server-requests-omitted
   Scenario: The message after the gap has a custom message
-    When the agent sends a custom message of an unknown capability after 1 lost message
+    When the agent sends a message with a custom message after 1 lost message
     Then the server asks for the full state
 
   @MUST @sequence.server-report-full-state.with-part @sequence.server-requests-omitted
@@ -116,7 +116,7 @@ Feature: Missing messages
   @MUST @sequence.server-report-full-state.many-agents @sequence.server-requests-omitted
   Scenario: The message after the gap comes after those of many other agents
     Given 40 other agents have reported their full status
-    When the agent reports only its description after 1 lost message
+    When the agent sends a message with a description after 1 lost message
     Then the server asks for the full state
 
   @MUST @sequence.server-report-full-state.new-instance-uid @sequence.server-requests-omitted

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from opamp_mock_server.core.agent_state import DEFAULT_POLICY
     from opamp_mock_server.core.core import ALL_CAPABILITIES
     from opamp_mock_server.deviations import DEVIATIONS, Deviation, DeviationError
-    from opamp_mock_server.deviations.enrollment import ORDINARY_KEY_PREFIX, RETIRED_KEY_PREFIX
+    from opamp_mock_server.deviations.enrollment.keys import ORDINARY_KEY_PREFIX, RETIRED_KEY_PREFIX
     from opamp_mock_server.limits.authentication import KeyFileError
     from opamp_mock_server.limits.limits import Limits
     from opamp_mock_server.server import ListenError, MockServer
@@ -55,8 +55,8 @@ _MODULES: Final = {
     "Limits": "limits.limits",
     "ListenError": "server",
     "MockServer": "server",
-    "ORDINARY_KEY_PREFIX": "deviations.enrollment",
-    "RETIRED_KEY_PREFIX": "deviations.enrollment",
+    "ORDINARY_KEY_PREFIX": "deviations.enrollment.keys",
+    "RETIRED_KEY_PREFIX": "deviations.enrollment.keys",
     "Settings": "settings",
     "StoreSetupError": "stores.store",
     "Tls": "settings",

@@ -34,7 +34,7 @@ class CertificateAuthority:
         try:
             request = x509.load_pem_x509_csr(csr)
             is_signed = request.is_signature_valid
-            named = named_in(request)
+            named = _named_in(request)
         except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
             return "csr is not the PEM of a certificate signing request"
         if not is_signed:
@@ -86,7 +86,7 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
     return builder.sign(key, hashes.SHA256()).public_bytes(pem), private
 
 
-def named_in(request: x509.CertificateSigningRequest) -> set[bytes]:
+def _named_in(request: x509.CertificateSigningRequest) -> set[bytes]:
     """Return each instance_uid that stands, as text, in a field of a CSR or in a part of one."""
     values = [attribute.value for attribute in request.subject]
     for extension in request.extensions:

@@ -41,7 +41,7 @@ class CertificateRequests:
         """Send a request whose common name is the instance_uid of another agent."""
         return self._send(agent, certificates.signing_request(other.instance_uid))
 
-    def ask_for_another_too(self, agent: Agent, other: Agent, field: str) -> Exchange:
+    def ask_naming_another(self, agent: Agent, other: Agent, field: str) -> Exchange:
         """Send a request of an agent that has the instance_uid of another agent in one of its fields."""
         return self._send(agent, certificates.request_that_names(other.instance_uid, field, agent.instance_uid))
 

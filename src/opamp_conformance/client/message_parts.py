@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from opamp_conformance.client import certificates, sample_messages
-from opamp_conformance.client.agent import UNKNOWN_FLAG, Agent, configuration
+from opamp_conformance.client.agent import UNKNOWN_FLAG, Agent, components_hash, configuration, healthy
 from opamp_proto import opamp_pb2 as pb
 
 _LARGE_BYTES: Final = 100_000
@@ -19,7 +19,11 @@ def with_part(agent: Agent, part: str, *, flags: int = 0) -> pb.AgentToServer:
 
 
 def _description(agent: Agent, message: pb.AgentToServer) -> None:
-    message.agent_description.CopyFrom(agent.clone().full_status().agent_description)
+    message.agent_description.CopyFrom(agent.clone().full_status().agent_description)  # A clone counts for itself.
+
+
+def _health(agent: Agent, message: pb.AgentToServer) -> None:
+    message.health.CopyFrom(healthy())
 
 
 def _configuration(agent: Agent, message: pb.AgentToServer) -> None:
@@ -39,11 +43,11 @@ def _large_configuration(agent: Agent, message: pb.AgentToServer) -> None:
     file.CopyFrom(configuration("receivers: {}\n" + "# a comment\n" * (_LARGE_BYTES // 12)))
 
 
-def _package(status: pb.PackageStatusEnum, version: str = "") -> Callable[[Agent, pb.AgentToServer], None]:
+def _package(status: pb.PackageStatusEnum) -> Callable[[Agent, pb.AgentToServer], None]:
     def add(agent: Agent, message: pb.AgentToServer) -> None:
         message.capabilities |= pb.AgentCapabilities_ReportsPackageStatuses
         package = message.package_statuses.packages["collector"]
-        package.name, package.status, package.agent_has_version = "collector", status, version
+        package.name, package.status = "collector", status
         package.server_offered_version, package.server_offered_hash = sample_messages.VERSION, b"an offered hash"
         if status == pb.PackageStatusEnum_InstallFailed:
             package.error_message = "the package cannot be installed"
@@ -67,6 +71,10 @@ def _custom_capabilities(agent: Agent, message: pb.AgentToServer) -> None:
 
 def _custom_message(agent: Agent, message: pb.AgentToServer) -> None:
     message.custom_message.CopyFrom(sample_messages.custom_message(agent.clone(), "org.example.unknown").custom_message)
+
+
+def _components(agent: Agent, message: pb.AgentToServer) -> None:
+    message.available_components.hash = components_hash()
 
 
 def _other_components(agent: Agent, message: pb.AgentToServer) -> None:
@@ -93,10 +101,10 @@ def _number_zero(agent: Agent, message: pb.AgentToServer) -> None:
 
 PARTS: Final[Mapping[str, Callable[[Agent, pb.AgentToServer], None]]] = {
     "a description": _description,
+    "the health of the agent": _health,
     "a configuration": _configuration,
     "a configuration in TOML": _toml,
     "a large configuration": _large_configuration,
-    "a package that is installed": _package(pb.PackageStatusEnum_Installed, sample_messages.VERSION),
     "a package that waits": _package(pb.PackageStatusEnum_InstallPending),
     "a package that is being downloaded": _package(pb.PackageStatusEnum_Downloading),
     "a package that is being installed": _package(pb.PackageStatusEnum_Installing),
@@ -105,6 +113,7 @@ PARTS: Final[Mapping[str, Callable[[Agent, pb.AgentToServer], None]]] = {
     "the status of its connection settings": _connection_settings_status,
     "custom capabilities": _custom_capabilities,
     "a custom message": _custom_message,
+    "the hash of the same components": _components,
     "the hash of other components": _other_components,
     "a certificate request": _certificate_request,
     "an unknown flag": _unknown_flag,

@@ -190,18 +190,6 @@ def without_name(agent: Agent, tags: str) -> pb.AgentToServer:
     return message
 
 
-def with_only(agent: Agent, part: str) -> pb.AgentToServer:
-    """Return a report that has only the description, or only the health."""
-    whole, message = agent.full_status(), agent.check_in()
-    message.sequence_num = whole.sequence_num
-    agent.count_from(whole.sequence_num + 1)
-    if part == "description":
-        message.agent_description.CopyFrom(whole.agent_description)
-    else:
-        message.health.CopyFrom(whole.health)
-    return message
-
-
 def unhealthy(agent: Agent) -> pb.AgentToServer:
     """Return a report that only changes the health."""
     message = agent.check_in()

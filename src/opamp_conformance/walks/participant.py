@@ -12,6 +12,7 @@ from opamp_conformance.client.agent import (
     Agent,
     other_hash,
 )
+from opamp_conformance.client.message_parts import with_part
 from opamp_conformance.walks.steps import Action
 from opamp_conformance.wire.exchange import Exchange
 from opamp_conformance.wire.transport import Transport
@@ -194,8 +195,8 @@ CHANGES: Final[Mapping[Action, Callable[[Participant], None]]] = {
 MESSAGES: Final[Mapping[Action, Callable[[Participant], pb.AgentToServer]]] = {
     Action.REPORT: lambda p: p.agent.full_status(),
     Action.CHECK_IN: lambda p: p.agent.check_in(),
-    Action.REPORT_DESCRIPTION: lambda p: sample_messages.with_only(p.agent, "description"),
-    Action.REPORT_HEALTH: lambda p: sample_messages.with_only(p.agent, "health"),
+    Action.REPORT_DESCRIPTION: lambda p: with_part(p.agent, "a description"),
+    Action.REPORT_HEALTH: lambda p: with_part(p.agent, "the health of the agent"),
     Action.REPORT_UNHEALTHY: lambda p: sample_messages.unhealthy(p.agent),
     Action.REPORT_ATTRIBUTES: lambda p: sample_messages.with_attributes_of_each_kind(p.agent),
     Action.REPORT_NESTED: lambda p: sample_messages.with_nested_health(p.agent, _NESTED_LEVELS),

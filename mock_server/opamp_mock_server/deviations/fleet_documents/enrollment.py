@@ -2,7 +2,7 @@
 
 from opamp_mock_server.core.agent_state import AgentRecord
 from opamp_mock_server.core.core import FleetCore, Outcome
-from opamp_mock_server.deviations.enrollment import ORDINARY_KEY_PREFIX
+from opamp_mock_server.deviations.enrollment.keys import ORDINARY_KEY_PREFIX
 from opamp_mock_server.deviations.registry import breaks
 from opamp_mock_server.stores.fleet_documents import FleetDocuments
 from opamp_mock_server.transports.http_messages import RequestHeaders, Response
