@@ -294,13 +294,14 @@ Feature: The connection settings of an agent
       Given an agent with the capability ReportsOwnMetrics
       And the agent has the capability AcceptsOpAMPConnectionSettings
       When the server offers another endpoint, and a destination for the agent's own metrics
+      And the agent has connected to the offered endpoint
       Then the agent sends its telemetry there
 
     @implied @capabilities.agent.accepts-opamp-settings.beside-telemetry
     Scenario: An agent takes another endpoint beside a destination for its metrics
       Given an agent with the capability ReportsOwnMetrics
       And the agent has the capability AcceptsOpAMPConnectionSettings
-      When the server offers another endpoint beside a destination for the agent's own metrics
+      When the server offers another endpoint, and a destination for the agent's own metrics
       Then the agent connects to the offered endpoint
 
     @implied @proxy.url-used.telemetry

@@ -88,9 +88,9 @@ def _(agent_session: AgentSession) -> str:
     return settings_actions.offer_second_endpoint_and_telemetry(agent_session)
 
 
-@when("the server offers another endpoint beside a destination for the agent's own metrics")
+@when("the agent has connected to the offered endpoint")
 def _(agent_session: AgentSession) -> None:
-    settings_actions.offer_second_endpoint_beside_telemetry(agent_session)
+    settings_actions.require_arrival_at_second(agent_session)
 
 
 @when("the server offers a destination and a proxy for the agent's own metrics", target_fixture="destination")

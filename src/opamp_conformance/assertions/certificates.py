@@ -68,8 +68,10 @@ def signed_by_ca_cert(exchange: Exchange) -> None:
 
 def valid_at(time: datetime, exchange: Exchange) -> None:
     """Assert that a certificate is valid at a time, so that a server may trust it (TLSCertificate.cert)."""
-    begins, ends = certificates.validity(_certificate(exchange).cert)
-    require(begins <= time <= ends, f"a certificate that is valid at {time}", f"one from {begins} to {ends}")
+    is_valid = certificates.is_valid_at(_certificate(exchange).cert, time)
+    require(
+        is_valid, f"a certificate that is valid at {time:%Y-%m-%d %H:%M:%S} UTC", "one that is not, or no certificate"
+    )
 
 
 def refusal_is_bad_request(exchange: Exchange) -> None:

@@ -1,14 +1,14 @@
 """What a certificate is: for which key, and signed by whom. All arguments are PEM."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 
 def is_for(certificate: bytes, request: bytes) -> bool:
@@ -38,7 +38,7 @@ def is_issued_by(certificate: bytes, authority: bytes) -> bool:
 
 
 def names(certificate: bytes, instance_uid: bytes) -> bool:
-    """Return whether a certificate has an instance_uid, as text or as bytes, in its subject or an alternative name."""
+    """Return whether a certificate has an instance_uid, as text or as bytes, in its subject or an extension."""
     try:
         issued = x509.load_pem_x509_certificate(certificate)
         fields = issued.subject.public_bytes() + b"".join(one.value.public_bytes() for one in issued.extensions)
@@ -48,13 +48,13 @@ def names(certificate: bytes, instance_uid: bytes) -> bool:
     return any(form in fields.lower() for form in (str(text).encode(), text.hex.encode())) or instance_uid in fields
 
 
-def validity(certificate: bytes) -> tuple[datetime, datetime]:
-    """Return the first and the last moment at which a certificate is valid; a moment twice if it cannot be read."""
+def is_valid_at(certificate: bytes, time: datetime) -> bool:
+    """Return whether a certificate is valid at a time. Its server's clock may be ahead."""
     try:
         issued = x509.load_pem_x509_certificate(certificate)
     except ValueError:
-        return _NEVER, _NEVER
-    return issued.not_valid_before_utc, issued.not_valid_after_utc
+        return False
+    return issued.not_valid_before_utc - _CLOCKS_DIFFER <= time <= issued.not_valid_after_utc
 
 
 def is_self_signed(certificate: bytes) -> bool:

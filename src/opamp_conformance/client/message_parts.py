@@ -73,13 +73,12 @@ def _custom_message(agent: Agent, message: pb.AgentToServer) -> None:
     message.custom_message.CopyFrom(sample_messages.custom_message(agent.clone(), "org.example.unknown").custom_message)
 
 
-def _components(agent: Agent, message: pb.AgentToServer) -> None:
-    message.available_components.hash = components_hash()
+def _components(hash_: bytes) -> Callable[[Agent, pb.AgentToServer], None]:
+    def add(agent: Agent, message: pb.AgentToServer) -> None:
+        message.capabilities |= pb.AgentCapabilities_ReportsAvailableComponents
+        message.available_components.hash = hash_
 
-
-def _other_components(agent: Agent, message: pb.AgentToServer) -> None:
-    message.capabilities |= pb.AgentCapabilities_ReportsAvailableComponents
-    message.available_components.hash = b"the hash of other components"
+    return add
 
 
 def _certificate_request(agent: Agent, message: pb.AgentToServer) -> None:
@@ -113,8 +112,8 @@ PARTS: Final[Mapping[str, Callable[[Agent, pb.AgentToServer], None]]] = {
     "the status of its connection settings": _connection_settings_status,
     "custom capabilities": _custom_capabilities,
     "a custom message": _custom_message,
-    "the hash of the same components": _components,
-    "the hash of other components": _other_components,
+    "the hash of the same components": _components(components_hash()),
+    "the hash of other components": _components(b"the hash of other components"),
     "a certificate request": _certificate_request,
     "an unknown flag": _unknown_flag,
     "an unknown capability": _unknown_capability,

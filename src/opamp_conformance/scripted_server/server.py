@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import itertools
-import socket
 import threading
 import time
 from collections import deque
@@ -16,6 +15,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from opamp_agent_checks import AgentJudge, Closed, HttpRequestFacts, Received, Sent
 from opamp_conformance.errors import InconclusiveError
 from opamp_conformance.scripted_server.certificates import TlsEndpoint, UnknownAuthority
+from opamp_conformance.scripted_server.dead_port import DeadPort
 from opamp_conformance.scripted_server.noting_socket import NotingSocket
 from opamp_conformance.scripted_server.proxy import Proxy
 from opamp_conformance.scripted_server.records import (
@@ -74,7 +74,7 @@ class ScriptedServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="scripted server", daemon=True)
         self._runner: web.AppRunner | None = None
-        self._reserved = socket.socket()
+        self._dead = DeadPort(HOST)
 
     # ---- its life
 
@@ -94,18 +94,15 @@ class ScriptedServer:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
-        self._reserved.close()
+        self._dead.close()
 
     def url(self, transport: Transport, path: str = ENDPOINT_PATH) -> str:
         scheme = "ws" if transport is Transport.WEBSOCKET else "http"
         return f"{scheme}://{self._host}:{self._port}{path}"
 
     def dead_url(self, transport: Transport) -> str:
-        """Return the URL of a port where nothing listens. It is reserved, so that no other program listens there."""
-        if not self._reserved.getsockname()[1]:
-            self._reserved.bind((self._host, 0))
-        scheme = "ws" if transport is Transport.WEBSOCKET else "http"
-        return f"{scheme}://{self._host}:{self._reserved.getsockname()[1]}{ENDPOINT_PATH}"
+        """Return the URL of an endpoint where nothing listens."""
+        return f"{'ws' if transport is Transport.WEBSOCKET else 'http'}://{HOST}:{self._dead.number}{ENDPOINT_PATH}"
 
     def tls_url(
         self, transport: Transport, endpoint: TlsEndpoint = TlsEndpoint.ORDINARY, path: str = ENDPOINT_PATH

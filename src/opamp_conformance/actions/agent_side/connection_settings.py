@@ -193,7 +193,7 @@ def offer_telemetry(
     return path
 
 
-def offer_second_endpoint_beside_telemetry(session: AgentSession) -> str:
+def offer_second_endpoint_and_telemetry(session: AgentSession) -> str:
     """Offer another endpoint, and a destination for the agent's metrics beside it; return the path of the latter."""
     path = _new_path("metrics")
     second = session.server.url(session.transport, SECOND_PATH)
@@ -206,17 +206,15 @@ def offer_second_endpoint_beside_telemetry(session: AgentSession) -> str:
     return path
 
 
-def offer_second_endpoint_and_telemetry(session: AgentSession) -> str:
-    """Do the same, and wait until the agent has connected with the settings for OpAMP.
+def require_arrival_at_second(session: AgentSession) -> None:
+    """Wait until the agent has connected with offered settings: it may refuse an offer as a whole.
 
-    An agent may refuse the offer as a whole. Raises NotApplicableError, and PreconditionFailedError.
+    Raises NotApplicableError, and PreconditionFailedError.
     """
-    path = offer_second_endpoint_beside_telemetry(session)
     try:
         arrival_at_second(session)
     except ViolationError as error:
         raise PreconditionFailedError("opamp-offer.client-reconnects", error.violation) from error
-    return path
 
 
 def _new_path(signal: str) -> str:
